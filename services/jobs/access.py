@@ -1,0 +1,79 @@
+"""Who may do what in Redis: its ACL users and their passwords, made at the first start: `python -m services.jobs.access DIR`.
+
+DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
+`redis/users.acl` (hashes only), `web/password`, `worker/password`, `health/password`, `exporter/passwords.json`.
+What exists is kept, so that a restart changes nothing; delete DIR to have all of them made anew.
+"""
+
+import argparse
+import hashlib
+import json
+import secrets
+from pathlib import Path
+
+# Everything that a client of redis-py needs to connect, and no keys, channels or commands beyond what is listed.
+_CONNECT = "+hello +ping +client|setname +client|setinfo"
+
+_SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
+
+RULES = {
+    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} +xadd +xlen +xrange +xinfo|groups +publish +subscribe +unsubscribe",
+    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} +multi +exec +publish +subscribe +unsubscribe"
+    " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
+    " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",
+    "exporter": f"{_CONNECT} +info +config|get +latency|latest +latency|histogram +slowlog|get +slowlog|len",
+    "health": f"{_CONNECT}",
+}
+
+_NOBODY = "user default off resetpass resetkeys resetchannels -@all"
+
+
+def make(directory: Path, redis_address: str) -> list[Path]:
+    """Make what is missing below `directory`; returns the files made. Raises OSError."""
+    acl = directory / "redis" / "users.acl"
+    if acl.exists():
+        return []
+    passwords = {user: secrets.token_urlsafe(32) for user in RULES}
+    made = [write(directory / user / "password", passwords[user] + "\n") for user in ("web", "worker", "health")]
+    # the file's form is redis_exporter's: address to password
+    addresses = {f"redis://exporter@{redis_address}": passwords["exporter"]}
+    made.append(write(directory / "exporter" / "passwords.json", json.dumps(addresses) + "\n"))
+    # last, since its presence says that all are there
+    made.append(write(acl, "\n".join([_NOBODY, *(rule(user, passwords[user]) for user in RULES)]) + "\n"))
+    return made
+
+
+def rule(user: str, password: str) -> str:
+    """One line of the ACL file."""
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    return f"user {user} on #{digest} resetkeys resetchannels -@all {RULES[user]}"
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file at once or not at all.
+
+    Readable by others: each service's user is another one, and sees only the folder that it is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_suffix(".new")
+    new.write_text(text)
+    new.chmod(0o444)
+    new.rename(path)
+    return path
+
+
+def main() -> None:
+    """Make the files and say which."""
+    parser = argparse.ArgumentParser(prog="python -m services.jobs.access", description=__doc__.split("\n")[0] if __doc__ else "")
+    parser.add_argument("directory", type=Path, metavar="DIR")
+    parser.add_argument("--redis-address", default="redis:6379", help="where the exporter finds Redis (default: %(default)s)")
+    arguments = parser.parse_args()
+    made = make(arguments.directory, arguments.redis_address)
+    for path in made:
+        print(f"made {path}")
+    if not made:
+        print(f"kept what stands in {arguments.directory}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""What operators and their machines ask of every process: /metrics, /healthz, /readyz, on a port of its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler, url
+
+from services.jobs import VERSION
+
+BUILD = Gauge("primes_build_info", "1; the labels say what runs", ["version", "role"])
+HEARD = Gauge("primes_redis_heard", "1 while the process hears its own messages through Redis")
+
+Ready = Callable[[], str]  # what keeps the process from being ready; empty if nothing does
+
+
+class Metrics(RequestHandler):
+    """All metrics of this process."""
+
+    def get(self) -> None:
+        """In the text format of Prometheus."""
+        self.set_header("Content-Type", CONTENT_TYPE_LATEST)
+        self.write(generate_latest())
+
+
+class Health(RequestHandler):
+    """Liveness: the event loop answers."""
+
+    def get(self) -> None:
+        """Always 200."""
+        self.write({"status": "alive"})
+
+
+class Readiness(RequestHandler):
+    """Readiness: the process can do its work now."""
+
+    def initialize(self, ready: Ready) -> None:
+        self._ready = ready
+
+    def get(self) -> None:
+        """200, or 503 with the reason."""
+        obstacle = self._ready()
+        if obstacle:
+            self.set_status(503)
+        self.write({"status": obstacle or "ready"})
+
+
+def health_routes(ready: Ready) -> list[Any]:
+    """Routes that a load balancer asks."""
+    return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
+
+
+def serve(port: int, address: str, role: str, ready: Ready, heard: Callable[[], bool]) -> HTTPServer:
+    """Listen for operators; raises OSError if the port is taken."""
+    BUILD.labels(VERSION, role).set(1)
+    HEARD.set_function(lambda: float(heard()))
+    application = Application([url(r"/metrics", Metrics), *health_routes(ready)], log_function=lambda handler: None)
+    return application.listen(port, address)

@@ -1,0 +1,79 @@
+"""What travels through Redis: batches of jobs one way, batches of answers the other."""
+
+import enum
+
+import msgspec
+
+
+class Operation(enum.StrEnum):
+    """What a client can ask of a number."""
+
+    IS_PRIME = "is_prime"
+
+
+class Verdict(enum.StrEnum):
+    """What is known of a number when its job ends."""
+
+    PRIME = "prime"  # proven
+    COMPOSITE = "composite"  # proven
+    NEITHER = "neither"  # below 2
+    PROBABLY_PRIME = "probably_prime"  # passed every test, not proven
+    UNKNOWN = "unknown"  # the job failed; `Answer.fault` says why
+
+
+class Fault(enum.StrEnum):
+    """Why a job ended without a verdict."""
+
+    POISON = "poison"  # it ended its process again and again: dead-lettered
+    DEADLINE = "deadline"  # it ran longer than a job may
+
+
+SENTENCES = {
+    Fault.POISON: "The job ended the process that ran it, several times, and was set aside",
+    Fault.DEADLINE: "The job took longer than the server allows",
+}
+
+
+# New fields go last and have a default: an old process reads what a new one writes, and the other way round.
+class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One question: `id` is unique within the web process that asks, `number` is canonical decimal ("-12", "97")."""
+
+    id: int
+    number: str
+    operation: Operation = Operation.IS_PRIME
+
+
+class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One answer: `id` is the job's; times are of the worker's clock."""
+
+    id: int
+    verdict: Verdict
+    method: str = ""
+    queue_ms: int = 0
+    compute_us: int = 0
+    fault: Fault | None = None
+
+    @property
+    def proven(self) -> bool:
+        """Whether the verdict is certain rather than probable."""
+        return self.verdict not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_jobs = msgspec.msgpack.Decoder(list[Job])
+_answers = msgspec.msgpack.Decoder(list[Answer])
+
+
+def encode(batch: list[Job] | list[Answer]) -> bytes:
+    """MessagePack of a batch."""
+    return _encoder.encode(batch)
+
+
+def decode_jobs(payload: bytes) -> list[Job]:
+    """The jobs of a stream entry; raises msgspec.DecodeError (or its subclass ValidationError) for anything else."""
+    return _jobs.decode(payload)
+
+
+def decode_answers(payload: bytes) -> list[Answer]:
+    """The answers of one publication; raises msgspec.DecodeError for anything else."""
+    return _answers.decode(payload)

@@ -1,0 +1,35 @@
+"""Every name in Redis, each with its type."""
+
+import enum
+
+
+class Lane(enum.StrEnum):
+    """Jobs of like cost share a lane, so that a flood of large numbers does not delay a small one."""
+
+    QUICK = "quick"  # well under a millisecond each; many to a stream entry
+    HEAVY = "heavy"  # anything dearer; an entry of its own, computed in a process that can be killed
+
+
+GROUP = "workers"  # consumer group on both job streams
+DEAD = "primes:dead"  # stream: dead letters, {lane, jobs, reason, worker}, trimmed to about DEAD_LENGTH
+DEAD_LENGTH = 1_000
+
+
+def stream(lane: Lane) -> str:
+    """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered."""
+    return f"primes:jobs:{lane}"
+
+
+def bell(lane: Lane) -> str:
+    """Channel: an empty message says that the lane has an entry that nobody was awake for."""
+    return f"primes:bell:{lane}"
+
+
+def results(web: str) -> str:
+    """Channel: answers (MessagePack) for the web process that holds their clients."""
+    return f"primes:results:{web}"
+
+
+def pulse(instance: str) -> str:
+    """Channel: a process publishes a growing number here and listens for it."""
+    return f"primes:pulse:{instance}"

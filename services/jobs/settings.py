@@ -1,0 +1,78 @@
+"""Settings that web and worker share, read once from command line and environment."""
+
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn, TypeVar
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+class Settings(BaseSettings):
+    """One field, one setting: `--redis-url` on the command line, `PRIMES_REDIS_URL` in the environment."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PRIMES_",
+        frozen=True,
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    instance: str = Field(
+        default_factory=socket.gethostname,
+        pattern=r"^[A-Za-z0-9._-]{1,64}$",
+        description="name of this process in metrics and logs (default: the host's name)",
+    )
+    redis_url: str = Field("redis://127.0.0.1:6379", pattern=r"^(redis|rediss|unix)://", description="where Redis listens")
+    redis_user: str | None = Field(None, description="ACL user")
+    redis_password_file: Path | None = Field(None, description="file that holds the ACL user's password")
+    redis_timeout: Seconds = Field(5.0, description="seconds until a silent Redis connection counts as lost")
+    watchdog: Seconds = Field(30.0, description="seconds after which a process whose event loop stands still ends itself")
+    drain: Seconds = Field(10.0, description="seconds that SIGTERM leaves for work under way")
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+
+    @property
+    def redis_password(self) -> str | None:
+        """The password, without the newline that an editor leaves."""
+        return self.redis_password_file.read_text().strip() if self.redis_password_file else None
+
+
+S = TypeVar("S", bound=Settings)
+
+
+def load(settings: type[S], program: str, arguments: list[str]) -> S:
+    """Read and check the settings; ends the program with status 2 and a line for each bad one."""
+
+    class Program(settings):  # type: ignore[valid-type,misc]  # a class made at run time: it carries the program's name for --help
+        model_config = SettingsConfigDict(cli_prog_name=program)
+        __doc__ = settings.__doc__
+
+    try:
+        loaded: S = CliApp.run(Program, cli_args=arguments)
+        _ = loaded.redis_password
+    except ValidationError as error:
+        refuse(program, [describe(detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()])
+    except (SettingsError, OSError) as error:
+        refuse(program, [str(error)])
+    return loaded
+
+
+def describe(location: tuple[int | str, ...], expected: str, came: object) -> str:
+    """One bad setting: its name, what was expected, what came."""
+    name = ".".join(map(str, location))
+    return f"--{name.replace('_', '-')} (PRIMES_{name.upper()}): {expected}, got {came!r}"
+
+
+def refuse(program: str, complaints: list[str]) -> NoReturn:
+    """Say what is wrong with the settings and end."""
+    for complaint in complaints:
+        print(f"{program}: {complaint}", file=sys.stderr)
+    raise SystemExit(2)

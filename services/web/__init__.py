@@ -1,0 +1,1 @@
+"""The web process: sockets and HTTP on one side, the job queue on the other."""

@@ -1,0 +1,122 @@
+"""Starts, serves and drains a web process: `python -m services.web --port 8000`."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+
+import uvloop
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+from tornado.process import fork_processes
+from tornado.web import Application, url
+
+from services.jobs import diagnostics
+from services.jobs.connection import connect
+from services.jobs.journal import log_to_stderr
+from services.jobs.settings import load, refuse
+from services.jobs.watchdog import watch
+from services.web.chatsocket import MAX_MESSAGE, ChatSocket
+from services.web.dispatcher import Dispatcher
+from services.web.handlers import Hello, NotFound, Primes
+from services.web.settings import WebSettings
+
+log = logging.getLogger("services.web")
+
+METRICS_OFFSET = 1_000  # the metrics port is the clients' port plus this, unless set
+PING_INTERVAL = 30  # seconds; with the time-out below a dead peer is found within 60 s, and nginx sees traffic within its 200 s
+PING_TIMEOUT = 20  # seconds
+HTTP_DRAIN = 5  # seconds for HTTP responses under way when the drain of the jobs is over
+
+
+class Web:
+    """One instance: its sockets, its jobs, its end."""
+
+    def __init__(self, settings: WebSettings) -> None:
+        self._settings = settings
+        self._redis = connect(settings)
+        self._dispatcher = Dispatcher(self._redis, settings)
+        self._clients: set[ChatSocket] = set()
+        self._draining = False
+        self._stop = asyncio.Event()
+
+    def ready(self) -> str:
+        """What keeps new clients from being served here; empty if nothing does."""
+        if self._draining:
+            return "draining"
+        return "" if self._dispatcher.pulse.fresh else "Redis does not answer"
+
+    def application(self) -> Application:
+        """The routes for clients."""
+        parts = {"dispatcher": self._dispatcher, "settings": self._settings}
+        return Application(
+            [
+                url(r"/", Hello),
+                url(r"/chatsocket", ChatSocket, {**parts, "sockets": self._clients}),
+                url(r"/primes/(.*)", Primes, parts),
+                *diagnostics.health_routes(self.ready),
+            ],
+            default_handler_class=NotFound,
+            websocket_ping_interval=PING_INTERVAL,
+            websocket_ping_timeout=PING_TIMEOUT,
+            websocket_max_message_size=MAX_MESSAGE,
+            log_function=lambda handler: None,  # nginx writes the access log; faults are logged with their stack
+        )
+
+    async def serve(self, sockets: list[socket.socket], metrics_port: int) -> None:
+        """Serve until SIGTERM or SIGINT, then drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
+        server.add_sockets(sockets)
+        pulse = self._dispatcher.pulse
+        diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, lambda: pulse.fresh)
+        log.info("%s serves clients on port %d, metrics on %d", self._settings.instance, sockets[0].getsockname()[1], metrics_port)
+        async with asyncio.TaskGroup() as tasks:
+            running = [tasks.create_task(self._dispatcher.run()), tasks.create_task(watch(self._settings.watchdog))]
+            await self._stop.wait()
+            await self._drain(server)
+            for task in running:
+                task.cancel()
+        await self._redis.aclose()
+
+    async def _drain(self, server: HTTPServer) -> None:
+        """Take no new clients, answer what was asked, then close every socket with 1012 (service restart)."""
+        self._draining = True
+        server.stop()
+        log.info("draining: %d sockets are open", len(self._clients))
+        if not await self._dispatcher.idle(self._settings.drain):
+            log.warning("the drain's %g s ended before every job did", self._settings.drain)
+        for client in list(self._clients):
+            client.close(1012, "service restart")
+        try:
+            await asyncio.wait_for(server.close_all_connections(), HTTP_DRAIN)
+        except TimeoutError:
+            log.warning("some connections did not close in %d s", HTTP_DRAIN)
+
+
+def main() -> None:
+    """Read the settings, take the ports, fork if asked, serve."""
+    settings = load(WebSettings, "python -m services.web", sys.argv[1:])
+    log_to_stderr(settings)
+    try:
+        sockets = bind_sockets(settings.port, settings.address)
+    except OSError as error:
+        refuse("python -m services.web", [f"--port {settings.port}: {error.strerror}"])
+    metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
+    if settings.processes != 1:
+        child = fork_processes(settings.processes)
+        settings = settings.model_copy(update={"instance": f"{settings.instance}-{child}"})
+        metrics_port += child if metrics_port else 0
+    uvloop.run(start(settings, sockets, metrics_port))
+
+
+async def start(settings: WebSettings, sockets: list[socket.socket], metrics_port: int) -> None:
+    """Everything that needs the event loop."""
+    await Web(settings).serve(sockets, metrics_port)
+
+
+if __name__ == "__main__":
+    main()

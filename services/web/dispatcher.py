@@ -1,0 +1,194 @@
+"""Carries jobs from the ledger to Redis and answers back to whoever waits for them."""
+
+import asyncio
+import logging
+import time
+from datetime import timedelta
+from functools import partial
+from pathlib import Path
+
+import msgspec
+import redis.asyncio
+from prometheus_client import Counter, Gauge, Histogram
+from tornado.locks import Condition
+
+from services.jobs import messages, names
+from services.jobs.connection import PASSING, Backoff
+from services.jobs.names import Lane
+from services.jobs.pulse import INTERVAL, Pulse
+from services.jobs.script import Script
+from services.jobs.subscription import Subscription
+from services.web.ledger import Answered, Busy, Entry, Ledger
+from services.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
+
+SUBMITTED = Counter("primes_web_jobs_submitted_total", "Jobs accepted from clients", ["lane"])
+ANSWERED = Counter("primes_web_jobs_answered_total", "Answers given, each job once", ["lane", "verdict"])
+REPEATED = Counter("primes_web_answers_repeated_total", "Answers to jobs that were answered already, dropped")
+RESENT = Counter("primes_web_jobs_resent_total", "Jobs written to Redis again: its data, or the answer, was lost", ["lane"])
+REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
+PENDING = Gauge("primes_web_jobs_pending", "Jobs accepted and not yet answered", ["lane"])
+BATCH = Histogram("primes_web_batch_jobs", "Jobs in one stream entry", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+DURATION = Histogram(
+    "primes_web_job_seconds",
+    "From acceptance to answer, in the web process",
+    ["lane"],
+    # from an idle service's two milliseconds to the longest job's minutes
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
+)
+
+OUTCOMES = [*messages.Verdict, "failed"]
+_submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
+_answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
+_resent = {lane: RESENT.labels(lane) for lane in Lane}
+_duration = {lane: DURATION.labels(lane) for lane in Lane}
+_refused_busy = REFUSED.labels("busy")
+
+AUDIT_AGE = 1.0  # seconds after which an entry is looked for: most are answered by then
+
+_enqueue = Script(Path(__file__).with_name("enqueue.lua"))
+_audit = Script(Path(__file__).with_name("audit.lua"))
+
+
+class Dispatcher:
+    """At-least-once: each accepted job is written until its answer came, and answered once to its client.
+
+    Group commit: while one write is under way the next entries collect, so a lone job goes at once and a busy process
+    writes few, large entries. One write at a time and lane costs throughput on a slow network, for order and simplicity.
+    """
+
+    def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings) -> None:
+        self._redis = redis
+        # A process that comes back under the same name must not take the answers of its former self for its own.
+        self.reply_to = f"{settings.instance}-{time.time_ns():x}"
+        self._most_entries = settings.max_queued_entries
+        self._ledger = Ledger(settings.max_pending)
+        self._unwritten = {lane: asyncio.Event() for lane in Lane}
+        self._settled = Condition()  # notified when the last pending job is answered
+        self.pulse = Pulse(self.reply_to)
+        self._subscription = Subscription(
+            redis,
+            {names.results(self.reply_to): self._hear_answers, self.pulse.channel: self.pulse.hear},
+            settings.redis_timeout,
+        )
+        for lane in Lane:
+            PENDING.labels(lane).set_function(partial(self._count_pending, lane))
+
+    def submit(self, number: str, answered: Answered) -> None:
+        """Queue the primality of `number` (canonical decimal); `answered` is called once. Raises Busy."""
+        try:
+            lane = self._ledger.accept(number, answered).lane
+        except Busy:
+            _refused_busy.inc()
+            raise
+        _submitted[lane].inc()
+        self._unwritten[lane].set()
+
+    def _count_pending(self, lane: Lane) -> int:
+        return self._ledger.lanes[lane].pending
+
+    async def run(self) -> None:
+        """Write, listen and audit until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            for lane in Lane:
+                tasks.create_task(self._write_entries(lane), name=f"write {lane}")
+            tasks.create_task(self._subscription.run(), name="listen")
+            tasks.create_task(self._audit_entries(), name="audit")
+
+    async def idle(self, seconds: float) -> bool:
+        """Wait until every accepted job is answered; False when `seconds` were not enough."""
+        deadline = time.monotonic() + seconds
+        while len(self._ledger):
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return False
+            await self._settled.wait(timeout=timedelta(seconds=left))
+        return True
+
+    async def _write_entries(self, lane: Lane) -> None:
+        """Write one lane's entries, one write at a time, for as long as it takes."""
+        backoff = Backoff()
+        waiting = self._unwritten[lane]
+        while True:
+            await waiting.wait()
+            entries = self._ledger.take(lane)
+            if not entries:
+                waiting.clear()
+            elif await self._write(lane, entries):
+                backoff.reset()
+            else:
+                self._ledger.unwritten(entries)
+                await asyncio.sleep(backoff.next())
+
+    async def _write(self, lane: Lane, entries: list[Entry]) -> bool:
+        """One write; False when Redis is away or the queue is full, to be tried again."""
+        batches = [messages.encode(entry.jobs) for entry in entries]
+        try:
+            ids = await _enqueue(
+                self._redis, names.stream(lane), names.GROUP, names.bell(lane), self._most_entries, self.reply_to, *batches
+            )
+        except PASSING as error:
+            log.warning("could not write %d entries to the %s lane, will try again: %s", len(entries), lane, error)
+            return False
+        if not ids:
+            log.warning("the %s lane is full (%d entries), will try again", lane, self._most_entries)
+            return False
+        self._ledger.written(entries, ids)
+        for entry in entries:
+            BATCH.observe(len(entry.jobs))
+        return True
+
+    def _hear_answers(self, payload: bytes) -> None:
+        """Give each answer of one publication to whoever asked."""
+        try:
+            answers = messages.decode_answers(payload)
+        except msgspec.DecodeError:
+            # The audit finds the jobs missing and sends them again; a worker that always writes this is a bug to be seen.
+            log.exception("could not read a publication of %d bytes", len(payload))
+            return
+        now = time.monotonic()
+        for answer in answers:
+            pending = self._ledger.settle(answer)
+            if pending is None:
+                REPEATED.inc()
+                continue
+            _answered[pending.lane, "failed" if answer.fault else answer.verdict].inc()
+            _duration[pending.lane].observe(now - pending.accepted)
+            pending.answered(answer)
+        if not len(self._ledger):
+            self._settled.notify_all()
+
+    async def _audit_entries(self) -> None:
+        """Every second, look for entries that left the stream without an answer, and send their jobs again.
+
+        Pub/sub may drop an answer and Redis may lose its data; either way the entry is gone and the job still pending.
+        The pulse is the barrier: an entry is gone only after its answers were published, so once a later beat is heard
+        those answers have been heard too, or never will be.
+        """
+        while True:
+            started = time.monotonic()
+            try:
+                gone = [(lane, await self._find_gone(lane)) for lane in Lane]
+                if await self.pulse.beat(self._redis):
+                    for lane, entries in gone:
+                        self._send_again(lane, entries)
+            except PASSING as error:
+                log.warning("could not audit pending jobs, will try again: %s", error)
+            await asyncio.sleep(max(0.0, started + INTERVAL - time.monotonic()))
+
+    async def _find_gone(self, lane: Lane) -> list[Entry]:
+        """Entries with pending jobs that the lane's stream no longer holds."""
+        due = self._ledger.due(lane, AUDIT_AGE)
+        if not due:
+            return []
+        gone = set(await _audit(self._redis, names.stream(lane), *(entry.id for entry in due)))
+        return [entry for entry in due if entry.id in gone]
+
+    def _send_again(self, lane: Lane, entries: list[Entry]) -> None:
+        """Queue what is still pending of these entries once more."""
+        again = self._ledger.unwritten(entries)
+        if again:
+            log.warning("sending %d jobs of the %s lane again: their entries are gone, their answers did not come", again, lane)
+            _resent[lane].inc(again)
+            self._unwritten[lane].set()

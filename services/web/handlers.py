@@ -1,0 +1,130 @@
+"""The HTTP handlers: JSON for every answer and every failure."""
+
+import asyncio
+import http
+import time
+from typing import Any
+
+from prometheus_client import Counter
+from tornado.web import Finish, HTTPError, RequestHandler
+
+from services.jobs.messages import SENTENCES, Answer
+from services.web import number
+from services.web.dispatcher import Dispatcher
+from services.web.ledger import Busy
+from services.web.settings import WebSettings
+
+REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
+
+RETRY_AFTER = 1  # seconds that a refused client is asked to wait
+
+
+class JSONHandler(RequestHandler):
+    """Failures are `{"error": {code, message, retryable}}`, with Retry-After where trying again makes sense."""
+
+    ROUTE = "other"  # label of the requests' metric
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
+        cause = kwargs.get("exc_info", (None, None, None))[1]
+        sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
+        self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
+
+    def fail(self, status: int, code: str, message: str, retryable: bool = False) -> None:
+        """End the request with this error."""
+        self.set_status(status)
+        if retryable:
+            self.set_header("Retry-After", str(RETRY_AFTER))
+        self.finish({"error": {"code": code, "message": message, "retryable": retryable}})
+
+    def on_finish(self) -> None:
+        """Count the request."""
+        REQUESTS.labels(self.ROUTE, str(self.get_status())).inc()
+
+
+class NotFound(JSONHandler):
+    """Whatever has no route."""
+
+    def prepare(self) -> None:
+        """Refuse every method alike."""
+        self.fail(404, "not_found", f"No resource at {self.request.path[:200]}")
+        raise Finish
+
+
+class Hello(JSONHandler):
+    """`GET /` of a web process without nginx in front; behind nginx the page of the same heading stands there."""
+
+    ROUTE = "/"
+
+    def get(self) -> None:
+        """Greet."""
+        self.set_header("Content-Type", "text/plain; charset=utf-8")
+        self.write("Hello, world\n")
+
+
+class Primes(JSONHandler):
+    """`GET /primes/N`: whether N is prime; waits for the answer."""
+
+    ROUTE = "/primes/N"
+
+    def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+
+    async def get(self, text: str) -> None:
+        """Answer 200 with the verdict, 400 for what is not an integer, 413 for too many digits, 503 when busy, 504 when
+        the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
+        """
+        timeout = self._read_timeout()
+        started = time.monotonic()
+        try:
+            canonical = number.read(text, self._settings.max_digits)
+            self._dispatcher.submit(canonical, self._settle)
+            answer = await asyncio.wait_for(self._answer, timeout)
+        except number.TooLarge as error:
+            return self.fail(413, "too_large", f"Number too large: {error}")
+        except number.NotAnInteger:
+            return self.fail(400, "not_an_integer", f"Expected a decimal integer, got {text[:40]!r}")
+        except Busy as error:
+            return self.fail(503, "busy", f"Busy: {error}", retryable=True)
+        except TimeoutError:
+            return self.fail(504, "timeout", f"No answer within {timeout:g} s; ask again", retryable=True)
+        except asyncio.CancelledError:
+            raise Finish from None  # the client left
+        if answer.fault is not None:
+            return self.fail(500, answer.fault, SENTENCES[answer.fault])
+        self.write(describe(canonical, answer, time.monotonic() - started))
+
+    def on_connection_close(self) -> None:
+        """Stop waiting for a client that left."""
+        self._answer.cancel()
+
+    def _settle(self, answer: Answer) -> None:
+        if not self._answer.done():  # timed out, or the client left
+            self._answer.set_result(answer)
+
+    def _read_timeout(self) -> float:
+        """Seconds to wait. Raises HTTPError 400."""
+        most = self._settings.long_poll
+        text = self.get_query_argument("timeout", str(most))
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 < seconds <= most:
+            raise HTTPError(400, f"timeout: expected seconds above 0 and up to {most:g}, got {text[:40]!r}")
+        return seconds
+
+
+def describe(canonical: str, answer: Answer, elapsed: float) -> dict[str, Any]:
+    """The JSON form of an answer; times in milliseconds."""
+    return {
+        "number": canonical,
+        "verdict": answer.verdict,
+        "proven": answer.proven,
+        "method": answer.method,
+        "queue_ms": answer.queue_ms,
+        "compute_ms": answer.compute_us / 1000,
+        "total_ms": round(elapsed * 1000, 3),
+    }

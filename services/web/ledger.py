@@ -1,0 +1,154 @@
+"""What a web process has accepted and not yet answered: the memory that outlives Redis. No I/O."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from services.jobs.messages import Answer, Job, Operation
+from services.jobs.names import Lane
+from services.web import cost
+
+Answered = Callable[[Answer], None]
+
+ENTRY_JOBS = 256  # most jobs in one stream entry: larger gains nothing more per job
+ENTRY_COST = 1_000  # µs of estimated work in one entry: workers share load by entries, and their loops yield between
+WRITE_ENTRIES = 64  # most entries in one write: bounds how long Redis serves nobody else
+AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is audited in turns
+
+
+class Busy(Exception):
+    """As many jobs are pending as this process takes."""
+
+
+@dataclass(slots=True, eq=False)
+class Pending:
+    """One job that somebody waits for."""
+
+    job: Job
+    lane: Lane
+    cost: int  # estimated µs
+    accepted: float  # time.monotonic()
+    answered: Answered
+    entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
+
+
+@dataclass(slots=True, eq=False)
+class Entry:
+    """One stream entry on its way or in Redis: the jobs that it carries."""
+
+    lane: Lane
+    jobs: list[Job]
+    open: int  # jobs of it that are still pending
+    written: float = 0.0  # time.monotonic(), once `id` is known
+    id: bytes = b""
+
+
+@dataclass(slots=True)
+class Lanes:
+    """One lane's part of the ledger."""
+
+    unwritten: deque[Pending] = field(default_factory=deque)  # in the order in which they go out
+    entries: dict[bytes, Entry] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
+    pending: int = 0
+
+
+class Ledger:
+    """Every accepted job stands here from `accept` to `settle`, so a job that Redis lost can be written again.
+
+    Bounded by `most_pending`; what that costs is memory, a few hundred bytes a job. It dies with the process, whose
+    clients' sockets die with it.
+    """
+
+    def __init__(self, most_pending: int) -> None:
+        self._most_pending = most_pending
+        self._pending: dict[int, Pending] = {}  # by job id
+        self._last_id = 0
+        self.lanes = {lane: Lanes() for lane in Lane}
+
+    def __len__(self) -> int:
+        return len(self._pending)
+
+    def accept(self, number: str, answered: Answered, operation: Operation = Operation.IS_PRIME) -> Pending:
+        """Take a job on; `answered` is called once. Raises Busy."""
+        if len(self._pending) >= self._most_pending:
+            raise Busy(f"{self._most_pending:,} jobs are pending")
+        self._last_id += 1
+        estimate = cost.estimate(number)
+        job = Job(self._last_id, number, operation)
+        pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
+        self._pending[job.id] = pending
+        lane = self.lanes[pending.lane]
+        lane.pending += 1
+        lane.unwritten.append(pending)
+        return pending
+
+    def take(self, lane: Lane) -> list[Entry]:
+        """Entries for the next write, oldest jobs first; `written` or `unwritten` must follow."""
+        unwritten = self.lanes[lane].unwritten
+        entries: list[Entry] = []
+        while unwritten and len(entries) < WRITE_ENTRIES:
+            entries.append(self._fill_entry(lane, unwritten))
+        return entries
+
+    def _fill_entry(self, lane: Lane, unwritten: deque[Pending]) -> Entry:
+        """One entry from the head of the queue: at least one job, then as many as its bounds allow."""
+        entry = Entry(lane, [], 0)
+        total = 0
+        while unwritten and len(entry.jobs) < ENTRY_JOBS and (not entry.jobs or total + unwritten[0].cost <= ENTRY_COST):
+            pending = unwritten.popleft()
+            total += pending.cost
+            pending.entry = entry
+            entry.jobs.append(pending.job)
+        entry.open = len(entry.jobs)
+        return entry
+
+    def written(self, entries: Iterable[Entry], ids: Iterable[bytes]) -> None:
+        """Redis holds these entries under these ids."""
+        now = time.monotonic()
+        for entry, id in zip(entries, ids, strict=True):
+            entry.id, entry.written = id, now
+            if entry.open:  # an answer can overtake the reply to the write
+                self.lanes[entry.lane].entries[entry.id] = entry
+
+    def unwritten(self, entries: Iterable[Entry]) -> int:
+        """These entries are not in Redis, or may not be: their pending jobs go out again, first. Returns how many.
+
+        If they are there after all, some jobs are computed twice; the second answer finds nobody waiting.
+        """
+        again = 0
+        for entry in reversed(list(entries)):
+            lane = self.lanes[entry.lane]
+            lane.entries.pop(entry.id, None)
+            for job in reversed(entry.jobs):
+                pending = self._pending.get(job.id)
+                if pending is not None and pending.entry is entry:
+                    pending.entry = None
+                    lane.unwritten.appendleft(pending)
+                    again += 1
+        return again
+
+    def settle(self, answer: Answer) -> Pending | None:
+        """Close a job and return it; None when it is closed already (a repeated answer)."""
+        pending = self._pending.pop(answer.id, None)
+        if pending is None:
+            return None
+        lane = self.lanes[pending.lane]
+        lane.pending -= 1
+        entry = pending.entry
+        if entry is None:  # answered from an earlier entry while it waited to be written again
+            lane.unwritten.remove(pending)
+        else:
+            entry.open -= 1
+            if not entry.open:
+                lane.entries.pop(entry.id, None)
+        return pending
+
+    def due(self, lane: Lane, age: float) -> list[Entry]:
+        """Entries written at least `age` seconds ago, to be looked for in Redis; each call goes on where the last ended."""
+        entries = self.lanes[lane].entries
+        before = time.monotonic() - age
+        due = [entry for entry in entries.values() if entry.written <= before][:AUDIT_ENTRIES]
+        for entry in due:  # to the end: all get their turn
+            entries[entry.id] = entries.pop(entry.id)
+        return due

@@ -1,0 +1,33 @@
+"""Settings of the web process."""
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from services.jobs.settings import Port, Seconds, Settings
+
+Count = Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class WebSettings(Settings):
+    """Tell WebSocket and HTTP clients whether integers are prime, by way of workers behind Redis."""
+
+    port: Port = Field(8888, description="port for clients")
+    address: str = Field("", description="address to listen on; all interfaces if empty")
+    metrics_port: Port | None = Field(None, description="port for /metrics, /healthz, /readyz (default: port + 1000)")
+    processes: int = Field(1, ge=0, le=64, description="processes to fork, each an instance of its own; 0: one per CPU")
+    behind_proxy: bool = Field(False, description="believe X-Real-IP and X-Scheme; only where none but the proxy connects")
+    allowed_origins: str = Field("*", description="origins that may open a socket, separated by commas; * for any")
+    max_digits: Annotated[int, Field(ge=20, le=1_000_000)] = Field(10_000, description="digits of the largest number taken")
+    max_in_flight: Count = Field(1_000, description="unanswered messages per socket; above, the socket is not read")
+    max_pending: Count = Field(100_000, description="unanswered jobs per process; above, new ones are refused as busy")
+    max_queued_entries: Count = Field(20_000, description="entries in one lane's stream; above, jobs wait in the web process")
+    long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N waits for its answer at most")
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _check_origins(cls, origins: str) -> str:
+        for origin in origins.split(","):
+            if origin != "*" and not origin.startswith(("http://", "https://")):
+                raise ValueError(f"expected * or origins such as https://example.org, {origin!r} is neither")
+        return origins

@@ -1,0 +1,1 @@
+"""The worker: claims jobs from Redis, computes them, sends the answers back."""

@@ -1,0 +1,135 @@
+"""Starts, runs and drains a worker: `python -m services.worker`."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import sys
+
+import uvloop
+
+from services.jobs import diagnostics, names
+from services.jobs.connection import PASSING, connect
+from services.jobs.journal import log_to_stderr
+from services.jobs.names import Lane
+from services.jobs.pulse import INTERVAL, Pulse
+from services.jobs.settings import load, refuse
+from services.jobs.subscription import Subscription
+from services.jobs.watchdog import watch
+from services.worker import depth
+from services.worker.consumer import Consumer
+from services.worker.desk import Desk
+from services.worker.inline import Inline
+from services.worker.isolated import Isolated
+from services.worker.settings import WorkerSettings
+
+log = logging.getLogger("services.worker")
+
+HOUSEKEEPING = 300  # sweeps (seconds) between two looks for consumers of workers that are gone
+
+
+class Worker:
+    """One worker: the supervisor of its lanes. It does no long arithmetic, so that leases are always renewed."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._redis = connect(settings)
+        # A worker that comes back under the same name must not hold what its former self claimed.
+        name = f"{settings.instance}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._consumer = Consumer(self._redis, name, settings.lease)
+        self._desk = Desk(self._consumer, settings.lease)
+        self._quick = Inline(self._consumer, self._desk)
+        self._orphans = Isolated(Lane.QUICK, self._consumer, self._desk, settings, 1, new=False)
+        self._heavy = Isolated(Lane.HEAVY, self._consumer, self._desk, settings, settings.heavy_processes, new=True)
+        self._pulse = Pulse(name)
+        self._subscription = Subscription(
+            self._redis,
+            {
+                names.bell(Lane.QUICK): lambda _: self._quick.wake(),
+                names.bell(Lane.HEAVY): lambda _: self._heavy.wake(),
+                self._pulse.channel: self._pulse.hear,
+            },
+            settings.redis_timeout,
+        )
+        self._stop = asyncio.Event()
+
+    def ready(self) -> str:
+        """What keeps this worker from working; empty if nothing does."""
+        if self._stop.is_set():
+            return "draining"
+        return "" if self._pulse.fresh else "Redis does not answer"
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        settings = self._settings
+        try:
+            diagnostics.serve(settings.metrics_port, settings.metrics_address, "worker", self.ready, lambda: self._pulse.fresh)
+        except OSError as error:
+            refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
+        log.info("works as %s, metrics on %d", self._consumer.name, settings.metrics_port)
+        async with asyncio.TaskGroup() as tasks:
+            lanes = [tasks.create_task(lane.run()) for lane in (self._quick, self._orphans, self._heavy)]
+            services = [
+                tasks.create_task(service)
+                for service in (self._subscription.run(), self._desk.renew(), self._sweep(), watch(settings.watchdog))
+            ]
+            await self._stop.wait()
+            await self._drain(lanes)
+            for task in services:
+                task.cancel()
+        await self._redis.aclose()
+
+    async def _sweep(self) -> None:
+        """Every second: beat, find what a lost announcement or a dead worker left behind, measure the queue."""
+        sweeps = 0
+        while True:
+            self._quick.wake()
+            self._heavy.sweep()
+            self._orphans.sweep()
+            try:
+                await self._pulse.beat(self._redis)
+                await depth.measure(self._redis)
+                if sweeps % HOUSEKEEPING == 0:
+                    for lane in Lane:
+                        await self._consumer.forget_the_dead(lane)
+            except PASSING as error:
+                log.warning("could not sweep, will try again: %s", error)
+            sweeps += 1
+            await asyncio.sleep(INTERVAL)
+
+    async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
+        """Claim nothing more, finish what is held, give back what is not finished in time."""
+        log.info("draining: %d entries are held", len(self._desk.held))
+        for lane in (self._quick, self._orphans, self._heavy):
+            lane.stop()
+        _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
+        left = self._desk.held
+        for task in unfinished:
+            task.cancel()
+        await asyncio.gather(*unfinished, return_exceptions=True)
+        if left:
+            log.warning("giving back %d entries that were not finished in %g s", len(left), self._settings.drain)
+            try:
+                await self._consumer.give_back(left)
+            except PASSING as error:
+                log.warning("could not give them back, their leases will run out: %s", error)
+
+
+def main() -> None:
+    """Read the settings and work."""
+    settings = load(WorkerSettings, "python -m services.worker", sys.argv[1:])
+    log_to_stderr(settings)
+    uvloop.run(start(settings))
+
+
+async def start(settings: WorkerSettings) -> None:
+    """Everything that needs the event loop."""
+    await Worker(settings).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""The child process that computes one job at a time, so that a job can be killed: `python -m services.worker.child`.
+
+GMP and FLINT hold the interpreter's lock for as long as they compute: only a process of its own can be stopped.
+It speaks over standard input and output: four bytes of length (big endian), then MessagePack; a job in, an answer out.
+"""
+
+import argparse
+import contextlib
+import ctypes
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import msgspec
+
+from services.jobs.messages import Answer, Job
+from services.worker.primes import examine
+
+LENGTH = 4  # bytes that announce a frame's length
+NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def main() -> None:
+    """Limit this process, then answer until standard input ends."""
+    parser = argparse.ArgumentParser(prog="python -m services.worker.child", description=__doc__)
+    parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="address space that this process may use")
+    limit(parser.parse_args().memory)
+    encoder = msgspec.msgpack.Encoder()
+    for job in read_jobs(sys.stdin.buffer):
+        frame = encoder.encode(compute(job))
+        sys.stdout.buffer.write(len(frame).to_bytes(LENGTH, "big") + frame)
+        sys.stdout.buffer.flush()
+
+
+def limit(memory: int) -> None:
+    """Bound memory (MiB) and priority; die with the worker, and before it when the container runs out of memory."""
+    resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
+    os.nice(NICENESS)
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
+        score.write("1000")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the worker ends its children itself
+
+
+def read_jobs(stream: BinaryIO) -> Iterator[Job]:
+    """Jobs until the stream ends."""
+    decoder = msgspec.msgpack.Decoder(Job)
+    while header := stream.read(LENGTH):
+        yield decoder.decode(stream.read(int.from_bytes(header, "big")))
+
+
+def compute(job: Job, queue_ms: int = 0) -> Answer:
+    """The answer to one job, with the time it took."""
+    started = time.perf_counter_ns()
+    finding = examine(job.number)
+    return Answer(job.id, finding.verdict, finding.method, queue_ms, (time.perf_counter_ns() - started) // 1000)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,176 @@
+"""One worker's part in the consumer groups: claim, renew, take over; answer and acknowledge."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import redis.asyncio
+from prometheus_client import Counter
+from redis.exceptions import ResponseError
+
+from services.jobs import messages, names
+from services.jobs.messages import Answer, Job
+from services.jobs.names import GROUP, Lane
+from services.jobs.script import Script
+
+log = logging.getLogger(__name__)
+
+DEAD_LETTERS = Counter("primes_worker_dead_letters_total", "Jobs set aside as dead letters", ["lane"])
+UNHEARD = Counter("primes_worker_unheard_total", "Publications of answers for which no web process listened")
+for _lane in Lane:
+    DEAD_LETTERS.labels(_lane)
+
+FORGET = 3_600_000  # ms idle after which a consumer without entries is deleted: a worker that is gone
+RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
+
+_renew = Script(Path(__file__).with_name("renew.lua"))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One stream entry that this worker holds: its jobs, whom to answer, how often it was delivered (1: to us first)."""
+
+    lane: Lane
+    id: bytes
+    reply_to: str
+    jobs: list[Job]
+    deliveries: int
+    queue_ms: int  # from the write to this claim, by Redis' clock and this one's
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that is set aside, and why."""
+
+    job: Job
+    reason: str
+
+
+class Consumer:
+    """Claims are leases: unless renewed, another worker takes them over when they run out.
+
+    Every method raises what the Redis client raises; claims that could not be answered are kept by the caller.
+    """
+
+    def __init__(self, redis: redis.asyncio.Redis, name: str, lease: float) -> None:
+        self._redis = redis
+        self.name = name
+        self._lease_ms = int(lease * 1000)
+
+    async def read(self, lane: Lane, count: int) -> list[Claim]:
+        """Claim up to `count` entries that nobody was given yet, oldest first."""
+        try:
+            reply: Any = await self._redis.xreadgroup(GROUP, self.name, {names.stream(lane): ">"}, count=count)
+        except ResponseError as error:
+            await self._create_group(lane, error)
+            return []
+        return await self._open(lane, reply[0][1], deliveries=1) if reply else []
+
+    async def take_over(self, lane: Lane) -> list[Claim]:
+        """Claim the oldest entry whose lease ran out; none or one."""
+        stream = names.stream(lane)
+        try:
+            reply: Any = await self._redis.xautoclaim(stream, GROUP, self.name, self._lease_ms, count=1)
+        except ResponseError as error:
+            await self._create_group(lane, error)
+            return []
+        entries = reply[1]
+        if not entries:
+            return []
+        id = entries[0][0]
+        held: Any = await self._redis.xpending_range(stream, GROUP, id, id, 1)
+        return await self._open(lane, entries, held[0]["times_delivered"]) if held else []
+
+    async def renew(self, claims: Iterable[Claim]) -> list[Claim]:
+        """Renew the leases of these claims; returns those that are lost."""
+        by_lane: dict[Lane, dict[bytes, Claim]] = defaultdict(dict)
+        for claim in claims:
+            by_lane[claim.lane][claim.id] = claim
+        lost: list[Claim] = []
+        for lane, held in by_lane.items():
+            ids = await _renew(self._redis, names.stream(lane), GROUP, self.name, *held)
+            lost += [held[id] for id in ids]
+        return lost
+
+    async def finish(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter] = ()) -> None:
+        """Publish the answers, acknowledge and delete the entries of one lane, all in one step.
+
+        Together, so that dying can repeat an answer but not lose one.
+        """
+        replies: dict[str, list[Answer]] = defaultdict(list)
+        for claim, answered in zip(claims, answers, strict=True):
+            replies[claim.reply_to] += answered
+        lane = claims[0].lane
+        ids = [claim.id for claim in claims]
+        async with self._redis.pipeline(transaction=True) as step:
+            for web, batch in replies.items():
+                step.publish(names.results(web), messages.encode(batch))
+            for letter in dead:
+                self._set_aside(step, lane, messages.encode([letter.job]), letter.reason)
+            step.xack(names.stream(lane), GROUP, *ids)
+            step.xdel(names.stream(lane), *ids)
+            outcomes = await step.execute()
+        UNHEARD.inc(outcomes[: len(replies)].count(0))
+        DEAD_LETTERS.labels(lane).inc(len(dead))
+
+    async def give_back(self, claims: Iterable[Claim]) -> None:
+        """Let another worker start these at once, as if this delivery had not been."""
+        for claim in claims:
+            await self._redis.xclaim(
+                names.stream(claim.lane), GROUP, RETURNED, 0, [claim.id],
+                idle=self._lease_ms + 1, retrycount=claim.deliveries - 1, justid=True,
+            )  # fmt: skip
+
+    async def forget_the_dead(self, lane: Lane) -> None:
+        """Delete consumers that hold nothing and have been silent for long: each start of a worker makes a new one."""
+        try:
+            consumers = await self._redis.xinfo_consumers(names.stream(lane), GROUP)
+        except ResponseError:  # no stream or no group: nobody to forget
+            return
+        for consumer in consumers:
+            if consumer["pending"] == 0 and consumer["idle"] > FORGET:
+                await self._redis.xgroup_delconsumer(names.stream(lane), GROUP, consumer["name"])
+
+    async def _create_group(self, lane: Lane, error: ResponseError) -> None:
+        """Make the group that Redis says is missing: it is new, or came back empty. Raises any other error again."""
+        if not str(error).startswith("NOGROUP"):
+            raise error
+        try:
+            # from the beginning: what web processes wrote before the group was there is work too
+            await self._redis.xgroup_create(names.stream(lane), GROUP, id="0", mkstream=True)
+        except ResponseError as raced:
+            if not str(raced).startswith("BUSYGROUP"):  # another worker was faster
+                raise
+
+    async def _open(self, lane: Lane, entries: Iterable[tuple[bytes, dict[bytes, bytes]]], deliveries: int) -> list[Claim]:
+        """Claims from raw entries; an entry that cannot be read is set aside, whole, since nobody can be told."""
+        now = time.time() * 1000
+        claims: list[Claim] = []
+        for id, fields in entries:
+            try:
+                jobs = messages.decode_jobs(fields[b"jobs"])
+                reply_to = fields[b"reply"].decode()
+            except (msgspec.DecodeError, KeyError, UnicodeDecodeError) as error:
+                await self._discard(lane, id, fields.get(b"jobs", b""), f"unreadable entry: {error!r}")
+            else:
+                queue_ms = max(0, int(now - int(id.partition(b"-")[0])))
+                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms))
+        return claims
+
+    async def _discard(self, lane: Lane, id: bytes, payload: bytes, reason: str) -> None:
+        log.error("entry %s of the %s lane set aside: %s", id.decode(), lane, reason)
+        async with self._redis.pipeline(transaction=True) as step:
+            self._set_aside(step, lane, payload, reason)
+            step.xack(names.stream(lane), GROUP, id)
+            step.xdel(names.stream(lane), id)
+            await step.execute()
+        DEAD_LETTERS.labels(lane).inc()
+
+    def _set_aside(self, step: redis.asyncio.client.Pipeline, lane: Lane, jobs: bytes, reason: str) -> None:
+        letter: dict[Any, Any] = {"lane": lane, "jobs": jobs, "reason": reason, "worker": self.name}
+        step.xadd(names.DEAD, letter, maxlen=names.DEAD_LENGTH, approximate=True)

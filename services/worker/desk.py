@@ -1,0 +1,105 @@
+"""What this worker holds: claims on which it must renew the lease until their answers are out."""
+
+import asyncio
+import logging
+from functools import partial
+
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.jobs.connection import PASSING, Backoff
+from services.jobs.messages import Answer, Verdict
+from services.jobs.names import Lane
+from services.worker.consumer import Claim, Consumer, DeadLetter
+
+log = logging.getLogger(__name__)
+
+JOBS = Counter("primes_worker_jobs_total", "Jobs answered", ["lane", "verdict"])
+COMPUTE = Histogram(
+    "primes_worker_compute_seconds",
+    "Computation of one job",
+    ["lane"],
+    buckets=(2e-6, 5e-6, 1e-5, 5e-5, 2e-4, 1e-3, 5e-3, 0.02, 0.1, 0.5, 2, 10, 60, 300),
+)
+QUEUE_WAIT = Histogram(
+    "primes_worker_queue_wait_seconds",
+    "From the write of a stream entry to its claim",
+    ["lane"],
+    buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
+)
+RUNNING = Gauge("primes_worker_running", "Stream entries held and not yet answered", ["lane"])
+LEASES_LOST = Counter(
+    "primes_worker_leases_lost_total", "Claims that another worker took over, or that were lost with Redis", ["lane"]
+)
+
+_jobs = {(lane, outcome): JOBS.labels(lane, outcome) for lane in Lane for outcome in [*Verdict, "failed"]}
+_compute = {lane: COMPUTE.labels(lane) for lane in Lane}
+_queue_wait = {lane: QUEUE_WAIT.labels(lane) for lane in Lane}
+_leases_lost = {lane: LEASES_LOST.labels(lane) for lane in Lane}
+
+RENEWALS = 3  # a lease is renewed this many times in its length: two may fail before it runs out
+
+
+class Desk:
+    """Claims lie here from `take` until `finish` has got their answers out, through whatever befalls Redis."""
+
+    def __init__(self, consumer: Consumer, lease: float) -> None:
+        self._consumer = consumer
+        self._lease = lease
+        self._held: dict[tuple[Lane, bytes], tuple[Claim, asyncio.Task[None] | None]] = {}
+        for lane in Lane:
+            RUNNING.labels(lane).set_function(partial(self._count, lane))
+
+    @property
+    def held(self) -> list[Claim]:
+        """Everything that is claimed and not answered."""
+        return [claim for claim, _ in self._held.values()]
+
+    def _count(self, lane: Lane) -> int:
+        return sum(claim.lane is lane for claim in self.held)
+
+    def take(self, claim: Claim, task: asyncio.Task[None] | None = None) -> None:
+        """Hold a claim; `task` is cancelled when its lease is lost."""
+        self._held[claim.lane, claim.id] = (claim, task)
+        _queue_wait[claim.lane].observe(claim.queue_ms / 1000)
+
+    def drop(self, claim: Claim) -> None:
+        """Hold a claim no more."""
+        self._held.pop((claim.lane, claim.id), None)
+
+    async def finish(self, claims: list[Claim], answers: list[list[Answer]], dead: list[DeadLetter]) -> None:
+        """Answer and acknowledge claims of one lane, trying until Redis has it."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._consumer.finish(claims, answers, dead)
+                break
+            except PASSING as error:
+                log.warning("could not publish answers, will try again: %s", error)
+                await asyncio.sleep(backoff.next())
+        for claim, answered in zip(claims, answers, strict=True):
+            self.drop(claim)
+            for answer in answered:
+                _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
+                _compute[claim.lane].observe(answer.compute_us / 1e6)
+
+    async def renew(self) -> None:
+        """Renew the leases of all claims until cancelled; stop computing what is no longer ours."""
+        while True:
+            await asyncio.sleep(self._lease / RENEWALS)
+            if not self._held:
+                continue
+            try:
+                lost = await self._consumer.renew(self.held)
+            except PASSING as error:
+                log.warning("could not renew %d leases, will try again: %s", len(self._held), error)
+                continue
+            for claim in lost:
+                self._abandon(claim)
+
+    def _abandon(self, claim: Claim) -> None:
+        """Someone else computes this entry now, or nobody wants it any more."""
+        _, task = self._held.pop((claim.lane, claim.id), (claim, None))
+        if task is not None:
+            log.warning("lost the lease on entry %s of the %s lane, stop computing it", claim.id.decode(), claim.lane)
+            _leases_lost[claim.lane].inc()
+            task.cancel()
