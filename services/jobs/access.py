@@ -21,7 +21,7 @@ RULES = {
     "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} +multi +exec +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",
-    "exporter": f"{_CONNECT} +info +config|get +latency|latest +latency|histogram +slowlog|get +slowlog|len",
+    "exporter": f"{_CONNECT} +info +latency|latest +latency|histogram +slowlog|get +slowlog|len",
     "health": f"{_CONNECT}",
 }
 
