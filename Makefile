@@ -1,0 +1,48 @@
+# `make` lists what there is to make.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help up down local check test lint types unit requirements clean
+
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+up: ## start the stack in Docker and wait until it is healthy (port 80; HTTP_PORT=8080 make up)
+	docker compose up --detach --build --wait
+
+down: ## stop the stack; what Redis and Prometheus hold is kept
+	docker compose down
+
+local: .venv/ready ## run the stack without Docker, on port 8080 (HTTP_PORT=…), until Ctrl-C
+	$(BIN)/python -m local
+
+check: lint types unit ## the fast tests: lint, types, unit tests; under a minute
+
+test: .venv/ready ## every test, on the real stack; installs what is missing (Debian, root)
+	tests/run.sh
+
+lint: .venv/ready
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/shellcheck --external-sources tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/hadolint services/*/Dockerfile
+	tests/requirements.sh --check
+
+types: .venv/ready
+	$(BIN)/mypy
+
+unit: .venv/ready
+	$(BIN)/pytest -q tests/unit
+
+requirements: .venv/ready ## compile the requirements files from pyproject.toml (UPGRADE=--upgrade for newer versions)
+	tests/requirements.sh $(UPGRADE)
+
+clean: ## remove what make made: the virtual environment, the local stack's state
+	rm -rf .venv .local
+
+.venv/ready: tests/requirements.txt
+	tests/venv.sh $(PYTHON)
+	@touch $@
