@@ -36,6 +36,7 @@ class Readiness(RequestHandler):
     """Readiness: the process can do its work now."""
 
     def initialize(self, ready: Ready) -> None:
+        """`ready` is asked at each request."""
         self._ready = ready
 
     def get(self) -> None:

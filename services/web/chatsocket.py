@@ -29,9 +29,10 @@ class ChatSocket(WebSocketHandler):
     """
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
+        """`sockets` is the process' set of open ones, which its drain closes."""
         self._dispatcher = dispatcher
         self._settings = settings
-        self._sockets = sockets  # of the whole process, for the drain
+        self._sockets = sockets
         self._window = plain.Window(settings.max_in_flight)
         self._room = asyncio.Event()  # set when the window may have room
 

@@ -7,7 +7,9 @@ if length + #ARGV - 4 > tonumber(ARGV[3]) then
     return {}
 end
 
--- Entries not yet delivered have woken everybody already, and a worker reads until it finds none.
+-- Entries not yet delivered have woken everybody already, and a worker reads until it finds none. An entry is deleted
+-- when it is acknowledged, so what is not pending has not been delivered. (The group's `lag` would say so too, but Redis
+-- does not know it after an entry was deleted out of order.)
 local waiting = 0
 if length > 0 then
     for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
@@ -16,7 +18,7 @@ if length > 0 then
             fields[group[i]] = group[i + 1]
         end
         if fields['name'] == ARGV[1] then
-            waiting = fields['lag'] or 0 -- nil: Redis does not know, so ring
+            waiting = length - fields['pending']
         end
     end
 end
@@ -25,7 +27,7 @@ local ids = {}
 for i = 5, #ARGV do
     ids[#ids + 1] = redis.call('XADD', stream, '*', 'reply', ARGV[4], 'jobs', ARGV[i])
 end
-if waiting == 0 then
+if waiting <= 0 then
     redis.call('PUBLISH', ARGV[2], '')
 end
 return ids

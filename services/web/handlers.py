@@ -68,6 +68,7 @@ class Primes(JSONHandler):
     ROUTE = "/primes/N"
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
+        """One future for the one answer."""
         self._dispatcher = dispatcher
         self._settings = settings
         self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()

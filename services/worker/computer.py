@@ -65,7 +65,7 @@ class Computer:
         return self._process
 
     async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Answer:
-        assert process.stdin is not None and process.stdout is not None  # both are pipes, see _start
+        assert process.stdin and process.stdout  # both are pipes, see _start
         frame = self._encoder.encode(job)
         process.stdin.write(len(frame).to_bytes(LENGTH, "big") + frame)
         await process.stdin.drain()

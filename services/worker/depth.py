@@ -29,7 +29,9 @@ async def measure(redis: redis.asyncio.Redis) -> None:
             groups = []
         group = next((group for group in groups if group["name"] == GROUP.encode()), None)
         oldest: Any = await redis.xrange(stream, count=1)  # redis-py leaves the reply's shape open
-        WAITING.labels(lane).set((group["lag"] or 0) if group else await redis.xlen(stream))
-        CLAIMED.labels(lane).set(group["pending"] if group else 0)
+        pending = group["pending"] if group else 0
+        # Not the group's lag, which Redis does not know after an entry was deleted out of order.
+        WAITING.labels(lane).set(max(0, await redis.xlen(stream) - pending))
+        CLAIMED.labels(lane).set(pending)
         OLDEST.labels(lane).set(max(0.0, time.time() - int(oldest[0][0].partition(b"-")[0]) / 1000) if oldest else 0)
     DEAD_LETTERS.set(await redis.xlen(names.DEAD))

@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Every test, cheapest first. Installs and starts what the real stack needs and is missing; stops what it started.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+say() { printf '\n== %s\n' "$*"; }
+
+can_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
+
+say "lint, types, requirements"
+make --no-print-directory lint types
+
+say "Docker engine and images"
+if docker version >/dev/null 2>&1 || can_install; then
+    tests/engine/start.sh
+    trap 'tests/engine/stop.sh' EXIT
+    # Where two clients stand on this machine, this names the one that can talk to the engine.
+    env_file=${PRIMES_STATE:-/tmp/primes-engine}/env
+    # shellcheck disable=SC1090  # made at run time
+    [[ ! -f $env_file ]] || . "$env_file"
+    tests/images/build.sh
+else
+    echo "no Docker engine, and no root to install one: the tests that need it will be skipped, and say so"
+fi
+
+if ! command -v chromium >/dev/null && can_install; then
+    say "Chromium"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null
+fi
+
+say "tests"
+.venv/bin/pytest "$@"

@@ -1,0 +1,127 @@
+"""The compose stack under test: starts it, breaks it, looks at it."""
+
+import json
+import os
+import resource
+import signal
+import subprocess
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+PROJECT = "primes-test"  # not the name of a stack that somebody runs for use
+PORT = int(os.environ.get("HTTP_PORT", "80"))
+PROMETHEUS_PORT = int(os.environ.get("PROMETHEUS_PORT", "9090"))
+WEBS = ("web0", "web1", "web2", "web3")
+WORKERS = ("worker-1", "worker-2")
+CONTAINERS = ("redis-1", *(f"{web}-1" for web in WEBS), *WORKERS, "nginx-1", "prometheus-1", "redis-exporter-1", "nginx-exporter-1")
+
+
+def wait_until(condition: Callable[[], Any], description: str, seconds: float = 30) -> Any:
+    """Ask until the condition holds and return what it returned; fails with the description when time is up."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            value, trouble = condition(), None
+        except (OSError, AssertionError, subprocess.CalledProcessError) as error:
+            value, trouble = None, error
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(
+                f"not within {seconds:g} s: {description} ({trouble!r})" if trouble else f"not within {seconds:g} s: {description}"
+            )
+        time.sleep(0.1)  # the poll's interval
+
+
+class Stack:
+    """Every command goes to the real compose file, with the ports and limits that this machine allows."""
+
+    def __init__(self) -> None:
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._environment = {
+            **os.environ,
+            "COMPOSE_PROJECT_NAME": PROJECT,
+            "HTTP_PORT": str(PORT),
+            "PROMETHEUS_PORT": str(PROMETHEUS_PORT),
+        }
+        if hard != resource.RLIM_INFINITY and hard < 50_000:
+            self._environment["NOFILE"] = str(hard)
+        self.http = f"http://127.0.0.1:{PORT}"
+        self.socket = f"ws://127.0.0.1:{PORT}/chatsocket"
+
+    def compose(self, *arguments: str) -> str:
+        """Run `docker compose` and return what it printed; fails with its errors."""
+        done = subprocess.run(
+            ["docker", "compose", *arguments],
+            cwd=ROOT,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, (
+            f"docker compose {' '.join(arguments)}: status {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        )
+        return done.stdout
+
+    def up(self) -> None:
+        self.compose("up", "--detach", "--build", "--wait")
+
+    def down(self) -> None:
+        self.compose("--profile", "grafana", "down", "--volumes", "--timeout", "20")
+
+    def containers(self, service: str) -> list[dict[str, Any]]:
+        """What Docker knows of the running containers of a service."""
+        ids = self.compose("ps", "--quiet", service).split()
+        return json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True).stdout) if ids else []
+
+    def kill(self, container: dict[str, Any], sent: signal.Signals = signal.SIGKILL) -> None:
+        """Signal the main process itself, as the kernel would: unlike `docker kill`, which also tells Docker not to restart it."""
+        os.kill(container["State"]["Pid"], sent)
+
+    def statuses(self) -> dict[str, str]:
+        """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""
+        listed = subprocess.run(
+            ["docker", "ps", "--filter", f"label=com.docker.compose.project={PROJECT}", "--format", "{{.Names}}\t{{.Status}}"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        return {
+            name.removeprefix(f"{PROJECT}-"): status
+            for name, _, status in (line.partition("\t") for line in listed.stdout.splitlines())
+        }
+
+    def wait_healthy(self, *containers: str) -> None:
+        """Wait until these ("web0-1") run and are healthy, or running where they have no health check."""
+        wait_until(
+            lambda: all(
+                "(healthy)" in (status := self.statuses().get(name, "")) or ("Up" in status and "(" not in status)
+                for name in containers
+            ),
+            f"{', '.join(containers)} healthy",
+            90,
+        )
+
+    def get(self, path: str) -> tuple[int, dict[str, str], bytes]:
+        """Status, headers and body of a GET through nginx, whatever the status."""
+        try:
+            with urllib.request.urlopen(self.http + path, timeout=100) as response:
+                return response.status, dict(response.headers), response.read()
+        except urllib.error.HTTPError as error:
+            return error.code, dict(error.headers), error.read()
+
+    def query(self, expression: str) -> list[dict[str, Any]]:
+        """What Prometheus answers to an instant query."""
+        url = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        with urllib.request.urlopen(url, timeout=10) as response:
+            return json.load(response)["data"]["result"]
+
+    def total(self, expression: str) -> float:
+        """The sum of a query's values."""
+        return sum(float(sample["value"][1]) for sample in self.query(expression))
