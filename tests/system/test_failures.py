@@ -197,3 +197,18 @@ def kill_computing(worker: int, killed: set[int]) -> None:
         if child not in killed and state == "R" and ticks > 20 and len(killed) < 3:
             os.kill(child, signal.SIGKILL)
             killed.add(child)
+
+
+def test_a_wedged_web_process_ends_itself_and_comes_back(stack: Stack) -> None:
+    """Its event loop is stopped for real, by Python's own way into a running process (PEP 768)."""
+    victim = stack.containers("web0")[0]
+    wedge = "/dev/shm/wedge.py"  # the one place that is writable in both containers
+    stack.compose("exec", "-T", "web0", "sh", "-c", f"echo 'import time; time.sleep(600)' > {wedge}")
+    intruder = f"cp /proc/1/root{wedge} {wedge} && python -c \"import sys; sys.remote_exec(1, '{wedge}')\""
+    subprocess.run(
+        ["docker", "run", "--rm", "--pid", f"container:{victim['Id']}", "--cap-add", "SYS_PTRACE", "--user", "0",
+         "--entrypoint", "sh", "primes-web", "-c", intruder],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    wait_until(lambda: stack.containers("web0")[0]["RestartCount"] > victim["RestartCount"], "web0 ended itself", 60)
+    stack.wait_healthy("web0-1")

@@ -1,0 +1,67 @@
+"""The compose file as Compose itself reads it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def compose() -> dict[str, Any]:
+    """The resolved file, with every profile."""
+    done = subprocess.run(
+        ["docker", "compose", "--profile", "*", "config", "--format", "json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    if "is not a docker command" in done.stderr or "unknown" in done.stderr:
+        pytest.skip("docker compose is not installed: tests/engine/start.sh makes it available")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_every_service_is_hardened_and_bounded(compose: dict[str, Any]) -> None:
+    for name, service in compose["services"].items():
+        assert service["read_only"] and service["cap_drop"] == ["ALL"] and "cap_add" not in service, name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert int(service["mem_limit"]) > 0 and service["pids_limit"] > 0, name
+        assert service["logging"]["options"] == {"max-size": "10m", "max-file": "3"}, name
+        assert service["restart"] == ("no" if name == "access" else "unless-stopped"), name
+
+
+def test_the_grace_period_is_longer_than_the_drain(compose: dict[str, Any]) -> None:
+    for name in ("web0", "web1", "web2", "web3", "worker"):
+        service = compose["services"][name]
+        assert service["stop_grace_period"] == "30s"
+        assert float(service["environment"]["PRIMES_DRAIN"]) <= 15
+
+
+def test_the_four_web_services_differ_in_name_and_port_alone(compose: dict[str, Any]) -> None:
+    plain = []
+    for number in range(4):
+        service = dict(compose["services"][f"web{number}"])
+        environment = dict(service["environment"])
+        assert environment.pop("PRIMES_INSTANCE") == f"web{number}"
+        assert environment.pop("PRIMES_PORT") == f"800{number}"
+        assert "ports" not in service  # reachable inside the stack only
+        service.pop("build", None)  # one of them builds the image for all
+        plain.append({**service, "environment": environment})
+    assert plain[0] == plain[1] == plain[2] == plain[3]
+
+
+def test_a_stand_in_exists_for_every_image_that_the_tests_start(compose: dict[str, Any]) -> None:
+    listed = subprocess.run([ROOT / "tests/images/build.sh", "--list"], capture_output=True, text=True, check=True).stdout.split()
+    named = {service["image"] for name, service in compose["services"].items() if not service.get("profiles")} - {
+        "primes-web",
+        "primes-worker",
+    }
+    built = {service["build"]["args"]["PYTHON_IMAGE"] for service in compose["services"].values() if "build" in service}
+    assert named | built == set(listed)
+
+
+def test_every_image_can_be_taken_from_elsewhere() -> None:
+    for line in (ROOT / "docker-compose.yml").read_text().splitlines():
+        if line.strip().startswith("image:") and "primes-" not in line:
+            assert "${" in line, line
