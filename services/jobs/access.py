@@ -25,7 +25,9 @@ RULES = {
     "health": f"{_CONNECT}",
 }
 
-_NOBODY = "user default off resetpass resetkeys resetchannels -@all"
+# Nobody can log in as the default user, but Redis itself does: it runs the append-only file as this user when it
+# starts, and would drop every transaction that the user may not run.
+_NOBODY = "user default off resetpass ~* &* +@all"
 
 
 def make(directory: Path, redis_address: str) -> list[Path]:
@@ -55,7 +57,9 @@ def write(path: Path, text: str) -> Path:
     Readable by others: each service's user is another one, and sees only the folder that it is given.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o755)  # see above; whatever the umask is
     new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)  # what an interrupted start left is read-only
     new.write_text(text)
     new.chmod(0o444)
     new.rename(path)

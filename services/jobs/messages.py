@@ -1,6 +1,7 @@
 """What travels through Redis: batches of jobs one way, batches of answers the other."""
 
 import enum
+from typing import TypeVar
 
 import msgspec
 
@@ -59,6 +60,8 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.verdict not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
 
 
+T = TypeVar("T")
+
 _encoder = msgspec.msgpack.Encoder()
 _jobs = msgspec.msgpack.Decoder(list[Job])
 _answers = msgspec.msgpack.Decoder(list[Answer])
@@ -70,10 +73,17 @@ def encode(batch: list[Job] | list[Answer]) -> bytes:
 
 
 def decode_jobs(payload: bytes) -> list[Job]:
-    """The jobs of a stream entry; raises msgspec.DecodeError (or its subclass ValidationError) for anything else."""
-    return _jobs.decode(payload)
+    """The jobs of a stream entry; raises msgspec.DecodeError for anything else."""
+    return _decode(_jobs, payload)
 
 
 def decode_answers(payload: bytes) -> list[Answer]:
     """The answers of one publication; raises msgspec.DecodeError for anything else."""
-    return _answers.decode(payload)
+    return _decode(_answers, payload)
+
+
+def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:
+    try:
+        return decoder.decode(payload)
+    except (UnicodeDecodeError, RecursionError) as error:  # text that is no text, nesting without end
+        raise msgspec.DecodeError(str(error)) from error

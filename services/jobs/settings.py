@@ -60,8 +60,10 @@ def load(settings: type[S], program: str, arguments: list[str]) -> S:
         _ = loaded.redis_password
     except ValidationError as error:
         refuse(program, [describe(detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()])
-    except (SettingsError, OSError) as error:
+    except SettingsError as error:
         refuse(program, [str(error)])
+    except OSError as error:
+        refuse(program, [describe(("redis_password_file",), f"Expected a readable file ({error.strerror})", error.filename)])
     return loaded
 
 

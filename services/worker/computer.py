@@ -74,5 +74,10 @@ class Computer:
 
 
 def describe(status: int) -> str:
-    """An exit status in words: "SIGKILL", "status 1"."""
-    return signal.Signals(-status).name if status < 0 else f"status {status}"
+    """An exit status in words: "SIGKILL", "signal 35", "status 1"."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-status}"

@@ -11,7 +11,7 @@ from services.jobs.settings import Port, Seconds, Settings
 class WorkerSettings(Settings):
     """Take jobs from Redis, compute them, send the answers back."""
 
-    metrics_port: Port = Field(9100, description="port for /metrics, /healthz, /readyz")
+    metrics_port: Port = Field(9010, description="port for /metrics, /healthz, /readyz")
     metrics_address: str = Field("", description="address of that port; all interfaces if empty")
     heavy_processes: int = Field(
         default_factory=lambda: max(1, len(os.sched_getaffinity(0)) // 2),

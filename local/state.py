@@ -1,0 +1,61 @@
+"""The directory in which a run of the stack keeps everything that it writes."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+SOCKET_PATH_LIMIT = 103  # bytes, on macOS; Linux takes 107
+LONGEST_SOCKET = "supervisor.sock.4194304"  # Supervisor binds under its process id first
+
+
+class InUse(Exception):
+    """Another run has the directory."""
+
+
+@contextmanager
+def held(state: Path) -> Iterator[None]:
+    """Make the directory and hold it against a second run; the hold ends with the process, however that ends."""
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(state / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InUse(f"the stack already runs in {state}; give this one another directory with --state") from None
+        yield
+
+
+@contextmanager
+def sockets(state: Path) -> Iterator[Path]:
+    """The directory for Unix sockets: the state directory, or a temporary one where its path is too long for a socket."""
+    if len(os.fsencode(state / LONGEST_SOCKET)) <= SOCKET_PATH_LIMIT:
+        yield state
+        return
+    with tempfile.TemporaryDirectory(prefix="primes-", dir="/tmp") as short:
+        print(f"sockets are in {short}: the path of {state} is too long for them")
+        yield Path(short)
+
+
+def prepare(state: Path, http_port: int) -> None:
+    """What the processes expect to find: their directories, passwords, and nginx' configuration."""
+    for directory in ("nginx", "prometheus", "redis"):
+        (state / directory).mkdir(exist_ok=True)
+    make_access = [sys.executable, "-m", "services.jobs.access", str(state / "access")]
+    subprocess.run(make_access, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)  # noqa: S603  # the project's own
+    _configure_nginx(state / "nginx" / "etc", http_port)
+
+
+def _configure_nginx(configuration: Path, http_port: int) -> None:
+    """The files of `nginx/`, with the hosts of this machine as `hosts.conf`."""
+    shutil.rmtree(configuration, ignore_errors=True)  # an include that is gone must not stay
+    shutil.copytree(ROOT / "nginx", configuration, ignore=shutil.ignore_patterns("hosts*.conf", "static"))
+    hosts = (ROOT / "nginx" / "hosts.local.conf").read_text()
+    hosts = hosts.replace("@HTTP_PORT@", str(http_port)).replace("@STATIC_ROOT@", str(ROOT / "nginx"))
+    (configuration / "hosts.conf").write_text(hosts)

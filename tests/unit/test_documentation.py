@@ -1,0 +1,164 @@
+"""What the code has, the documentation names; what the documentation names, the repository has."""
+
+import importlib
+import pkgutil
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from prometheus_client import REGISTRY
+from pydantic_core import PydanticUndefined
+
+import services
+from services.jobs import names
+from services.jobs.messages import SENTENCES, Fault, Verdict
+from services.jobs.names import Lane
+from services.jobs.settings import Settings
+from services.web import plain
+from services.web.settings import WebSettings
+from services.worker.settings import WorkerSettings
+
+ROOT = Path(__file__).parents[2]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / "tests/images/README.md"]
+SCRIPTS = {"services.jobs.probe"}  # runs when it is imported
+
+Row = tuple[str, ...]
+
+
+@cache
+def read(path: str) -> str:
+    return (ROOT / path).read_text()
+
+
+def rows(path: str, first: str) -> list[Row]:
+    """The cells of every table row whose first cell is `first`, in back-quotes."""
+    lines = [line for line in read(path).splitlines() if line.startswith(f"| `{first}` |")]
+    return [tuple(cell.strip() for cell in line.strip("|").split(" | ")) for line in lines]
+
+
+def fields() -> Iterator[tuple[type[Settings], str]]:
+    """Every setting of the web process and of the worker."""
+    for settings in (WebSettings, WorkerSettings):
+        for name in settings.model_fields:
+            yield settings, name
+
+
+def metrics() -> dict[str, tuple[str, list[str]]]:
+    """Each metric of ours as Prometheus sees it, with its type and labels."""
+    for module in pkgutil.walk_packages(services.__path__, "services."):
+        if module.name not in SCRIPTS:
+            importlib.import_module(module.name)
+    found = {}
+    for metric in set(REGISTRY._collector_to_names):
+        if (name := getattr(metric, "_name", "")).startswith("primes_"):
+            name += "_total" if metric._type == "counter" else ""
+            found[name] = (metric._type, sorted(metric._labelnames))
+    return found
+
+
+def anchors(path: Path) -> set[str]:
+    """What a link to a heading may name, as GitHub makes it."""
+    headings = re.findall(r"^#+ (.*)$", path.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize(("settings", "name"), [pytest.param(*field, id=f"{field[0].__name__}.{field[1]}") for field in fields()])
+def test_the_readme_tells_every_setting_with_option_and_default(settings: type[Settings], name: str) -> None:
+    default = settings.model_fields[name].default
+    told = rows("README.md", f"PRIMES_{name.upper()}")
+    option = f"`--{name.replace('_', '-')}`"
+    assert any(row[1] == option for row in told), f"no row `PRIMES_{name.upper()}` with {option}"
+    if default not in (PydanticUndefined, None, ""):
+        assert str(default).lower() in [row[2].strip("`").lower() for row in told]
+
+
+def test_the_readme_tells_no_setting_that_is_not_there() -> None:
+    told = set(re.findall(r"^\| `(PRIMES_\w+)` \|", read("README.md"), re.MULTILINE))
+    assert told <= {f"PRIMES_{name.upper()}" for _, name in fields()}
+
+
+def test_the_readme_tells_every_variable_of_the_compose_file_with_its_default() -> None:
+    variables = re.findall(r"\$\{(\w+):-([^}]*)\}", read("docker-compose.yml"))
+    assert {name for name, _ in variables} == set(re.findall(r"(?<!\$)\$\{(\w+)", read("docker-compose.yml")))
+    for name, default in variables:
+        assert [row[1].strip("`") for row in rows("README.md", name)] == [default], name
+
+
+def test_the_readme_tells_every_make_target() -> None:
+    for target in re.findall(r"^([a-z-]+):.*## ", read("Makefile"), re.MULTILINE):
+        assert f"make {target}" in read("README.md")
+
+
+def test_every_metric_is_told_with_type_and_labels_and_no_other() -> None:
+    told = {}
+    for name in re.findall(r"^\| `(primes_\w+)` \|", read("docs/metrics.md"), re.MULTILINE):
+        ((_, kind, labels, _),) = rows("docs/metrics.md", name)
+        told[name] = (kind, re.findall(r"\w+", labels))
+    assert told == metrics()
+    assert list(told) == sorted(told)
+
+
+def test_metrics_that_the_operations_name_are_there() -> None:
+    series = {name.removesuffix("_total") for name in metrics()}
+    for name in re.findall(r"\bprimes_(?!access|redis\b)\w+", read("docs/operations.md")):
+        assert re.sub(r"_(total|bucket|max)$", "", name) in series, name
+
+
+def test_every_route_is_told() -> None:
+    registered = re.findall(r"""url\(r"([^"]+)",""", read("services/web/__main__.py") + read("services/jobs/diagnostics.py"))
+    assert len(registered) >= 6
+    for route in registered:
+        assert f"`GET {route.replace('(.*)', 'N')}`" in read("docs/protocol.md"), route
+
+
+def test_every_verdict_and_fault_is_told() -> None:
+    for value in (*Verdict, *Fault):
+        assert f"`{value}`" in read("docs/protocol.md"), value
+
+
+def test_every_sentence_of_the_plain_protocol_is_told() -> None:
+    fixed = {plain.INVALID, plain.BUSY, *plain._SENTENCE.values(), *(f"No answer: {told}" for told in SENTENCES.values())}
+    for sentence in fixed:
+        assert f"| `{sentence}` |" in read("docs/protocol.md"), sentence
+
+
+def test_every_error_is_told_with_its_status() -> None:
+    ours = re.findall(r"""self\.fail\((\d+), "(\w+)\"""", read("services/web/handlers.py"))
+    nginx = re.findall(r"""^ +(\d+) '\{"error":\{"code":"(\w+)\"""", read("nginx/conf/error_messages.conf"), re.MULTILINE)
+    assert len(ours) >= 4 and len(nginx) >= 6
+    for status, code in ours + nginx:
+        assert f"| {status} | `{code}` |" in read("docs/protocol.md"), (status, code)
+
+
+def test_every_name_in_redis_is_told() -> None:
+    told = read("docs/architecture.md")
+    per_lane = [name(lane) for name in (names.stream, names.bell) for lane in Lane]
+    for name in (*per_lane, names.results("INSTANCE"), names.pulse("INSTANCE"), names.DEAD, names.GROUP):
+        assert f"`{name}`" in told, name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_links_to_is_there(document: Path) -> None:
+    for link in re.findall(r"\]\(([^)]+)\)", document.read_text()):
+        if "://" in link:
+            continue
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_tests_that_a_document_names_are_there(document: Path) -> None:
+    tests = {name for path in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    for name in re.findall(r"`(test_\w+)`", document.read_text()):
+        assert name in tests, name
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_files_that_a_document_names_are_there(document: Path) -> None:
+    folders = "services|nginx|monitoring|redis|local|tests|docs"
+    for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w", document.read_text()):
+        assert (ROOT / path).exists(), path
