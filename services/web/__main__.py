@@ -25,6 +25,7 @@ from services.web.settings import WebSettings
 log = logging.getLogger("services.web")
 
 METRICS_OFFSET = 1_000  # the metrics port is the clients' port plus this, unless set
+BACKLOG = 1_024  # connections that wait to be accepted: when one web process dies, its clients come to the others at once
 PING_INTERVAL = 30  # seconds; with the time-out below a dead peer is found within 60 s, and nginx sees traffic within its 200 s
 PING_TIMEOUT = 20  # seconds
 HTTP_DRAIN = 5  # seconds for HTTP responses under way when the drain of the jobs is over
@@ -102,7 +103,7 @@ def main() -> None:
     settings = load(WebSettings, "python -m services.web", sys.argv[1:])
     log_to_stderr(settings)
     try:
-        sockets = bind_sockets(settings.port, settings.address)
+        sockets = bind_sockets(settings.port, settings.address, backlog=BACKLOG)
     except OSError as error:
         refuse("python -m services.web", [f"--port {settings.port}: {error.strerror}"])
     metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
