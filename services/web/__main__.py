@@ -20,14 +20,13 @@ from services.jobs.watchdog import watch
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
 from services.web.handlers import Hello, NotFound, Primes
+from services.web.heartbeat import beat
 from services.web.settings import WebSettings
 
 log = logging.getLogger("services.web")
 
 METRICS_OFFSET = 1_000  # the metrics port is the clients' port plus this, unless set
 BACKLOG = 1_024  # connections that wait to be accepted: when one web process dies, its clients come to the others at once
-PING_INTERVAL = 30  # seconds; with the time-out below a dead peer is found within 60 s, and nginx sees traffic within its 200 s
-PING_TIMEOUT = 20  # seconds
 HTTP_DRAIN = 5  # seconds for HTTP responses under way when the drain of the jobs is over
 
 
@@ -59,8 +58,6 @@ class Web:
                 *diagnostics.health_routes(self.ready),
             ],
             default_handler_class=NotFound,
-            websocket_ping_interval=PING_INTERVAL,
-            websocket_ping_timeout=PING_TIMEOUT,
             websocket_max_message_size=MAX_MESSAGE,
             log_function=lambda handler: None,  # nginx writes the access log; faults are logged with their stack
         )
@@ -73,10 +70,16 @@ class Web:
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
         pulse = self._dispatcher.pulse
-        diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, lambda: pulse.fresh)
-        log.info("%s serves clients on port %d, metrics on %d", self._settings.instance, sockets[0].getsockname()[1], metrics_port)
+        try:
+            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, lambda: pulse.fresh)
+        except OSError as error:
+            refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
+        log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            running = [tasks.create_task(self._dispatcher.run()), tasks.create_task(watch(self._settings.watchdog))]
+            running = [
+                tasks.create_task(service)
+                for service in (self._dispatcher.run(), beat(self._clients), watch(self._settings.watchdog))
+            ]
             await self._stop.wait()
             await self._drain(server)
             for task in running:

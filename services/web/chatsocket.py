@@ -1,6 +1,7 @@
 """The WebSocket at /chatsocket."""
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from functools import partial
 
@@ -10,6 +11,7 @@ from tornado.websocket import WebSocketClosedError, WebSocketHandler
 from services.jobs.messages import Answer
 from services.web import number, plain
 from services.web.dispatcher import Dispatcher
+from services.web.heartbeat import DEAD
 from services.web.ledger import Busy
 from services.web.settings import WebSettings
 
@@ -34,7 +36,10 @@ class ChatSocket(WebSocketHandler):
         self._settings = settings
         self._sockets = sockets
         self._window = plain.Window(settings.max_in_flight)
-        self._room = asyncio.Event()  # set when the window may have room
+        self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
+        self._heard = time.monotonic()  # of the last sign of life
+        self._paused = False  # whether frames, and so pongs, are left unread
+        self._gone = False  # whether writing failed: Tornado tells of the end only when it reads again
 
     def check_origin(self, origin: str) -> bool:
         """Whether a page of this origin may open a socket: any may, unless the settings name those that do."""
@@ -49,6 +54,7 @@ class ChatSocket(WebSocketHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Submit one integer or say what is wrong with it; awaited, it holds the socket's next message back."""
+        self._heard = time.monotonic()
         slot = self._window.open()
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
@@ -65,12 +71,25 @@ class ChatSocket(WebSocketHandler):
             self._reply(slot, plain.INVALID)
         return self._wait_for_room() if self._window.full else None
 
+    def on_pong(self, data: bytes) -> None:
+        """The peer lives."""
+        self._heard = time.monotonic()
+
+    def beat(self, now: float) -> None:
+        """Ping the peer; close the socket when it was silent for too long, though its frames are read."""
+        try:
+            if not self._paused and now - self._heard > DEAD:
+                self.close(1011, "no pong")
+            else:
+                self.ping()
+        except WebSocketClosedError:
+            self._leave()
+
     def on_close(self) -> None:
         """Forget the client; answers that still come find a closed socket."""
         if self in self._sockets:
             self._sockets.discard(self)
             CONNECTIONS.dec()
-        self._room.set()
 
     def _settle(self, slot: plain.Slot, answer: Answer) -> None:
         self._reply(slot, plain.sentence(answer))
@@ -81,16 +100,26 @@ class ChatSocket(WebSocketHandler):
         try:
             writes = [self.write_message(text) for text in ready]
         except WebSocketClosedError:
-            return
+            return self._leave()
         for write in writes:
             asyncio.ensure_future(write).add_done_callback(self._flushed)
 
     def _flushed(self, write: "asyncio.Future[None]") -> None:
-        if write.exception() is None:  # else the socket is closed, and on_close ends the waiting
+        if write.exception() is None:
             self._window.flushed(1)
             self._room.set()
+        else:
+            self._leave()
+
+    def _leave(self) -> None:
+        """The peer is gone: end the waiting for room, so that Tornado reads on and finds out."""
+        self._gone = True
+        self._room.set()
 
     async def _wait_for_room(self) -> None:
-        while self._window.full and self in self._sockets:
+        self._paused = True
+        while self._window.full and not self._gone:
             self._room.clear()
             await self._room.wait()
+        self._paused = False
+        self._heard = time.monotonic()  # pongs that came meanwhile are still to be read

@@ -92,7 +92,7 @@ class Primes(JSONHandler):
         except TimeoutError:
             return self.fail(504, "timeout", f"No answer within {timeout:g} s; ask again", retryable=True)
         except asyncio.CancelledError:
-            raise Finish from None  # the client left
+            return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
         if answer.fault is not None:
             return self.fail(500, answer.fault, SENTENCES[answer.fault])
         self.write(describe(canonical, answer, time.monotonic() - started))

@@ -3,7 +3,6 @@
 from collections import Counter
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -123,6 +122,12 @@ def test_an_entry_carries_a_bounded_cost() -> None:
     book = Ledger(10)
     accept(book, *["9" * 109] * 5)
     assert ids(book.take(Lane.QUICK)) == [[1, 2], [3, 4], [5]]
+
+
+def test_an_entry_is_filled_to_the_last_microsecond() -> None:
+    book = Ledger(10)
+    accept(book, *["9" * 109] * 2, "2", "3", "5")  # 498, 498, 2, 2, 2 µs
+    assert ids(book.take(Lane.QUICK)) == [[1, 2, 3, 4], [5]]
 
 
 def test_a_write_carries_a_bounded_number_of_entries() -> None:
@@ -384,5 +389,4 @@ class AnyOrder(RuleBasedStateMachine):
             assert (part.pending, len(part.unwritten), part.entries) == (0, 0, {})
 
 
-AnyOrder.TestCase.settings = settings(max_examples=50, stateful_step_count=60)
 test_every_accepted_job_is_answered_once_whatever_the_order = AnyOrder.TestCase

@@ -48,7 +48,7 @@ def by_us(text: str) -> str | None:
         return None
 
 
-@settings(max_examples=400)
+@settings(max_examples=max(400, settings.default.max_examples))  # ways to be wrong are many
 @given(st.one_of(well_formed, marred(), st.text(character, max_size=12), st.text(any_character, max_size=12)))
 def test_reads_what_int_reads_and_refuses_what_int_refuses(text: str) -> None:
     assert by_us(text) == by_int(text)

@@ -3,7 +3,6 @@
 from collections import deque
 
 import pytest
-from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -132,5 +131,4 @@ class AnyOrder(RuleBasedStateMachine):
         assert getattr(self, "sent", []) == list(range(getattr(self, "messages", 0)))
 
 
-AnyOrder.TestCase.settings = settings(max_examples=40)
 test_replies_in_the_order_of_messages_whatever_the_order_of_answers = AnyOrder.TestCase
