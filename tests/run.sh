@@ -12,8 +12,9 @@ make --no-print-directory lint types
 
 say "Docker engine and images"
 if docker version >/dev/null 2>&1 || can_install; then
+    # An engine that ran before is somebody's: it is used, and left running.
+    docker version >/dev/null 2>&1 || trap 'tests/engine/stop.sh' EXIT
     tests/engine/start.sh
-    trap 'tests/engine/stop.sh' EXIT
     # Where two clients stand on this machine, this names the one that can talk to the engine.
     env_file=${PRIMES_STATE:-/tmp/primes-engine}/env
     # shellcheck disable=SC1090  # made at run time
