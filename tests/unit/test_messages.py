@@ -116,10 +116,10 @@ def test_refuses_a_batch_whose_text_is_no_text() -> None:
 
 
 def test_refuses_a_batch_with_bottomless_fields() -> None:
-    bottomless = b"\x91" * 100_000 + b"\xc0"
-    with pytest.raises(msgspec.DecodeError):
-        decode_jobs(b"\x91\x94\x01\xa197\xa8is_prime" + bottomless)
-    with pytest.raises(msgspec.DecodeError):
+    bottomless = b"\x91" * 1_000_000 + b"\xc0"
+    with pytest.raises(msgspec.DecodeError, match=r"(?i)recursion|stack overflow"):
+        decode_jobs(b"\x91\x94\x01\xa297\xa8is_prime" + bottomless)
+    with pytest.raises(msgspec.DecodeError, match=r"(?i)recursion|stack overflow"):
         decode_answers(b"\x91\x97\x01\xa5prime\xa0\x00\x00\xc0" + bottomless)
 
 

@@ -25,6 +25,10 @@ digits = st.lists(st.text(digit, min_size=1, max_size=8), min_size=1, max_size=4
 well_formed = st.builds("{}{}{}{}".format, space, st.sampled_from(["", "+", "-"]), digits, space)
 
 
+# the ways to be wrong are many
+MANY = settings(max_examples=max(400, settings().max_examples))
+
+
 @st.composite
 def marred(draw: st.DrawFn) -> str:
     """An integer with one character more somewhere."""
@@ -48,7 +52,7 @@ def by_us(text: str) -> str | None:
         return None
 
 
-@settings(max_examples=max(400, settings.default.max_examples))  # ways to be wrong are many
+@MANY
 @given(st.one_of(well_formed, marred(), st.text(character, max_size=12), st.text(any_character, max_size=12)))
 def test_reads_what_int_reads_and_refuses_what_int_refuses(text: str) -> None:
     assert by_us(text) == by_int(text)
