@@ -27,15 +27,18 @@ class Fault(enum.StrEnum):
 
     POISON = "poison"  # it ended its process again and again: dead-lettered
     DEADLINE = "deadline"  # it ran longer than a job may
+    LOST = "lost"  # it was written to Redis again and again, and vanished each time
 
 
 SENTENCES = {
     Fault.POISON: "The job ended the process that ran it, several times, and was set aside",
     Fault.DEADLINE: "The job took longer than the server allows",
+    Fault.LOST: "The job was lost on its way, several times",
 }
 
 
-# New fields go last and have a default: an old process reads what a new one writes, and the other way round.
+# New fields go last and have a default: an old process reads what a new one writes, and the other way round. A new
+# value of an enum is not read by an old process: deploy its readers first.
 class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One question: `id` is unique within the web process that asks, `number` is canonical decimal ("-12", "97")."""
 

@@ -27,7 +27,7 @@ class Settings(BaseSettings):
     instance: str = Field(
         default_factory=socket.gethostname,
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
-        description="name of this process in metrics and logs (default: the host's name)",
+        description="name of this process in metrics and logs; the host's unless set",
     )
     redis_url: str = Field("redis://127.0.0.1:6379", pattern=r"^(redis|rediss|unix)://", description="where Redis listens")
     redis_user: str | None = Field(None, description="ACL user")
@@ -64,6 +64,8 @@ def load(settings: type[S], program: str, arguments: list[str]) -> S:
         refuse(program, [str(error)])
     except OSError as error:
         refuse(program, [describe(("redis_password_file",), f"Expected a readable file ({error.strerror})", error.filename)])
+    except UnicodeDecodeError as error:
+        refuse(program, [describe(("redis_password_file",), "Expected a text file", error.object[:20])])
     return loaded
 
 

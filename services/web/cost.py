@@ -12,7 +12,7 @@ QUICKEST_HEAVY = 500  # µs: dearer than this and the worker's event loop would 
 def estimate(number: str) -> int:
     """Microseconds on one core to test this number (canonical decimal), were it prime: the dear case."""
     digits = len(number)
-    return BASE if digits < 20 else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
+    return BASE if digits < 20 or number[0] == "-" else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
 
 
 def lane(cost: int) -> Lane:

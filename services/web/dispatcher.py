@@ -14,6 +14,7 @@ from tornado.locks import Condition
 
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.messages import Answer
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
@@ -147,6 +148,10 @@ class Dispatcher:
             # The audit finds the jobs missing and sends them again; a worker that always writes this is a bug to be seen.
             log.exception("could not read a publication of %d bytes", len(payload))
             return
+        self._settle(answers)
+
+    def _settle(self, answers: list[Answer]) -> None:
+        """Close these jobs, and tell their clients."""
         now = time.monotonic()
         for answer in answers:
             pending = self._ledger.settle(answer)
@@ -187,7 +192,10 @@ class Dispatcher:
 
     def _send_again(self, lane: Lane, entries: list[Entry]) -> None:
         """Queue what is still pending of these entries once more."""
-        again = self._ledger.unwritten(entries)
+        again, given_up = self._ledger.lost(entries)
+        if given_up:
+            log.error("giving up %d jobs of the %s lane: their entries vanished again and again", len(given_up), lane)
+            self._settle(given_up)
         if again:
             log.warning("sending %d jobs of the %s lane again: their entries are gone, their answers did not come", again, lane)
             _resent[lane].inc(again)

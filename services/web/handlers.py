@@ -8,7 +8,7 @@ from typing import Any
 from prometheus_client import Counter
 from tornado.web import Finish, HTTPError, RequestHandler
 
-from services.jobs.messages import SENTENCES, Answer
+from services.jobs.messages import SENTENCES, Answer, Fault
 from services.web import number
 from services.web.dispatcher import Dispatcher
 from services.web.ledger import Busy
@@ -94,7 +94,7 @@ class Primes(JSONHandler):
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
         if answer.fault is not None:
-            return self.fail(500, answer.fault, SENTENCES[answer.fault])
+            return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable=answer.fault is Fault.LOST)
         self.write(describe(canonical, answer, time.monotonic() - started))
 
     def on_connection_close(self) -> None:

@@ -5,15 +5,16 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from services.jobs.messages import Answer, Job, Operation
+from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
 from services.jobs.names import Lane
 from services.web import cost
 
 Answered = Callable[[Answer], None]
 
-ENTRY_JOBS = 256  # most jobs in one stream entry: larger gains nothing more per job
+ENTRY_JOBS = 256  # most quick jobs in one stream entry: larger gains nothing more per job; a heavy one travels alone
 ENTRY_COST = 1_000  # µs of estimated work in one entry: workers share load by entries, and their loops yield between
 WRITE_ENTRIES = 64  # most entries in one write: bounds how long Redis serves nobody else
+LOSSES = 10  # a job that vanishes more often is given up: something swallows it, and it must not go round for ever
 AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is audited in turns
 
 
@@ -31,6 +32,7 @@ class Pending:
     accepted: float  # time.monotonic()
     answered: Answered
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
+    losses: int = 0  # times that its entry vanished without an answer
 
 
 @dataclass(slots=True, eq=False)
@@ -94,8 +96,9 @@ class Ledger:
     def _fill_entry(self, lane: Lane, unwritten: deque[Pending]) -> Entry:
         """One entry from the head of the queue: at least one job, then as many as its bounds allow."""
         entry = Entry(lane, [], 0)
+        most = ENTRY_JOBS if lane is Lane.QUICK else 1
         total = 0
-        while unwritten and len(entry.jobs) < ENTRY_JOBS and (not entry.jobs or total + unwritten[0].cost <= ENTRY_COST):
+        while unwritten and len(entry.jobs) < most and (not entry.jobs or total + unwritten[0].cost <= ENTRY_COST):
             pending = unwritten.popleft()
             total += pending.cost
             pending.entry = entry
@@ -127,6 +130,21 @@ class Ledger:
                     lane.unwritten.appendleft(pending)
                     again += 1
         return again
+
+    def lost(self, entries: Iterable[Entry]) -> tuple[int, list[Answer]]:
+        """These entries left Redis without an answer: write their pending jobs again, up to LOSSES times.
+
+        Returns how many go out again, and for the others the answers that are to be settled.
+        """
+        entries = list(entries)
+        given_up: list[Answer] = []
+        for entry in entries:
+            for pending in filter(None, (self._pending.get(job.id) for job in entry.jobs)):
+                if pending.entry is entry:
+                    pending.losses += 1
+                    if pending.losses > LOSSES:
+                        given_up.append(Answer(pending.job.id, Verdict.UNKNOWN, fault=Fault.LOST))
+        return self.unwritten(entries) - len(given_up), given_up
 
     def settle(self, answer: Answer) -> Pending | None:
         """Close a job and return it; None when it is closed already (a repeated answer)."""

@@ -22,7 +22,7 @@ def sentence(answer: Answer) -> str:
     """The one line that tells an answer."""
     if answer.fault is not None:
         return f"No answer: {SENTENCES[answer.fault]}"
-    return _SENTENCE[answer.verdict]
+    return _SENTENCE.get(answer.verdict, "No answer: nothing is known of this number")
 
 
 @dataclass(slots=True, eq=False)

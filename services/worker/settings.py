@@ -17,7 +17,7 @@ class WorkerSettings(Settings):
         default_factory=lambda: max(1, len(os.sched_getaffinity(0)) // 2),
         ge=1,
         le=64,
-        description="child processes for heavy jobs (default: half the CPUs)",
+        description="child processes for heavy jobs; half the CPUs unless set",
     )
     lease: Annotated[float, Field(ge=1, le=600)] = Field(
         10.0, description="seconds that a claim lasts without renewal; a dead worker's jobs start again after that"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.jobs.messages import Answer, Job, Verdict
+from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web import cost, ledger
 from services.web.ledger import Busy, Entry, Ledger, Pending
@@ -116,6 +116,18 @@ def test_an_entry_carries_a_bounded_number_of_jobs() -> None:
     book = Ledger(10_000)
     accept(book, *["97"] * (2 * ledger.ENTRY_JOBS + 1))
     assert [len(entry.jobs) for entry in book.take(Lane.QUICK)] == [ledger.ENTRY_JOBS, ledger.ENTRY_JOBS, 1]
+
+
+def test_a_job_that_vanishes_again_and_again_is_given_up() -> None:
+    book = Ledger(10)
+    accept(book, "97")
+    for loss in range(ledger.LOSSES + 1):
+        entries = book.take(Lane.QUICK)
+        book.written(entries, [b"%d-0" % loss])
+        again, given_up = book.lost(entries)
+        assert (again, len(given_up)) == ((1, 0) if loss < ledger.LOSSES else (0, 1))
+    assert given_up[0].fault is Fault.LOST
+    assert book.settle(given_up[0]) is not None and len(book) == 0 and not book.take(Lane.QUICK)
 
 
 def test_an_entry_carries_a_bounded_cost() -> None:
