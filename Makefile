@@ -2,6 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
 .PHONY: help up down local check test lint types unit requirements clean
 
 PYTHON ?= python3
@@ -11,6 +12,8 @@ help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 up: ## start the stack in Docker and wait until it is healthy (port 80; HTTP_PORT=8080 make up)
+	@# a machine may allow fewer open files than compose asks for, and then no container starts
+	limit=$$(ulimit -Hn); if [[ $$limit != unlimited && $$limit -lt 50000 ]]; then export NOFILE=$${NOFILE:-$$limit}; fi
 	docker compose up --detach --build --wait
 
 down: ## stop the stack; what Redis and Prometheus hold is kept
