@@ -3,15 +3,24 @@
 import random
 
 import redis.asyncio
+from redis._parsers.base import BaseParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, TimeoutError
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError, TimeoutError
 
 from services.jobs.settings import Settings
 
+
+class CannotSaveError(ResponseError):
+    """Redis cannot write its append-only file: the disk is full or gone."""
+
+
+# redis-py has no class of its own for this reply, and its text is all that tells it from a fault of ours.
+BaseParser.EXCEPTION_CLASSES["MISCONF"] = CannotSaveError
+
 # After these the same command may succeed later: Redis is away, starting (BusyLoadingError is a ConnectionError),
-# full, or a replica for the moment. Anything else is a fault of ours and ends the process.
-PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError)
+# full, without a disk, or a replica for the moment. Anything else is a fault of ours and ends the process.
+PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError)
 
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 

@@ -11,4 +11,5 @@ def log_to_stderr(settings: Settings) -> None:
         level=settings.log_level,
         format=f"%(asctime)s %(levelname)s {settings.instance.replace('%', '%%')} %(message)s",
         datefmt="%Y-%m-%dT%H:%M:%S",
+        force=True,  # a forked process says it again, under its own name
     )

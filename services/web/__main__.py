@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import socket
 import sys
@@ -16,6 +17,8 @@ from services.jobs import diagnostics
 from services.jobs.connection import connect
 from services.jobs.journal import log_to_stderr
 from services.jobs.settings import load, refuse
+from services.jobs.tasks import end_all_others
+from services.jobs.tether import tether
 from services.jobs.watchdog import watch
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
@@ -76,14 +79,11 @@ class Web:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            running = [
+            for service in (self._dispatcher.run(), beat(self._clients), watch(self._settings.watchdog)):
                 tasks.create_task(service)
-                for service in (self._dispatcher.run(), beat(self._clients), watch(self._settings.watchdog))
-            ]
             await self._stop.wait()
             await self._drain(server)
-            for task in running:
-                task.cancel()
+            await end_all_others()
         await self._redis.aclose()
 
     async def _drain(self, server: HTTPServer) -> None:
@@ -111,8 +111,12 @@ def main() -> None:
         refuse("python -m services.web", [f"--port {settings.port}: {error.strerror}"])
     metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
     if settings.processes != 1:
+        parent = os.getpid()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # in the first process; its end ends the others, see below
         child = fork_processes(settings.processes)
+        tether(parent, signal.SIGTERM)  # whoever stops the first process means all
         settings = settings.model_copy(update={"instance": f"{settings.instance}-{child}"})
+        log_to_stderr(settings)
         metrics_port += child if metrics_port else 0
     uvloop.run(start(settings, sockets, metrics_port))
 

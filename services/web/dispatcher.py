@@ -116,14 +116,14 @@ class Dispatcher:
             entries = self._ledger.take(lane)
             if not entries:
                 waiting.clear()
-            elif await self._write(lane, entries):
-                backoff.reset()
-            else:
-                self._ledger.unwritten(entries)
+            elif unwritten := entries[await self._write(lane, entries) :]:
+                self._ledger.unwritten(unwritten)
                 await asyncio.sleep(backoff.next())
+            else:
+                backoff.reset()
 
-    async def _write(self, lane: Lane, entries: list[Entry]) -> bool:
-        """One write; False when Redis is away or the queue is full, to be tried again."""
+    async def _write(self, lane: Lane, entries: list[Entry]) -> int:
+        """One write; returns how many entries it took: not all when the queue is full, none when Redis is away."""
         batches = [messages.encode(entry.jobs) for entry in entries]
         try:
             ids = await _enqueue(
@@ -131,14 +131,13 @@ class Dispatcher:
             )
         except PASSING as error:
             log.warning("could not write %d entries to the %s lane, will try again: %s", len(entries), lane, error)
-            return False
-        if not ids:
+            return 0
+        if len(ids) < len(entries):
             log.warning("the %s lane is full (%d entries), will try again", lane, self._most_entries)
-            return False
-        self._ledger.written(entries, ids)
-        for entry in entries:
+        self._ledger.written(entries[: len(ids)], ids)
+        for entry in entries[: len(ids)]:
             BATCH.observe(len(entry.jobs))
-        return True
+        return len(ids)
 
     def _hear_answers(self, payload: bytes) -> None:
         """Give each answer of one publication to whoever asked."""

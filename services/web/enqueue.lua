@@ -1,9 +1,11 @@
--- Appends stream entries, all or none, and rings the bell if no worker is sure to be awake. Returns their ids; {} if full.
+-- Appends as many stream entries as there is room for, the first ones first, and rings the bell if no worker is sure
+-- to be awake. Returns the ids of those that it appended.
 -- KEYS[1] stream   ARGV[1] consumer group   ARGV[2] bell channel   ARGV[3] most entries in the stream
 -- ARGV[4] web instance to reply to   ARGV[5..] one MessagePack batch an entry
 local stream = KEYS[1]
 local length = redis.call('XLEN', stream)
-if length + #ARGV - 4 > tonumber(ARGV[3]) then
+local last = math.min(#ARGV, 4 + tonumber(ARGV[3]) - length)
+if last < 5 then
     return {}
 end
 
@@ -24,7 +26,7 @@ if length > 0 then
 end
 
 local ids = {}
-for i = 5, #ARGV do
+for i = 5, last do
     ids[#ids + 1] = redis.call('XADD', stream, '*', 'reply', ARGV[4], 'jobs', ARGV[i])
 end
 if waiting <= 0 then

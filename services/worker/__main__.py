@@ -16,6 +16,7 @@ from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.settings import load, refuse
 from services.jobs.subscription import Subscription
+from services.jobs.tasks import end, end_all_others
 from services.jobs.watchdog import watch
 from services.worker import depth
 from services.worker.consumer import Consumer
@@ -73,14 +74,11 @@ class Worker:
         log.info("works as %s, metrics on %d", self._consumer.name, settings.metrics_port)
         async with asyncio.TaskGroup() as tasks:
             lanes = [tasks.create_task(lane.run()) for lane in (self._quick, self._orphans, self._heavy)]
-            services = [
+            for service in (self._subscription.run(), self._desk.renew(), self._sweep(), watch(settings.watchdog)):
                 tasks.create_task(service)
-                for service in (self._subscription.run(), self._desk.renew(), self._sweep(), watch(settings.watchdog))
-            ]
             await self._stop.wait()
             await self._drain(lanes)
-            for task in services:
-                task.cancel()
+            await end_all_others()
         await self._redis.aclose()
 
     async def _sweep(self) -> None:
@@ -108,9 +106,7 @@ class Worker:
             lane.stop()
         _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
         left = self._desk.held
-        for task in unfinished:
-            task.cancel()
-        await asyncio.gather(*unfinished, return_exceptions=True)
+        await end(unfinished)
         if left:
             log.warning("giving back %d entries that were not finished in %g s", len(left), self._settings.drain)
             try:

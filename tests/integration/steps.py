@@ -1,0 +1,100 @@
+"""Steps that several tests take to bring a worker into the state that they are about."""
+
+import contextlib
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from services.jobs import names
+from services.jobs.messages import Answer, Job, decode_answers, encode
+from services.jobs.names import Lane
+from tests.integration.clients import HEAVY
+from tests.integration.processes import children, freeze, state, thaw
+from tests.integration.redis_server import RedisServer
+from tests.integration.stack import Response, Web, Worker
+from tests.integration.waiting import wait_until
+
+
+def warm(web: Web, worker: Worker) -> int:
+    """Have the worker, the only one awake, start its child process; returns the child's id."""
+    assert web.get(f"/primes/{HEAVY}").status == 200
+    return worker.child
+
+
+def freeze_child(web: Web, worker: Worker) -> int:
+    """From now on this worker's heavy jobs take until the child is thawed or ended."""
+    child = warm(web, worker)
+    freeze(child)
+    return child
+
+
+def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:
+    """Stop a worker under load at a moment at which it holds quick jobs."""
+
+    def caught() -> bool:
+        freeze(worker.pid)
+        # twice: the first look may come before Redis has read the worker's last command
+        if redis.held(worker.name, Lane.QUICK) and redis.held(worker.name, Lane.QUICK):
+            return True
+        thaw(worker.pid)
+        return False
+
+    wait_until(caught, f"{worker.name} stands still while it holds quick jobs")
+
+
+def kill_children(worker: Worker, times: int) -> None:
+    """End each of so many child processes in turn, as the kernel does when memory runs out."""
+    killed: set[int] = set()
+    while len(killed) < times:
+        (child,) = wait_until(lambda: set(children(worker.pid)) - killed, f"{worker.name} has child number {len(killed) + 1}")
+        os.kill(child, signal.SIGKILL)
+        killed.add(child)
+        wait_until(lambda: not state(child), f"child {child} is gone")  # noqa: B023  # waited for in this very turn
+
+
+@contextlib.contextmanager
+def asking(web: Web, *numbers: str) -> Iterator[list[Future[Response]]]:
+    """HTTP clients that wait for these numbers' answers."""
+    with ThreadPoolExecutor(len(numbers)) as pool:
+        yield [pool.submit(web.get, f"/primes/{number}") for number in numbers]
+
+
+class Inbox:
+    """Takes the place of a web process: writes entries to the streams and hears the answers."""
+
+    NAME = "tests"
+
+    def __init__(self, redis: RedisServer) -> None:
+        self._redis = redis
+        self._heard: list[Answer] = []
+        self._pubsub = redis.admin.pubsub(ignore_subscribe_messages=True)
+        self._pubsub.subscribe(names.results(self.NAME))
+        wait_until(lambda: redis.admin.pubsub_numsub(names.results(self.NAME))[0][1] == 1, "the inbox listens")
+
+    def __enter__(self) -> "Inbox":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pubsub.close()
+
+    def put(self, lane: Lane, *jobs: Job, ring: bool = True) -> None:
+        """One entry."""
+        self.put_raw(lane, {"reply": self.NAME, "jobs": encode(list(jobs))}, ring=ring)
+
+    def put_raw(self, lane: Lane, fields: dict[str, str | bytes], *, ring: bool = True) -> None:
+        """One entry with whatever is in it."""
+        self._redis.admin.xadd(names.stream(lane), fields)
+        if ring:
+            self._redis.admin.publish(names.bell(lane), b"")
+
+    def answers(self, count: int) -> dict[int, Answer]:
+        """So many answers, by the ids of their jobs."""
+        wait_until(lambda: self._hear() and len(self._heard) >= count, f"{count} answers came")
+        assert len(self._heard) == count, self._heard
+        return {answer.id: answer for answer in self._heard}
+
+    def _hear(self) -> bool:
+        while message := self._pubsub.get_message():
+            self._heard += decode_answers(message["data"])
+        return True
