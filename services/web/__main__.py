@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import sys
+from pathlib import Path
 
 import uvloop
 from tornado.httpserver import HTTPServer
@@ -112,14 +113,20 @@ def main() -> None:
     metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
     if settings.processes != 1:
         parent = os.getpid()
-        for number in (signal.SIGTERM, signal.SIGINT):  # in the first process; its end ends the others, see below
-            signal.signal(number, lambda *_: sys.exit(0))
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, stop_children)  # in the first process, which ends when they have ended
         child = fork_processes(settings.processes)
-        tether(parent, signal.SIGTERM)  # whoever stops the first process means all
+        tether(parent, signal.SIGTERM)
         settings = settings.model_copy(update={"instance": f"{settings.instance}-{child}"})
         log_to_stderr(settings)
         metrics_port += child if metrics_port else 0
     uvloop.run(start(settings, sockets, metrics_port))
+
+
+def stop_children(*_: object) -> None:
+    """Pass the end on to every process that this one forked."""
+    for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        os.kill(int(child), signal.SIGTERM)
 
 
 async def start(settings: WebSettings, sockets: list[socket.socket], metrics_port: int) -> None:

@@ -8,6 +8,7 @@ import signal
 import sys
 
 import uvloop
+from redis.exceptions import ResponseError
 
 from services.jobs import diagnostics, names
 from services.jobs.connection import PASSING, connect
@@ -111,7 +112,7 @@ class Worker:
             log.warning("giving back %d entries that were not finished in %g s", len(left), self._settings.drain)
             try:
                 await self._consumer.give_back(left)
-            except PASSING as error:
+            except (*PASSING, ResponseError) as error:  # no group: Redis lost them, and their web processes know
                 log.warning("could not give them back, their leases will run out: %s", error)
 
 

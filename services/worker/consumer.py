@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from prometheus_client import Counter
 from redis.exceptions import ResponseError
 
 from services.jobs import messages, names
+from services.jobs.connection import PASSING
 from services.jobs.messages import Answer, Job
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
@@ -24,6 +25,8 @@ DEAD_LETTERS = Counter("primes_worker_dead_letters_total", "Jobs set aside as de
 UNHEARD = Counter("primes_worker_unheard_total", "Publications of answers for which no web process listened")
 for _lane in Lane:
     DEAD_LETTERS.labels(_lane)
+
+Entry = tuple[bytes, dict[bytes, bytes]]  # id and fields, as Redis tells them
 
 FORGET = 3_600_000  # ms idle after which a consumer without entries is deleted: a worker that is gone
 RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
@@ -61,29 +64,47 @@ class Consumer:
         self._redis = redis
         self.name = name
         self._lease_ms = int(lease * 1000)
+        self._unsure: set[Lane] = set()  # lanes whose last read failed: Redis may have given us entries that we never saw
 
-    async def read(self, lane: Lane, count: int) -> list[Claim]:
-        """Claim up to `count` entries that nobody was given yet, oldest first."""
+    async def read(self, lane: Lane, count: int, held: Container[bytes]) -> list[Claim]:
+        """Claim up to `count` entries that nobody was given yet, oldest first.
+
+        After a read that failed, first those that Redis gave us then: they are ours, and not among the ids `held`.
+        """
+        if lane in self._unsure:
+            unknown = [entry for entry in await self._read(lane, "0", None) if entry[0] not in held]
+            if len(unknown) <= count:
+                self._unsure.discard(lane)
+            if unknown:
+                return await self._open(lane, unknown[:count], deliveries=1)
+        return await self._open(lane, await self._read(lane, ">", count), deliveries=1)
+
+    async def _read(self, lane: Lane, after: str, count: int | None) -> list[Entry]:
+        """New entries (`after` is ">") or our own pending ones."""
         try:
-            reply: Any = await self._redis.xreadgroup(GROUP, self.name, {names.stream(lane): ">"}, count=count)
+            reply: Any = await self._redis.xreadgroup(GROUP, self.name, {names.stream(lane): after}, count=count)
+        except PASSING:
+            self._unsure.add(lane)
+            raise
         except ResponseError as error:
             await self._create_group(lane, error)
             return []
-        return await self._open(lane, reply[0][1], deliveries=1) if reply else []
+        # An entry that was deleted while it was pending has no fields.
+        return [entry for entry in reply[0][1] if entry[1]] if reply else []
 
     async def take_over(self, lane: Lane) -> list[Claim]:
         """Claim the oldest entry whose lease ran out; none or one."""
         stream = names.stream(lane)
         try:
             reply: Any = await self._redis.xautoclaim(stream, GROUP, self.name, self._lease_ms, count=1)
+            entries = reply[1]
+            if not entries:
+                return []
+            id = entries[0][0]
+            held: Any = await self._redis.xpending_range(stream, GROUP, id, id, 1)
         except ResponseError as error:
             await self._create_group(lane, error)
             return []
-        entries = reply[1]
-        if not entries:
-            return []
-        id = entries[0][0]
-        held: Any = await self._redis.xpending_range(stream, GROUP, id, id, 1)
         return await self._open(lane, entries, held[0]["times_delivered"]) if held else []
 
     async def renew(self, claims: Iterable[Claim]) -> list[Claim]:
@@ -147,7 +168,7 @@ class Consumer:
             if not str(raced).startswith("BUSYGROUP"):  # another worker was faster
                 raise
 
-    async def _open(self, lane: Lane, entries: Iterable[tuple[bytes, dict[bytes, bytes]]], deliveries: int) -> list[Claim]:
+    async def _open(self, lane: Lane, entries: Iterable[Entry], deliveries: int) -> list[Claim]:
         """Claims from raw entries; an entry that cannot be read is set aside, whole, since nobody can be told."""
         now = time.time() * 1000
         claims: list[Claim] = []

@@ -54,8 +54,12 @@ class Desk:
         """Everything that is claimed and not answered."""
         return [claim for claim, _ in self._held.values()]
 
+    def ids(self, lane: Lane) -> set[bytes]:
+        """The entries held of one lane."""
+        return {claim.id for claim in self.held if claim.lane is lane}
+
     def _count(self, lane: Lane) -> int:
-        return sum(claim.lane is lane for claim in self.held)
+        return len(self.ids(lane))
 
     def take(self, claim: Claim, task: asyncio.Task[None] | None = None) -> None:
         """Hold a claim; `task` is cancelled when its lease is lost."""

@@ -30,7 +30,7 @@ class Inline:
         while not self.bell.stopped:
             self.bell.looking()
             try:
-                claims = await self._consumer.read(Lane.QUICK, READ)
+                claims = await self._consumer.read(Lane.QUICK, READ, self._desk.ids(Lane.QUICK))
             except PASSING as error:
                 log.warning("could not read the quick lane, will try again: %s", error)
                 await asyncio.sleep(backoff.next())

@@ -82,7 +82,10 @@ class Isolated:
                 TAKEOVERS.labels(self._lane).inc()
                 return claim
             self._overdue = False
-        return next(iter(await self._consumer.read(self._lane, 1)), None) if self._new else None
+        if not self._new:
+            return None
+        claims = await self._consumer.read(self._lane, 1, self._desk.ids(self._lane))
+        return claims[0] if claims else None
 
     async def _answer(self, claim: Claim, computer: Computer) -> None:
         """Compute an entry's jobs one by one and answer them."""

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-import redis
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from tests.integration.processes import ROOT, Program
