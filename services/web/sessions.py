@@ -273,7 +273,7 @@ class Sessions:
             if flight is not None and flight.job is not None:
                 self._settle(msgspec.structs.replace(delivery.answer, id=flight.job))
         self._pass_on(seat, missed)
-        if session.behind:  # more answers were missed than the history holds
+        if session.behind and missed and missed[0].number > last + 1:  # more were missed than the history holds
             del self._held[session.token]
             seat.holder.break_off()
 
