@@ -54,6 +54,7 @@ class Session:
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
+        self._before_loss: set[str] = set()  # answered when Redis lost its data; some ledger may send their jobs again
         self._ahead: dict[int, Delivery] = {}  # heard before what precedes them, by number
 
     @property
@@ -123,18 +124,21 @@ class Session:
                 self._ahead[delivery.number] = delivery
         ready: list[Delivery] = []
         while (delivery_ := self._ahead.pop(self.last + 1, None)) is not None:
-            self._take(delivery_)
-            ready.append(delivery_)
+            if self._take(delivery_):
+                ready.append(delivery_)
         return ready
 
-    def _take(self, delivery: Delivery) -> None:
+    def _take(self, delivery: Delivery) -> bool:
+        """Go on to this answer; returns whether to send it: not what was answered before Redis lost it and is not asked again."""
         self.last = delivery.number
+        repeated = delivery.request in self._before_loss and delivery.request not in self.in_flight
         flight = self.in_flight.pop(delivery.request, None)
         if flight is None or not flight.asked or self._told_loss:
             self._unasked[delivery.request] = None
             if len(self._unasked) > HISTORY:
                 del self._unasked[next(iter(self._unasked))]
         self._remember(delivery.request, delivery.number)
+        return not repeated
 
     def _remember(self, request: str, number: int) -> None:
         self._answered.pop(request, None)  # to the end
@@ -162,6 +166,7 @@ class Session:
     def lose(self) -> None:
         """Redis holds this session no longer, or another one of the same name: what is not in our ledger must be asked again."""
         self.epoch, self.last = None, 0
+        self._before_loss = set(self._answered)
         self._answered.clear()
         self._ahead.clear()
         self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}

@@ -270,6 +270,28 @@ def test_answers_that_nobody_heard_are_fetched(stack: Stack) -> None:
     assert web.metric("primes_web_gaps_total") > 0
 
 
+def test_a_full_redis_delays_answers_and_loses_none(stack: Stack) -> None:
+    stack.redis.start()
+    web, worker = stack.web("web0"), stack.worker("worker0")
+    stack.wait_ready()
+    child = freeze_child(web, worker)
+
+    async def scenario() -> None:
+        client = await RpcClient("patient").connect(web.url)
+        await client.ask(HEAVY)
+        await marked(stack, client, 1)
+        stack.redis.admin.config_set("maxmemory", 1)
+        await client.ask("97")
+        thaw(child)
+        await in_thread(lambda: wait_until(lambda: "could not write" in web.tail(), "the web process finds Redis full"))
+        stack.redis.admin.config_set("maxmemory", 0)
+        await client.answered()
+        check(client)
+        await client.close()
+
+    run(scenario())
+
+
 def test_an_expired_session_is_not_recovered_and_gets_a_new_token(stack: Stack) -> None:
     stack.redis.start()
     web, _ = stack.web("web0", "--session-ttl", "2"), stack.worker("worker0")

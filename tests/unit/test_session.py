@@ -119,6 +119,19 @@ def test_a_lost_session_keeps_what_the_ledger_still_holds() -> None:
     assert (session.epoch, list(session.in_flight)) == (None, ["r2"])
 
 
+def test_what_was_answered_before_a_loss_and_not_asked_again_is_not_sent_again() -> None:
+    session = Session("token")
+    session.submitted("r1", 5)
+    session.submitted("r2", 6)
+    session.hear([delivery(1, "r1"), delivery(2, "r2")])
+    session.lose()
+    assert session.ask("r2") is Repeat.NEW
+    session.submitted("r2", 7)
+    again = [delivery(1, "r1", epoch=1_001), delivery(2, "r2", epoch=1_001)]
+    assert [one.request for one in session.hear(again)] == ["r2"]
+    assert session.last == 2
+
+
 def test_a_job_that_ended_without_a_delivery_is_abandoned() -> None:
     session = Session("token")
     session.submitted("r1", 7)
