@@ -112,7 +112,8 @@ def main() -> None:
     metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
     if settings.processes != 1:
         parent = os.getpid()
-        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # in the first process; its end ends the others, see below
+        for number in (signal.SIGTERM, signal.SIGINT):  # in the first process; its end ends the others, see below
+            signal.signal(number, lambda *_: sys.exit(0))
         child = fork_processes(settings.processes)
         tether(parent, signal.SIGTERM)  # whoever stops the first process means all
         settings = settings.model_copy(update={"instance": f"{settings.instance}-{child}"})

@@ -47,8 +47,8 @@ class Worker:
         self._subscription = Subscription(
             self._redis,
             {
-                names.bell(Lane.QUICK): lambda _: self._quick.wake(),
-                names.bell(Lane.HEAVY): lambda _: self._heavy.wake(),
+                names.bell(Lane.QUICK): lambda _: self._quick.bell.ring(),
+                names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
                 self._pulse.channel: self._pulse.hear,
             },
             settings.redis_timeout,
@@ -85,7 +85,7 @@ class Worker:
         """Every second: beat, find what a lost announcement or a dead worker left behind, measure the queue."""
         sweeps = 0
         while True:
-            self._quick.wake()
+            self._quick.bell.ring()
             self._heavy.sweep()
             self._orphans.sweep()
             try:
@@ -103,7 +103,7 @@ class Worker:
         """Claim nothing more, finish what is held, give back what is not finished in time."""
         log.info("draining: %d entries are held", len(self._desk.held))
         for lane in (self._quick, self._orphans, self._heavy):
-            lane.stop()
+            lane.bell.stop()
         _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
         left = self._desk.held
         await end(unfinished)

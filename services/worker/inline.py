@@ -6,6 +6,7 @@ import logging
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.messages import Answer
 from services.jobs.names import Lane
+from services.worker.bell import Bell
 from services.worker.child import compute
 from services.worker.consumer import Claim, Consumer
 from services.worker.desk import Desk
@@ -21,23 +22,13 @@ class Inline:
     def __init__(self, consumer: Consumer, desk: Desk) -> None:
         self._consumer = consumer
         self._desk = desk
-        self._stopping = False
-        self._bell = asyncio.Event()
-
-    def wake(self) -> None:
-        """There may be entries. Any number of rings before the next reading make one reading."""
-        self._bell.set()
-
-    def stop(self) -> None:
-        """Claim nothing more; `run` ends when what is held is answered."""
-        self._stopping = True
-        self._bell.set()
+        self.bell = Bell()
 
     async def run(self) -> None:
-        """Claim, compute, answer until stopped."""
+        """Claim, compute, answer until the bell says stop and what is held is answered."""
         backoff = Backoff()
-        while not self._stopping:
-            self._bell.clear()  # before reading: a ring that comes meanwhile is not lost
+        while not self.bell.stopped:
+            self.bell.looking()
             try:
                 claims = await self._consumer.read(Lane.QUICK, READ)
             except PASSING as error:
@@ -48,7 +39,7 @@ class Inline:
             if claims:
                 await self._desk.finish(claims, [await self._compute(claim) for claim in claims], [])
             else:
-                await self._bell.wait()
+                await self.bell.wait()
 
     async def _compute(self, claim: Claim) -> list[Answer]:
         """The answers to one entry, about a millisecond of work; others may run after it."""

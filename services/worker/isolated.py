@@ -9,6 +9,7 @@ from prometheus_client import Counter
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
+from services.worker.bell import Bell
 from services.worker.computer import Computer, Died
 from services.worker.consumer import Claim, Consumer, DeadLetter
 from services.worker.desk import Desk
@@ -35,32 +36,25 @@ class Isolated:
         self._desk = desk
         self._new = new
         self._most = settings.max_deliveries
-        self._stopping = False
-        self._bell = asyncio.Event()
+        self.bell = Bell()
         self._overdue = True  # whether leases may have run out since the last look
         self._free: asyncio.Queue[Computer] = asyncio.Queue()
         for _ in range(children):
             self._free.put_nowait(Computer(settings.child_memory, settings.deadline))
 
-    def wake(self) -> None:
-        """There may be new entries."""
-        self._bell.set()
-
     def sweep(self) -> None:
         """Look for leases that ran out, and for new entries whose announcement was lost."""
         self._overdue = True
-        self._bell.set()
-
-    def stop(self) -> None:
-        """Claim nothing more; `run` ends when what is held is answered."""
-        self._stopping = True
-        self._bell.set()
+        self.bell.ring()
 
     async def run(self) -> None:
-        """Claim, compute, answer until stopped. Cancelled, it ends its child processes too."""
+        """Claim, compute, answer until the bell says stop and what is held is answered.
+
+        Cancelled, it ends its child processes too.
+        """
         backoff = Backoff()
         async with asyncio.TaskGroup() as running:
-            while not self._stopping:
+            while not self.bell.stopped:
                 computer = await self._free.get()
                 try:
                     claim = await self._next()
@@ -72,7 +66,7 @@ class Isolated:
                 backoff.reset()
                 if claim is None:
                     self._free.put_nowait(computer)
-                    await self._bell.wait()
+                    await self.bell.wait()
                 else:
                     self._desk.take(claim, running.create_task(self._answer(claim, computer)))
         while not self._free.empty():
@@ -80,8 +74,8 @@ class Isolated:
 
     async def _next(self) -> Claim | None:
         """One claim: the oldest overdue one first, then a new one."""
-        self._bell.clear()  # before reading: a ring that comes meanwhile is not lost
-        if self._stopping:
+        self.bell.looking()
+        if self.bell.stopped:
             return None
         if self._overdue:
             for claim in await self._consumer.take_over(self._lane):
