@@ -45,6 +45,8 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     id: int
     number: str
     operation: Operation = Operation.IS_PRIME
+    session: str = ""  # token of the client's session; empty for plain and HTTP clients
+    request: str = ""  # the client's own id of its request, as canonical JSON text
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -63,15 +65,28 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.verdict not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
 
 
+class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """One answer on its way to a session: put together by finish.lua, which alone knows epoch and number."""
+
+    session: str
+    request: str
+    reply_to: str  # web process whose ledger holds the job
+    answer: Answer
+    epoch: int
+    number: int  # 1, 2, 3, … within the epoch
+
+
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
 _jobs = msgspec.msgpack.Decoder(list[Job])
 _answers = msgspec.msgpack.Decoder(list[Answer])
+_answer = msgspec.msgpack.Decoder(Answer)
+_deliveries = msgspec.msgpack.Decoder(list[Delivery])
 
 
-def encode(batch: list[Job] | list[Answer]) -> bytes:
-    """MessagePack of a batch."""
+def encode(batch: list[Job] | list[Answer] | Answer) -> bytes:
+    """MessagePack of a batch, or of one answer that a script puts into one."""
     return _encoder.encode(batch)
 
 
@@ -83,6 +98,16 @@ def decode_jobs(payload: bytes) -> list[Job]:
 def decode_answers(payload: bytes) -> list[Answer]:
     """The answers of one publication; raises msgspec.DecodeError for anything else."""
     return _decode(_answers, payload)
+
+
+def decode_answer(payload: bytes) -> Answer:
+    """One answer of a session's history; raises msgspec.DecodeError for anything else."""
+    return _decode(_answer, payload)
+
+
+def decode_deliveries(payload: bytes) -> list[Delivery]:
+    """The deliveries of one publication; raises msgspec.DecodeError for anything else."""
+    return _decode(_deliveries, payload)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:

@@ -13,6 +13,7 @@ class Lane(enum.StrEnum):
 GROUP = "workers"  # consumer group on both job streams
 DEAD = "primes:dead"  # stream: dead letters, {lane, jobs, reason, worker}, trimmed to about DEAD_LENGTH
 DEAD_LENGTH = 1_000
+HISTORY = 1_024  # answers that a session keeps for a client that comes back
 
 
 def stream(lane: Lane) -> str:
@@ -28,6 +29,31 @@ def bell(lane: Lane) -> str:
 def results(web: str) -> str:
     """Channel: answers (MessagePack) for the web process that holds their clients."""
     return f"primes:results:{web}"
+
+
+def session(token: str) -> str:
+    """Hash of a client's session, with a time to live:
+
+    `owner`: web process that holds its socket · `moves`: how often it was resumed · `epoch`: ms of the hash's creation
+    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): a request in flight · `=ID`: the number of
+    the answer that the history holds for it.
+    """
+    return f"primes:session:{token}"
+
+
+def answers(token: str) -> str:
+    """Stream: a session's last HISTORY answers, {request, answer: MessagePack}, ids EPOCH-NUMBER, with a time to live."""
+    return f"primes:session:{token}:answers"
+
+
+def deliveries(web: str) -> str:
+    """Channel: answers (MessagePack) to sessions whose sockets this web process holds."""
+    return f"primes:deliveries:{web}"
+
+
+def evictions(web: str) -> str:
+    """Channel: "TOKEN MOVES", a session that this web process held until it was resumed for that time."""
+    return f"primes:evictions:{web}"
 
 
 def pulse(instance: str) -> str:

@@ -1,6 +1,7 @@
 """Lua scripts, each one atomic step in Redis."""
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,9 @@ class Script:
         self._source = path.read_text()
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, redis: redis.asyncio.Redis, key: str, *arguments: str | bytes | int) -> Any:
-        """Run it on one key; the reply is of the script's own form."""
+    async def __call__(self, redis: redis.asyncio.Redis, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
+        """Run it on these keys; the reply is of the script's own form."""
         try:
-            return await redis.evalsha(self._digest, 1, key, *arguments)
+            return await redis.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:
-            return await redis.eval(self._source, 1, key, *arguments)
+            return await redis.eval(self._source, len(keys), *keys, *arguments)

@@ -20,6 +20,7 @@ from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
 from services.jobs.subscription import Subscription
 from services.web.ledger import Answered, Busy, Entry, Ledger
+from services.web.sessions import Sessions
 from services.web.settings import WebSettings
 
 log = logging.getLogger(__name__)
@@ -64,27 +65,38 @@ class Dispatcher:
         # A process that comes back under the same name must not take the answers of its former self for its own.
         self.reply_to = f"{settings.instance}-{time.time_ns():x}"
         self._most_entries = settings.max_queued_entries
+        self._session_ttl = settings.session_ttl
         self._ledger = Ledger(settings.max_pending)
         self._unwritten = {lane: asyncio.Event() for lane in Lane}
         self._settled = Condition()  # notified when the last pending job is answered
         self.pulse = Pulse(self.reply_to)
+        self.sessions = Sessions(redis, settings, self.reply_to, lambda answer: self._settle([answer]))
         self._subscription = Subscription(
             redis,
-            {names.results(self.reply_to): self._hear_answers, self.pulse.channel: self.pulse.hear},
+            {
+                names.results(self.reply_to): self._hear_answers,
+                names.deliveries(self.reply_to): self._hear_deliveries,
+                names.evictions(self.reply_to): self.sessions.hear_eviction,
+                self.pulse.channel: self.pulse.hear,
+            },
             settings.redis_timeout,
         )
         for lane in Lane:
             PENDING.labels(lane).set_function(partial(self._count_pending, lane))
 
-    def submit(self, number: str, answered: Answered) -> None:
-        """Queue the primality of `number` (canonical decimal); `answered` is called once. Raises Busy."""
+    def submit(self, number: str, answered: Answered, session: str = "", request: str = "") -> int:
+        """Queue the primality of `number` (canonical decimal); `answered` is called once. Returns the job's id. Raises Busy.
+
+        A session's answer comes to its client by `sessions`; `answered` only says that this process is done with the job.
+        """
         try:
-            lane = self._ledger.accept(number, answered).lane
+            pending = self._ledger.accept(number, answered, session=session, request=request)
         except Busy:
             _refused_busy.inc()
             raise
-        _submitted[lane].inc()
-        self._unwritten[lane].set()
+        _submitted[pending.lane].inc()
+        self._unwritten[pending.lane].set()
+        return pending.job.id
 
     def _count_pending(self, lane: Lane) -> int:
         return self._ledger.lanes[lane].pending
@@ -95,6 +107,7 @@ class Dispatcher:
             for lane in Lane:
                 tasks.create_task(self._write_entries(lane), name=f"write {lane}")
             tasks.create_task(self._subscription.run(), name="listen")
+            tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
 
     async def idle(self, seconds: float) -> bool:
@@ -126,8 +139,12 @@ class Dispatcher:
         """One write; returns how many entries it took: not all when the queue is full, none when Redis is away."""
         batches = [messages.encode(entry.jobs) for entry in entries]
         try:
+            keys, marks = self.sessions.mark(entries)
             ids = await _enqueue(
-                self._redis, names.stream(lane), names.GROUP, names.bell(lane), self._most_entries, self.reply_to, *batches
+                self._redis,
+                [names.stream(lane), *keys],
+                *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self._session_ttl),
+                *(len(batches), *batches, *marks),
             )
         except PASSING as error:
             log.warning("could not write %d entries to the %s lane, will try again: %s", len(entries), lane, error)
@@ -148,6 +165,16 @@ class Dispatcher:
             log.exception("could not read a publication of %d bytes", len(payload))
             return
         self._settle(answers)
+
+    def _hear_deliveries(self, payload: bytes) -> None:
+        """Close the jobs of this process that the answers are to, then hand them to the sessions."""
+        try:
+            deliveries = messages.decode_deliveries(payload)
+        except msgspec.DecodeError:
+            log.exception("could not read a delivery of %d bytes", len(payload))  # the audit finds the answers missing
+            return
+        self._settle([delivery.answer for delivery in deliveries if delivery.reply_to == self.reply_to])
+        self.sessions.hear(deliveries)
 
     def _settle(self, answers: list[Answer]) -> None:
         """Close these jobs, and tell their clients."""
@@ -174,7 +201,10 @@ class Dispatcher:
             started = time.monotonic()
             try:
                 gone = [(lane, await self._find_gone(lane)) for lane in Lane]
-                if await self.pulse.beat(self._redis):
+                touched = await self.sessions.touch()
+                heard = await self.pulse.beat(self._redis)
+                await self.sessions.catch_up(touched)  # first: what the history has is not sent again
+                if heard:
                     for lane, entries in gone:
                         self._send_again(lane, entries)
             except PASSING as error:
@@ -186,7 +216,7 @@ class Dispatcher:
         due = self._ledger.due(lane, AUDIT_AGE)
         if not due:
             return []
-        gone = set(await _audit(self._redis, names.stream(lane), *(entry.id for entry in due)))
+        gone = set(await _audit(self._redis, [names.stream(lane)], *(entry.id for entry in due)))
         return [entry for entry in due if entry.id in gone]
 
     def _send_again(self, lane: Lane, entries: list[Entry]) -> None:

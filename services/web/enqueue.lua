@@ -1,11 +1,15 @@
 -- Appends as many stream entries as there is room for, the first ones first, and rings the bell if no worker is sure
 -- to be awake. Returns the ids of those that it appended.
--- KEYS[1] stream   ARGV[1] consumer group   ARGV[2] bell channel   ARGV[3] most entries in the stream
--- ARGV[4] web instance to reply to   ARGV[5..] one MessagePack batch an entry
+-- In the same step it marks their sessions' requests as in flight: what is marked is in the stream, and will be answered.
+-- KEYS[1] stream   KEYS[2..] for each session its hash and its answers
+-- ARGV[1] consumer group   ARGV[2] bell channel   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
+-- ARGV[5] sessions' time to live (s)   ARGV[6] number of entries   then one MessagePack batch an entry
+-- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry and its id
 local stream = KEYS[1]
+local batches = tonumber(ARGV[6])
 local length = redis.call('XLEN', stream)
-local last = math.min(#ARGV, 4 + tonumber(ARGV[3]) - length)
-if last < 5 then
+local last = math.min(batches, tonumber(ARGV[3]) - length)
+if last < 1 then
     return {}
 end
 
@@ -26,10 +30,41 @@ if length > 0 then
 end
 
 local ids = {}
-for i = 5, last do
+for i = 7, 6 + last do
     ids[#ids + 1] = redis.call('XADD', stream, '*', 'reply', ARGV[4], 'jobs', ARGV[i])
 end
 if waiting <= 0 then
     redis.call('PUBLISH', ARGV[2], '')
+end
+
+-- The session's hash, made now if it is not there.
+local function open(session, held)
+    if redis.call('HEXISTS', session, 'epoch') == 0 then
+        local now = redis.call('TIME')
+        local epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
+        redis.call('HSET', session, 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ARGV[5])
+        if held then
+            redis.call('HSET', session, 'owner', ARGV[4])
+        end
+    end
+    redis.call('EXPIRE', session, ARGV[5])
+end
+
+local at = 7 + batches
+for k = 2, #KEYS, 2 do
+    local session, requests = KEYS[k], tonumber(ARGV[at + 1])
+    for i = at + 2, at + 2 * requests, 2 do
+        if tonumber(ARGV[i]) <= last then
+            if i == at + 2 then
+                open(session, ARGV[at] == '1')
+                redis.call('EXPIRE', KEYS[k + 1], ARGV[5])
+            end
+            -- what was answered is not asked again: this job's answer will find no mark and be dropped
+            if redis.call('HEXISTS', session, '=' .. ARGV[i + 1]) == 0 then
+                redis.call('HSET', session, '?' .. ARGV[i + 1], '')
+            end
+        end
+    end
+    at = at + 2 + 2 * requests
 end
 return ids

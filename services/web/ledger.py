@@ -71,13 +71,20 @@ class Ledger:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def accept(self, number: str, answered: Answered, operation: Operation = Operation.IS_PRIME) -> Pending:
-        """Take a job on; `answered` is called once. Raises Busy."""
+    def accept(
+        self,
+        number: str,
+        answered: Answered,
+        operation: Operation = Operation.IS_PRIME,
+        session: str = "",
+        request: str = "",
+    ) -> Pending:
+        """Take a job on, for a session's request or for nobody's; `answered` is called once. Raises Busy."""
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
         self._last_id += 1
         estimate = cost.estimate(number)
-        job = Job(self._last_id, number, operation)
+        job = Job(self._last_id, number, operation, session, request)
         pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
         self._pending[job.id] = pending
         lane = self.lanes[pending.lane]

@@ -26,6 +26,10 @@ class WebSettings(Settings):
     max_in_flight: Count = Field(1_000, description="unanswered messages per socket; above, the socket is not read")
     max_pending: Count = Field(100_000, description="unanswered jobs per process; above, new ones are refused as busy")
     max_queued_entries: Count = Field(20_000, description="entries in one lane's stream; above, jobs wait in the web process")
+    session_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(
+        600, description="seconds that a session outlives its socket, with the answers that its client did not get"
+    )
+    session_in_flight: Count = Field(256, description="unanswered requests per session; above, new ones are refused as busy")
     long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N waits for its answer at most")
 
     @field_validator("allowed_origins")

@@ -32,6 +32,7 @@ FORGET = 3_600_000  # ms idle after which a consumer without entries is deleted:
 RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
 
 _renew = Script(Path(__file__).with_name("renew.lua"))
+_finish = Script(Path(__file__).with_name("finish.lua"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +115,7 @@ class Consumer:
             by_lane[claim.lane][claim.id] = claim
         lost: list[Claim] = []
         for lane, held in by_lane.items():
-            ids = await _renew(self._redis, names.stream(lane), GROUP, self.name, *held)
+            ids = await _renew(self._redis, [names.stream(lane)], GROUP, self.name, *held)
             lost += [held[id] for id in ids]
         return lost
 
@@ -123,6 +124,16 @@ class Consumer:
 
         Together, so that dying can repeat an answer but not lose one.
         """
+        lane = claims[0].lane
+        if any(job.session for claim in claims for job in claim.jobs):
+            unheard = await _finish(self._redis, *self._finishing(claims, answers, dead))
+        else:
+            unheard = await self._finish_plain(claims, answers, dead)
+        UNHEARD.inc(unheard)
+        DEAD_LETTERS.labels(lane).inc(len(dead))
+
+    async def _finish_plain(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> int:
+        """The step for clients without a session, who are most: a transaction costs Redis less than a script."""
         replies: dict[str, list[Answer]] = defaultdict(list)
         for claim, answered in zip(claims, answers, strict=True):
             replies[claim.reply_to] += answered
@@ -136,8 +147,32 @@ class Consumer:
             step.xack(names.stream(lane), GROUP, *ids)
             step.xdel(names.stream(lane), *ids)
             outcomes = await step.execute()
-        UNHEARD.inc(outcomes[: len(replies)].count(0))
-        DEAD_LETTERS.labels(lane).inc(len(dead))
+        return outcomes[: len(replies)].count(0)
+
+    def _finishing(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> tuple[Any, ...]:
+        """Keys and arguments of finish.lua."""
+        lane = claims[0].lane
+        replies: dict[str, list[Answer]] = defaultdict(list)
+        sessions: dict[str, int] = {}  # token to index
+        answered: list[str | bytes | int] = []
+        for claim, batch in zip(claims, answers, strict=True):
+            for job, answer in zip(claim.jobs, batch, strict=True):
+                if job.session:
+                    index = sessions.setdefault(job.session, len(sessions) + 1)
+                    answered += (index, job.session, job.request, claim.reply_to, messages.encode(answer))
+                else:
+                    replies[claim.reply_to].append(answer)
+        ids = [claim.id for claim in claims]
+        plain = [part for web, batch in replies.items() for part in (names.results(web), messages.encode(batch))]
+        letters = [part for letter in dead for part in (lane, messages.encode([letter.job]), letter.reason, self.name)]
+        keys = [
+            names.stream(lane),
+            names.DEAD,
+            *(key for token in sessions for key in (names.session(token), names.answers(token))),
+        ]
+        lists = [part for each in (ids, plain, letters, answered) for part in (len(each), *each)]
+        prefixes = names.deliveries(""), names.results("")
+        return (keys, GROUP, *prefixes, names.HISTORY, names.DEAD_LENGTH, *lists)
 
     async def give_back(self, claims: Iterable[Claim]) -> None:
         """Let another worker start these at once, as if this delivery had not been."""

@@ -158,9 +158,9 @@ class RawClient:
     `narrow`: with the smallest buffers that the kernel gives, so that what is not read soon fills the server's.
     """
 
-    def __init__(self, url: str, *, narrow: bool = False) -> None:
+    def __init__(self, url: str, *, narrow: bool = False, subprotocol: str | None = None) -> None:
         uri = parse_uri(url)
-        self._protocol = ClientProtocol(uri, max_size=None)
+        self._protocol = ClientProtocol(uri, subprotocols=[subprotocol] if subprotocol else None, max_size=None)
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

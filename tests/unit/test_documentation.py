@@ -16,7 +16,7 @@ from services.jobs import names
 from services.jobs.messages import SENTENCES, Fault, Verdict
 from services.jobs.names import Lane
 from services.jobs.settings import Settings
-from services.web import plain
+from services.web import plain, rpc, rpc_client
 from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
 
@@ -132,10 +132,26 @@ def test_every_error_is_told_with_its_status() -> None:
         assert f"| {status} | `{code}` |" in read("docs/protocol.md"), (status, code)
 
 
+@pytest.mark.parametrize("code", rpc.Code)
+def test_every_error_of_primes_v1_is_told_with_its_number_and_whether_to_try_again(code: rpc.Code) -> None:
+    retry = f"after {rpc.RETRY_AFTER[code]} s" if code in rpc.RETRY_AFTER else "no"
+    (row,) = rows("docs/protocol-v1.md", code)
+    assert (row[1], row[3]) == (str(rpc.NUMBERS[code]), retry)
+
+
+def test_every_method_and_close_code_of_primes_v1_is_told() -> None:
+    told = read("docs/protocol-v1.md")
+    for method in rpc._METHODS:
+        assert f"### `{method}`" in told
+    for code, reason in (rpc_client.EVICTED, rpc_client.TOO_SLOW, rpc_client.MISSED):
+        assert f"| {code}, reason `{reason}` |" in told
+
+
 def test_every_name_in_redis_is_told() -> None:
     told = read("docs/architecture.md")
     per_lane = [name(lane) for name in (names.stream, names.bell) for lane in Lane]
-    for name in (*per_lane, names.results("INSTANCE"), names.pulse("INSTANCE"), names.DEAD, names.GROUP):
+    per_instance = [name("INSTANCE") for name in (names.results, names.pulse, names.deliveries, names.evictions)]
+    for name in (*per_lane, *per_instance, names.session("TOKEN"), names.answers("TOKEN"), names.DEAD, names.GROUP):
         assert f"`{name}`" in told, name
 
 

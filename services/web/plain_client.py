@@ -1,0 +1,86 @@
+"""A socket's side of the plain protocol."""
+
+import asyncio
+from collections.abc import Awaitable
+from functools import partial
+
+from prometheus_client import Counter
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from services.jobs.messages import Answer
+from services.web import number, plain
+from services.web.dispatcher import Dispatcher
+from services.web.ledger import Busy
+from services.web.settings import WebSettings
+
+MESSAGES = Counter("primes_web_messages_total", "Messages read, by what they held", ["outcome"])
+_integer, _invalid, _too_large, _busy = (MESSAGES.labels(o) for o in ("integer", "invalid", "too_large", "busy"))
+
+
+class PlainClient:
+    """One client. Its number of unanswered messages is bounded: a full window stops the reading of its socket, so that
+    TCP holds the sender back, and replies count until they are written, so a client that does not read cannot fill
+    our memory.
+    """
+
+    def __init__(self, socket: WebSocketHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+        self._socket = socket
+        self._dispatcher = dispatcher
+        self._max_digits = settings.max_digits
+        self._window = plain.Window(settings.max_in_flight)
+        self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
+        self.paused = False  # whether frames, and so pongs, are left unread
+        self._gone = False  # whether writing failed: Tornado tells of the end only when it reads again
+
+    def hear(self, message: str | bytes) -> Awaitable[None] | None:
+        """Submit one integer or say what is wrong with it; awaited, it holds the socket's next message back."""
+        slot = self._window.open()
+        try:
+            text = message if isinstance(message, str) else message.decode("ascii")
+            self._dispatcher.submit(number.read(text, self._max_digits), partial(self._settle, slot))
+            _integer.inc()
+        except number.TooLarge as error:
+            _too_large.inc()
+            self._reply(slot, f"Number too large: {error}")
+        except Busy:
+            _busy.inc()
+            self._reply(slot, plain.BUSY)
+        except ValueError:  # not an integer, or bytes that are no text
+            _invalid.inc()
+            self._reply(slot, plain.INVALID)
+        return self._wait_for_room() if self._window.full else None
+
+    def leave(self) -> None:
+        """The peer is gone: end the waiting for room, so that Tornado reads on and finds out."""
+        self._gone = True
+        self._room.set()
+
+    def close(self) -> None:
+        """The socket is closed; answers that still come find that out."""
+
+    def _settle(self, slot: plain.Slot, answer: Answer) -> None:
+        self._reply(slot, plain.sentence(answer))
+
+    def _reply(self, slot: plain.Slot, reply: str) -> None:
+        """Write every reply whose turn it is; the last one written frees the places of all."""
+        ready = self._window.fill(slot, reply)
+        try:
+            writes = [self._socket.write_message(text) for text in ready]
+        except WebSocketClosedError:
+            return self.leave()
+        for write in writes:
+            asyncio.ensure_future(write).add_done_callback(self._flushed)
+
+    def _flushed(self, write: "asyncio.Future[None]") -> None:
+        if write.exception() is None:
+            self._window.flushed(1)
+            self._room.set()
+        else:
+            self.leave()
+
+    async def _wait_for_room(self) -> None:
+        self.paused = True
+        while self._window.full and not self._gone:
+            self._room.clear()
+            await self._room.wait()
+        self.paused = False

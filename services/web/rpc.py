@@ -1,0 +1,297 @@
+"""The protocol `primes.v1`, without I/O: JSON-RPC 2.0 messages to typed calls, answers to JSON-RPC responses."""
+
+import enum
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from services.jobs.messages import SENTENCES, Answer
+from services.web import number
+
+SUBPROTOCOL = "primes.v1"
+
+BATCH = 100  # most requests in one batch
+ID_BYTES = 128  # longest id, as JSON text: it is kept for as long as the history keeps its answer
+SHOWN = 40  # characters of what a client sent that an error repeats
+
+_INTEGER = re.compile(rb"-?\d+")
+_OFFSET = re.compile(r"0|\d{1,16}-\d{1,16}")
+
+
+class Code(enum.StrEnum):
+    """What went wrong, for programs: `error.data.code`."""
+
+    PARSE_ERROR = "parse_error"
+    INVALID_REQUEST = "invalid_request"
+    METHOD_NOT_FOUND = "method_not_found"
+    INVALID_PARAMS = "invalid_params"
+    NOT_AN_INTEGER = "not_an_integer"
+    TOO_LARGE = "too_large"
+    BUSY = "busy"
+    POISON = "poison"
+    DEADLINE = "deadline"
+    LOST = "lost"
+    RESUME_LATE = "resume_late"
+    UNAVAILABLE = "unavailable"
+
+
+# JSON-RPC's own numbers, and ours in the range that it leaves to servers.
+NUMBERS = {
+    Code.PARSE_ERROR: -32700,
+    Code.INVALID_REQUEST: -32600,
+    Code.METHOD_NOT_FOUND: -32601,
+    Code.INVALID_PARAMS: -32602,
+    Code.NOT_AN_INTEGER: -32602,
+    Code.TOO_LARGE: -32602,
+    Code.BUSY: -32000,
+    Code.POISON: -32001,
+    Code.DEADLINE: -32002,
+    Code.RESUME_LATE: -32003,
+    Code.UNAVAILABLE: -32004,
+    Code.LOST: -32005,
+}
+RETRY_AFTER = {Code.BUSY: 1, Code.UNAVAILABLE: 1, Code.LOST: 1}  # seconds; the others fail again however long one waits
+
+NO_ID = "null"  # the id of an answer to what has no readable one
+
+
+class Refused(Exception):
+    """A request that gets an error at once."""
+
+    def __init__(self, code: Code, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`is_prime`: `id` is canonical JSON text, `number` canonical decimal."""
+
+    id: str
+    number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Resuming:
+    """`resume`: continue this session after this offset; `epoch` is empty for the beginning."""
+
+    id: str
+    session: str
+    epoch: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A request that cannot be done, with its error."""
+
+    id: str
+    code: Code
+    message: str
+
+
+Call = Asked | Resuming | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What one WebSocket message holds; notifications are not in it, since nobody waits for them."""
+
+    calls: list[Call]
+    batch: bool
+
+
+class _Request(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: int | str | UnsetType = UNSET
+    params: Raw = Raw(b"")
+
+
+class _Identified(msgspec.Struct, gc=False):
+    id: int | str
+
+
+class _NumberParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    number: Raw
+
+
+class _ResumeParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    session: str
+    offset: str
+
+
+_request = msgspec.json.Decoder(_Request)
+_identified = msgspec.json.Decoder(_Identified)
+_list = msgspec.json.Decoder(list[Raw])
+_text = msgspec.json.Decoder(str)
+_number_params = msgspec.json.Decoder(_NumberParams)
+_resume_params = msgspec.json.Decoder(_ResumeParams)
+_encoder = msgspec.json.Encoder()
+
+
+def read(message: str | bytes, most_digits: int) -> Message:
+    """The calls of one message, each readable or with its error; never raises."""
+    try:
+        if message.lstrip()[:1] not in ("[", b"["):
+            return Message(_read_call(message, most_digits), batch=False)
+        members = _list.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Message([Failed(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")], batch=False)
+    if not 0 < len(members) <= BATCH:
+        sentence = f"Expected a batch of 1 to {BATCH} requests, got {len(members):,}"
+        return Message([Failed(NO_ID, Code.INVALID_REQUEST, sentence)], batch=False)
+    calls = [call for member in members for call in _read_call(member, most_digits)]
+    if any(isinstance(call, Resuming) for call in calls):
+        calls = [_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in calls]
+    return Message(calls, batch=True)
+
+
+def _refuse_in_batch(call: Resuming) -> Failed:
+    return Failed(call.id, Code.INVALID_REQUEST, "Expected resume as a message of its own, got it in a batch")
+
+
+def _read_call(text: "str | bytes | Raw", most_digits: int) -> list[Call]:
+    """One request; none for a notification. Raises msgspec.DecodeError for what is not JSON."""
+    try:
+        request = _request.decode(text)
+    except msgspec.ValidationError as error:
+        return [Failed(_salvage_id(text), Code.INVALID_REQUEST, f"Expected a JSON-RPC 2.0 request: {error}")]
+    if request.id is UNSET:
+        return []
+    try:
+        id = _write_id(request.id)
+    except ValueError as error:
+        return [Failed(NO_ID, Code.INVALID_REQUEST, str(error))]
+    try:
+        return [_METHODS[request.method](id, request.params, most_digits)]
+    except KeyError:
+        methods = " or ".join(_METHODS)
+        return [Failed(id, Code.METHOD_NOT_FOUND, f"Expected {methods}, got {request.method[:SHOWN]!r}")]
+    except Refused as refused:
+        return [Failed(id, refused.code, str(refused))]
+
+
+def _write_id(id: "int | str | UnsetType") -> str:
+    """The id as canonical JSON text, so that the same id always looks the same. Raises ValueError."""
+    text = _encoder.encode(id)
+    if len(text) > ID_BYTES:
+        raise ValueError(f"Expected an id of at most {ID_BYTES} bytes, got {len(text):,}")
+    return text.decode()
+
+
+def _salvage_id(text: "str | bytes | Raw") -> str:
+    """The id of a request that is otherwise wrong, if it can be read."""
+    try:
+        return _write_id(_identified.decode(text).id)
+    except (msgspec.DecodeError, ValueError):
+        return NO_ID
+
+
+def _read_is_prime(id: str, params: Raw, most_digits: int) -> Asked:
+    """`{"number": N}` or `[N]`, N a string or an integer of any size."""
+    raw = bytes(_pick(params, _number_params, "number")[0])
+    try:
+        if raw.startswith(b'"'):
+            return Asked(id, number.read(_text.decode(raw), most_digits))
+        if _INTEGER.fullmatch(raw):
+            return Asked(id, number.read(raw.decode(), most_digits))
+    except number.TooLarge as error:
+        raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
+    except ValueError:
+        pass  # not an integer, in a string
+    shown = raw[:SHOWN].decode(errors="replace")
+    raise Refused(Code.NOT_AN_INTEGER, f"Expected an integer, as a decimal string or a JSON integer, got {shown}")
+
+
+def _read_resume(id: str, params: Raw, most_digits: int) -> Resuming:
+    """`{"session": token, "offset": offset}` or `[token, offset]`."""
+    raw = _pick(params, _resume_params, "session", "offset")
+    try:
+        session, offset = (part if isinstance(part, str) else _text.decode(part) for part in raw)
+    except msgspec.DecodeError as error:
+        raise Refused(Code.INVALID_PARAMS, f"Expected session and offset as strings: {error}") from None
+    if not _OFFSET.fullmatch(offset):
+        raise Refused(Code.INVALID_PARAMS, f'Expected an offset as it was given, or "0", got {offset[:SHOWN]!r}')
+    epoch, _, number_ = offset.rpartition("-")
+    return Resuming(id, session, epoch, int(number_))
+
+
+def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str) -> list[Any]:
+    """The parameters, in this order, whether they were given by name or by position. Raises Refused."""
+    expected = f"Expected params {', '.join(names)}"
+    text = bytes(params)
+    if not text:
+        raise Refused(Code.INVALID_PARAMS, f"{expected}, got none")
+    try:
+        if text.startswith(b"["):
+            positional = _list.decode(text)
+            if len(positional) != len(names):
+                raise Refused(Code.INVALID_PARAMS, f"{expected}, got {len(positional)}")
+            return positional
+        named = by_name.decode(text)
+    except msgspec.DecodeError as error:
+        raise Refused(Code.INVALID_PARAMS, f"{expected}: {error}") from None
+    return [getattr(named, name) for name in names]
+
+
+_METHODS: dict[str, Any] = {"is_prime": _read_is_prime, "resume": _read_resume}
+
+
+class Finding(msgspec.Struct, frozen=True, gc=False):
+    """The result of `is_prime`."""
+
+    verdict: str
+    proven: bool
+    method: str
+    queue_ms: int
+    compute_ms: float
+    offset: str
+
+
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The notification `session`, and the result of `resume`."""
+
+    session: str
+    offset: str
+    expires_in: int  # seconds
+    instance: str
+    recovered: bool | None = None
+    pending: list[Raw] | None = None
+
+
+def result(id: str, value: Finding | Standing) -> bytes:
+    """A response with a result."""
+    return _encoder.encode({"jsonrpc": "2.0", "id": Raw(id.encode()), "result": value})
+
+
+def error(id: str, code: Code, message: str, offset: str = "") -> bytes:
+    """A response with an error: what went wrong, and whether and when (s) to try again."""
+    about: dict[str, Any] = {"code": code, "retryable": code in RETRY_AFTER}
+    if code in RETRY_AFTER:
+        about["retry_after"] = RETRY_AFTER[code]
+    if offset:
+        about["offset"] = offset
+    body = {"code": NUMBERS[code], "message": message, "data": about}
+    return _encoder.encode({"jsonrpc": "2.0", "id": Raw(id.encode()), "error": body})
+
+
+def response(id: str, answer: Answer, offset: str) -> bytes:
+    """What an answer tells its client."""
+    if answer.fault is not None:
+        return error(id, Code(answer.fault), SENTENCES[answer.fault], offset)
+    found = Finding(answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset)
+    return result(id, found)
+
+
+def notification(standing: Standing) -> bytes:
+    """The notification `session`."""
+    return _encoder.encode({"jsonrpc": "2.0", "method": "session", "params": standing})
+
+
+def array(responses: list[bytes]) -> bytes:
+    """The one message that answers a batch."""
+    return b"[" + b",".join(responses) + b"]"

@@ -1,0 +1,205 @@
+"""A socket's side of `primes.v1`."""
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from functools import partial
+
+from msgspec import Raw
+from prometheus_client import Counter
+from tornado.websocket import WebSocketClosedError, WebSocketHandler
+
+from services.jobs.messages import SENTENCES, Answer, Delivery, Fault
+from services.web import rpc
+from services.web.dispatcher import Dispatcher
+from services.web.ledger import Busy
+from services.web.rpc import Asked, Call, Code, Failed, Refused, Resuming, Standing
+from services.web.session import Repeat
+from services.web.settings import WebSettings
+
+ERRORS = Counter("primes_web_rpc_errors_total", "Requests of primes.v1 answered with an error", ["code"])
+_errors = {code: ERRORS.labels(code) for code in Code}
+
+MOST_QUEUED = 1024 * 1024  # bytes written and not yet taken by the client: about 5,000 answers
+
+# Close codes of our own; a client resumes after all but the first.
+EVICTED = 4001, "session resumed elsewhere"
+TOO_SLOW = 4002, "too slow, resume"
+MISSED = 4003, "answers missed, resume"
+
+
+@dataclass(slots=True, eq=False)
+class Batch:
+    """The responses to one batch, sent together when the last is there."""
+
+    open: int = 1  # requests without a response, and one for the reading of the batch itself
+    responses: list[bytes] = field(default_factory=list)
+
+
+class RpcClient:
+    """One client. It is refused, not held back, when it asks too much; it is closed, and may resume, when it does not read."""
+
+    def __init__(self, socket: WebSocketHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+        self._socket = socket
+        self._dispatcher = dispatcher
+        self._sessions = dispatcher.sessions
+        self._settings = settings
+        self._session = self._sessions.open(self)
+        self._begun = False  # whether a request was accepted: too late to resume
+        self._batches: dict[str, Batch] = {}  # where the response to a request goes, by its id; if not alone
+        self.paused = False  # its socket is always read, or soon again
+        self._queued = 0  # bytes written and not yet taken
+        self._send(rpc.notification(self._standing()))
+
+    def hear(self, message: str | bytes) -> Awaitable[None] | None:
+        """Take one message; awaited, it holds the socket's next message back."""
+        read = rpc.read(message, self._settings.max_digits)
+        if read.batch or not read.calls:
+            return self._hear_batch(read.calls)
+        call = read.calls[0]
+        return self._resume(call) if isinstance(call, Resuming) else self._hear(call, None)
+
+    def _hear_batch(self, calls: list[Call]) -> Awaitable[None] | None:
+        """Take all members; those that need Redis first come last."""
+        batch = Batch()
+        waits = [wait for call in calls if (wait := self._hear(call, batch)) is not None]
+        if waits:
+            return self._finish_batch(batch, waits)
+        self._release(batch)
+        return None
+
+    async def _finish_batch(self, batch: Batch, waits: list[Awaitable[None]]) -> None:
+        for wait in waits:
+            await wait
+        self._release(batch)
+
+    def _hear(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
+        """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""
+        if not isinstance(call, Asked):
+            if isinstance(call, Failed):
+                self._fail(call.id, call.code, call.message, batch)
+            return None
+        repeat = self._session.ask(call.id)
+        if repeat is Repeat.NEW:
+            self._submit(call, batch)
+        elif repeat is Repeat.ANSWERED:
+            return self._answer_again(call, batch)
+        self._begun = True
+        return None
+
+    def _submit(self, call: Asked, batch: Batch | None) -> None:
+        if len(self._session.in_flight) >= self._settings.session_in_flight:
+            self._fail(call.id, Code.BUSY, f"Busy: {len(self._session.in_flight):,} requests of this session are pending", batch)
+            return
+        settled = partial(self._settled, call.id)
+        try:
+            job = self._dispatcher.submit(call.number, settled, self._session.token, call.id)
+        except Busy as error:
+            self._fail(call.id, Code.BUSY, f"Busy: {error}", batch)
+            return
+        self._session.submitted(call.id, job)
+        self._begun = True
+        if batch is not None:
+            batch.open += 1
+            self._batches[call.id] = batch
+
+    def _settled(self, request: str, answer: Answer) -> None:
+        """This process is done with a job: its delivery comes with it or came before, unless the job was given up."""
+        self._session.settled(request, answer.id)
+        if answer.fault is Fault.LOST and self._session.give_up(request):
+            batch = self._batches.pop(request, None)
+            self._fail(request, Code.LOST, SENTENCES[Fault.LOST], batch)
+            if batch is not None:
+                self._release(batch)
+
+    async def _answer_again(self, call: Asked, batch: Batch | None) -> None:
+        """Send the history's answer once more; with the offset of now, so that a client's offset never goes back."""
+        try:
+            answer = await self._sessions.find_answer(self._session, call.id)
+        except Refused as refused:
+            return self._fail(call.id, refused.code, str(refused), batch)
+        if answer is not None:
+            return self._reply(rpc.response(call.id, answer, self._session.offset), batch)
+        self._session.forget(call.id)
+        self._submit(call, batch)
+
+    async def _resume(self, call: Resuming) -> None:
+        """Continue the session that the client had before."""
+        if self._begun:
+            return self._fail(call.id, Code.RESUME_LATE, "Expected resume before any other request of this socket", None)
+        try:
+            self._session, recovered, missed = await self._sessions.resume(self._session, call)
+        except Refused as refused:
+            return self._fail(call.id, refused.code, str(refused), None)
+        self._begun = True
+        self._send(rpc.result(call.id, self._standing(recovered, first=missed[0].number if missed else None)))
+        self.deliver(missed)
+
+    def _standing(self, recovered: bool | None = None, first: int | None = None) -> Standing:
+        """Where the session stands; before the answer number `first` if that is about to be sent."""
+        session = self._session
+        offset = session.offset if first is None else f"{session.epoch}-{first - 1}"
+        pending = None if recovered is None else [Raw(request.encode()) for request in session.in_flight]
+        return Standing(session.token, offset, self._settings.session_ttl, self._settings.instance, recovered, pending)
+
+    def deliver(self, deliveries: list[Delivery]) -> None:
+        """Send these answers, in this order."""
+        for delivery in deliveries:
+            response = rpc.response(delivery.request, delivery.answer, f"{delivery.epoch}-{delivery.number}")
+            if delivery.answer.fault is not None:
+                _errors[Code(delivery.answer.fault)].inc()
+            batch = self._batches.pop(delivery.request, None) if self._batches else None
+            self._reply(response, batch)
+            if batch is not None:
+                self._release(batch)
+
+    def tell_loss(self) -> None:
+        """Say that requests without an answer must be sent again; those of batches will be answered singly."""
+        self._send(rpc.notification(self._standing(recovered=False)))
+
+    def evict(self) -> None:
+        """Close: the session moved to another socket."""
+        self._socket.close(*EVICTED)
+
+    def break_off(self) -> None:
+        """Close: answers were missed that only a resume can settle."""
+        self._socket.close(*MISSED)
+
+    def leave(self) -> None:
+        """The peer is gone: Tornado reads, and will tell."""
+
+    def close(self) -> None:
+        """The socket is closed; the session goes on without it."""
+        self._sessions.close(self._session)
+
+    def _fail(self, id: str, code: Code, message: str, batch: Batch | None) -> None:
+        _errors[code].inc()
+        self._reply(rpc.error(id, code, message), batch)
+
+    def _reply(self, response: bytes, batch: Batch | None) -> None:
+        if batch is None:
+            self._send(response)
+        else:
+            batch.responses.append(response)
+
+    def _release(self, batch: Batch) -> None:
+        """One of the batch's requests has its response, or all have been read."""
+        batch.open -= 1
+        if not batch.open and batch.responses:
+            self._send(rpc.array(batch.responses))
+
+    def _send(self, message: bytes) -> None:
+        """Write one message, or close a socket whose client does not read."""
+        if self._queued + len(message) > MOST_QUEUED:
+            self._socket.close(*TOO_SLOW)
+            return
+        try:
+            write = self._socket.write_message(message)
+        except WebSocketClosedError:
+            return
+        self._queued += len(message)
+        asyncio.ensure_future(write).add_done_callback(partial(self._flushed, len(message)))
+
+    def _flushed(self, size: int, write: "asyncio.Future[None]") -> None:
+        if write.exception() is None:  # else the socket is closed
+            self._queued -= size

@@ -1,0 +1,173 @@
+"""One client's session as the web process that holds its socket knows it: what is asked, answered, missing. No I/O."""
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from services.jobs.messages import Delivery
+from services.jobs.names import HISTORY
+
+
+class Repeat(enum.Enum):
+    """What to do with a request, by its id."""
+
+    NEW = "new"  # submit it
+    IN_FLIGHT = "in flight"  # its answer comes when it comes
+    ANSWERED = "answered"  # the history has its answer
+    CROSSED = "crossed"  # its answer was sent over this very socket before the client could know
+
+
+@dataclass(slots=True)
+class Flight:
+    """A request without an answer."""
+
+    job: int | None  # in this process' ledger; None: in that of a process that held the session before
+    asked: bool  # over this socket
+    orphan: bool = False  # our job for it is closed, and no delivery came yet
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What Redis holds of a session."""
+
+    epoch: int
+    last: int
+    moves: int
+    in_flight: list[str]
+    answered: dict[str, int]
+
+
+class Session:
+    """Answers go out in the order of their numbers, each once; what is missing is asked for, what cannot be had is admitted.
+
+    Redis decides what is answered; this is a copy that follows it, exact at `last`. It costs about 150 bytes for each
+    request of the last HISTORY, for an answer to "was this asked before" without asking Redis.
+    """
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.epoch: int | None = None  # ms; None until Redis is known to hold the session
+        self.last = 0  # number of the last answer that was sent
+        self.moves = 0  # resumes up to this one
+        self.in_flight: dict[str, Flight] = {}  # by request id
+        self._answered: dict[str, int] = {}  # number of the answer by request id, oldest first
+        # Answered over this socket while the client may be about to ask for them once more, oldest first.
+        self._unasked: dict[str, None] = {}
+        self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
+        self._before_loss: set[str] = set()  # answered when Redis lost its data; some ledger may send their jobs again
+        self._ahead: dict[int, Delivery] = {}  # heard before what precedes them, by number
+
+    @property
+    def offset(self) -> str:
+        """Where the client stands."""
+        return "0" if self.epoch is None else f"{self.epoch}-{self.last}"
+
+    @property
+    def behind(self) -> bool:
+        """Whether answers were heard whose predecessors were not."""
+        return bool(self._ahead)
+
+    def ask(self, request: str) -> Repeat:
+        """What a request with this id means now."""
+        flight = self.in_flight.get(request)
+        if flight is not None:
+            flight.asked = True
+            return Repeat.IN_FLIGHT
+        if request in self._unasked:
+            if not self._told_loss:
+                del self._unasked[request]
+            return Repeat.CROSSED
+        return Repeat.ANSWERED if request in self._answered else Repeat.NEW
+
+    def submitted(self, request: str, job: int) -> None:
+        """This process' ledger holds the request's job."""
+        self.in_flight[request] = Flight(job, asked=True)
+
+    def settled(self, request: str, job: int) -> None:
+        """It does no longer: the delivery comes next, or never, when Redis had lost the session before the job ended."""
+        flight = self.in_flight.get(request)
+        if flight is not None and flight.job == job:
+            flight.job, flight.orphan = None, True
+
+    @property
+    def orphans(self) -> list[str]:
+        """Requests that nobody may be computing any more."""
+        return [request for request, flight in self.in_flight.items() if flight.orphan]
+
+    def abandon(self, orphans: Iterable[str]) -> bool:
+        """Their deliveries did not come and will not; returns whether the client must ask again."""
+        lost = [request for request in orphans if (flight := self.in_flight.get(request)) is not None and flight.orphan]
+        for request in lost:
+            del self.in_flight[request]
+        self._told_loss |= bool(lost)
+        return bool(lost)
+
+    def give_up(self, request: str) -> bool:
+        """Wait for its answer no longer; False when nobody does."""
+        return self.in_flight.pop(request, None) is not None
+
+    def number_of(self, request: str) -> int:
+        """The number of a request's answer in the history."""
+        return self._answered[request]
+
+    def forget(self, request: str) -> None:
+        """The history has dropped the request's answer."""
+        self._answered.pop(request, None)
+
+    def hear(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
+        """Take answers, repeated or not, in any order; returns those whose turn it is now."""
+        for delivery in deliveries:
+            if self.epoch is None:
+                self.epoch = delivery.epoch
+            # another epoch's: Redis lost the session, or had lost it; the audit finds out which
+            if delivery.epoch == self.epoch and delivery.number > self.last:
+                self._ahead[delivery.number] = delivery
+        ready: list[Delivery] = []
+        while (delivery_ := self._ahead.pop(self.last + 1, None)) is not None:
+            if self._take(delivery_):
+                ready.append(delivery_)
+        return ready
+
+    def _take(self, delivery: Delivery) -> bool:
+        """Go on to this answer; returns whether to send it: not what was answered before Redis lost it and is not asked again."""
+        self.last = delivery.number
+        repeated = delivery.request in self._before_loss and delivery.request not in self.in_flight
+        flight = self.in_flight.pop(delivery.request, None)
+        if flight is None or not flight.asked or self._told_loss:
+            self._unasked[delivery.request] = None
+            if len(self._unasked) > HISTORY:
+                del self._unasked[next(iter(self._unasked))]
+        self._remember(delivery.request, delivery.number)
+        return not repeated
+
+    def _remember(self, request: str, number: int) -> None:
+        self._answered.pop(request, None)  # to the end
+        self._answered[request] = number
+        if len(self._answered) > HISTORY:
+            del self._answered[next(iter(self._answered))]
+
+    def resume(
+        self, kept: Kept, epoch: str, number: int, missed: list[Delivery], heard: list[Delivery]
+    ) -> tuple[bool, list[Delivery]]:
+        """Continue what Redis kept after the client's offset (`epoch` empty: from the beginning); for a new session.
+
+        `heard`: deliveries that came while Redis was asked. Returns whether everything after the offset is there, and
+        what to send. If it is not, nothing of the past is sent: the client asks again for what it misses.
+        """
+        self.epoch, self.moves = kept.epoch, kept.moves
+        complete = epoch in {"", str(kept.epoch)} and number <= kept.last and len(missed) == kept.last - number
+        self.last = number if complete else kept.last
+        for request, answered in sorted(kept.answered.items(), key=lambda item: item[1]):
+            if answered <= self.last:
+                self._remember(request, answered)
+        self.in_flight = {request: Flight(None, asked=False) for request in kept.in_flight}
+        return complete, self.hear([*missed, *heard] if complete else heard)
+
+    def lose(self) -> None:
+        """Redis holds this session no longer, or another one of the same name: what is not in our ledger must be asked again."""
+        self.epoch, self.last = None, 0
+        self._before_loss = set(self._answered)
+        self._answered.clear()
+        self._ahead.clear()
+        self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}
+        self._told_loss = True

@@ -1,0 +1,297 @@
+"""The sessions whose sockets this web process holds, kept in step with what Redis keeps of them."""
+
+import asyncio
+import logging
+import re
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+import redis.asyncio
+from prometheus_client import Counter, Gauge
+
+from services.jobs import names
+from services.jobs.connection import PASSING, Backoff
+from services.jobs.messages import Answer, Delivery, decode_answer
+from services.jobs.script import Script
+from services.web.ledger import Entry
+from services.web.rpc import Code, Refused, Resuming
+from services.web.session import Kept, Session
+from services.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
+
+SESSIONS = Gauge("primes_web_sessions", "Sessions whose sockets this process holds")
+RESUMES = Counter("primes_web_resumes_total", "Sessions asked for again, by whether all of their history was there", ["recovered"])
+GAPS = Counter("primes_web_gaps_total", "Times that answers to a session were fetched because their delivery was not heard")
+EVICTIONS = Counter("primes_web_evictions_total", "Sockets closed because their session was resumed over another")
+_resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (True, False)}
+
+TOKEN_BYTES = 16  # 128 random bits: nobody guesses another's
+TOUCHED = 200  # sessions renewed in one script: bounds how long Redis serves nobody else
+
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
+
+_resume = Script(Path(__file__).with_name("resume.lua"))
+_touch = Script(Path(__file__).with_name("touch.lua"))
+
+
+class Holder(Protocol):
+    """A socket, as its session sees it."""
+
+    def deliver(self, deliveries: list[Delivery]) -> None:
+        """Send these answers, in this order."""
+
+    def tell_loss(self) -> None:
+        """Say that requests without an answer must be sent again."""
+
+    def evict(self) -> None:
+        """Close: the session moved to another socket."""
+
+    def break_off(self) -> None:
+        """Close: answers were missed that only a resume can settle."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A session and the socket that holds it."""
+
+    session: Session
+    holder: Holder
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """What Redis said of a session."""
+
+    session: Session
+    known_epoch: int | None  # of ours when Redis was asked
+    orphans: list[str]  # of ours when Redis was asked
+    epoch: int | None
+    last: int
+    moves: int
+
+
+class Sessions:
+    """Deliveries may be lost, repeated or late; Redis' history is what counts. Whoever lags is found within a second by
+    `touch`, or at once by the next delivery.
+    """
+
+    def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings, web: str, settle: Callable[[Answer], None]) -> None:
+        """`settle` closes a job of this process' ledger."""
+        self._redis = redis
+        self._web = web
+        self._ttl = settings.session_ttl
+        self._settle = settle
+        self._held: dict[str, Seat] = {}  # by token
+        self._resuming: dict[str, list[Delivery]] = {}  # heard while Redis is asked, by token
+        self._behind = asyncio.Event()  # set when some session knows that it misses answers
+        self._renewed = time.monotonic()  # last time that idle sessions were renewed too
+        SESSIONS.set_function(lambda: len(self._held))
+
+    def open(self, holder: Holder) -> Session:
+        """A new session; Redis hears of it with its first request."""
+        session = Session(secrets.token_urlsafe(TOKEN_BYTES))
+        self._held[session.token] = Seat(session, holder)
+        return session
+
+    def close(self, session: Session) -> None:
+        """Its socket is gone; what it asked goes on, and Redis keeps the answers."""
+        if self._holds(session):
+            del self._held[session.token]
+
+    def _holds(self, session: Session) -> bool:
+        seat = self._held.get(session.token)
+        return seat is not None and seat.session is session
+
+    def mark(self, entries: list[Entry]) -> tuple[list[str], list[str | int]]:
+        """Keys and arguments by which enqueue.lua marks these entries' requests as in flight."""
+        requests: dict[str, list[str | int]] = defaultdict(list)
+        for number, entry in enumerate(entries, 1):
+            for job in entry.jobs:
+                if job.session:
+                    requests[job.session] += (number, job.request)
+        keys = [key for token in requests for key in (names.session(token), names.answers(token))]
+        marks: list[str | int] = []
+        for token, ids in requests.items():
+            marks += (int(token in self._held), len(ids) // 2, *ids)
+        return keys, marks
+
+    def hear(self, deliveries: list[Delivery]) -> None:
+        """Pass on what was published to this process."""
+        for token, group in groupby(deliveries, attrgetter("session")):
+            batch = list(group)
+            if token in self._resuming:
+                self._resuming[token] += batch
+            if (seat := self._held.get(token)) is not None:
+                self._pass_on(seat, batch)
+                if seat.session.behind:
+                    self._behind.set()
+
+    def _pass_on(self, seat: Seat, deliveries: list[Delivery]) -> None:
+        if ready := seat.session.hear(deliveries):
+            seat.holder.deliver(ready)
+
+    def hear_eviction(self, payload: bytes) -> None:
+        """A session was resumed elsewhere."""
+        token, _, moves = payload.decode().partition(" ")
+        seat = self._held.get(token)
+        if seat is not None and seat.session.moves < int(moves):  # else it came back here in the meantime
+            self._evict(seat)
+
+    def _evict(self, seat: Seat) -> None:
+        del self._held[seat.session.token]
+        EVICTIONS.inc()
+        seat.holder.evict()
+
+    async def resume(self, current: Session, call: Resuming) -> tuple[Session, bool, list[Delivery]]:
+        """Give the socket of `current` the session that its client had; returns it, whether all of its history is there,
+        and what was missed. It remains `current` when Redis does not know the other. Raises Refused.
+        """
+        reply, heard = await self._move(call) if _TOKEN.fullmatch(call.session) else ([], [])
+        seat = self._held.get(current.token)
+        if not reply or seat is None or seat.session is not current:  # unknown; or the socket closed meanwhile
+            _resumed[False].inc()
+            return current, False, []
+        session = Session(call.session)
+        kept = _read_hash(reply[0])
+        missed = _read_history(session.token, kept.epoch, reply[1])
+        recovered, ready = session.resume(kept, call.epoch, call.number, missed, heard)
+        _resumed[recovered].inc()
+        if (former := self._held.get(session.token)) is not None:
+            self._evict(former)
+        del self._held[current.token]
+        self._held[session.token] = Seat(session, seat.holder)
+        return session, recovered, ready
+
+    async def _move(self, call: Resuming) -> tuple[list[Any], list[Delivery]]:
+        """Make this process the session's owner; returns what Redis keeps of it and what was heard meanwhile."""
+        if call.session in self._resuming:
+            raise Refused(Code.UNAVAILABLE, "The session is being resumed over another socket")
+        heard = self._resuming[call.session] = []
+        keys = [names.session(call.session), names.answers(call.session)]
+        try:
+            reply = await _resume(self._redis, keys, self._web, self._ttl, call.epoch, call.number, names.evictions(""))
+        except PASSING as error:
+            log.warning("could not resume a session: %s", error)
+            raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
+        finally:
+            del self._resuming[call.session]
+        return reply, heard
+
+    async def find_answer(self, session: Session, request: str) -> Answer | None:
+        """The answer that the history has for a request; None when it has been dropped. Raises Refused."""
+        id = f"{session.epoch}-{session.number_of(request)}"
+        try:
+            entries: Any = await self._redis.xrange(names.answers(session.token), id, id)
+        except PASSING as error:
+            log.warning("could not read a session's history: %s", error)
+            raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
+        return decode_answer(entries[0][1][b"answer"]) if entries else None
+
+    async def touch(self) -> list[Touched]:
+        """Renew sessions with requests in flight, from time to time idle ones too, and learn where Redis stands with them."""
+        now = time.monotonic()
+        idle_too = now - self._renewed >= self._ttl / 3
+        if idle_too:
+            self._renewed = now
+        due = [s.session for s in self._held.values() if s.session.in_flight or (idle_too and s.session.epoch is not None)]
+        touched: list[Touched] = []
+        for start in range(0, len(due), TOUCHED):
+            touched += await self._touch(due[start : start + TOUCHED])
+        return touched
+
+    async def _touch(self, sessions: list[Session]) -> list[Touched]:
+        keys = [key for session in sessions for key in (names.session(session.token), names.answers(session.token))]
+        known = [(session.epoch, session.orphans) for session in sessions]
+        states = await _touch(self._redis, keys, self._web, self._ttl, *(session.moves for session in sessions))
+        return [
+            Touched(session, *ours, int(state[0]) if state[0] else None, int(state[1] or 0), int(state[2] or 0))
+            for session, ours, state in zip(sessions, known, states, strict=True)
+        ]
+
+    async def catch_up(self, touched: list[Touched]) -> None:
+        """Act on what `touch` learned, once everything that was published before it has been heard."""
+        for state in touched:
+            session = state.session
+            if not self._holds(session):
+                continue
+            seat = self._held[session.token]
+            if state.moves > session.moves:
+                self._evict(seat)  # the message that said so was lost
+                continue
+            if session.epoch == state.known_epoch != state.epoch:
+                self._follow(seat, state)
+            if session.epoch == state.epoch and session.last < state.last:
+                await self._fetch(seat)
+            if session.abandon(state.orphans):
+                log.warning("answers to a session came when Redis had lost it, its client is told to ask again")
+                seat.holder.tell_loss()
+
+    def _follow(self, seat: Seat, state: Touched) -> None:
+        """Redis has the session in another epoch than we know, or not at all."""
+        if seat.session.epoch is not None:
+            log.warning("Redis lost a session, its client is told to ask again")
+            seat.session.lose()
+            seat.holder.tell_loss()
+        seat.session.epoch = state.epoch
+
+    async def run(self) -> None:
+        """Fetch what deliveries showed to be missing, until cancelled."""
+        backoff = Backoff()
+        while True:
+            await self._behind.wait()
+            self._behind.clear()
+            try:
+                for seat in [seat for seat in self._held.values() if seat.session.behind]:
+                    await self._fetch(seat)
+                backoff.reset()
+            except PASSING as error:
+                log.warning("could not fetch missed answers, will try again: %s", error)
+                self._behind.set()
+                await asyncio.sleep(backoff.next())
+
+    async def _fetch(self, seat: Seat) -> None:
+        """Send what the history holds after the last answer that was sent."""
+        session = seat.session
+        epoch, last = session.epoch, session.last
+        assert epoch is not None  # only what Redis is known to hold is fetched
+        entries: Any = await self._redis.xrange(names.answers(session.token), f"({epoch}-{last}", "+")
+        if not self._holds(session) or session.epoch != epoch:
+            return
+        GAPS.inc()
+        missed = _read_history(session.token, epoch, entries)
+        for delivery in missed:
+            flight = session.in_flight.get(delivery.request)
+            if flight is not None and flight.job is not None:
+                self._settle(msgspec.structs.replace(delivery.answer, id=flight.job))
+        self._pass_on(seat, missed)
+        if session.behind and missed and missed[0].number > last + 1:  # more were missed than the history holds
+            del self._held[session.token]
+            seat.holder.break_off()
+
+
+def _read_hash(fields: list[bytes]) -> Kept:
+    """A session's hash (names.session)."""
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    in_flight = [key[1:].decode() for key in values if key.startswith(b"?")]
+    answered = {key[1:].decode(): int(value) for key, value in values.items() if key.startswith(b"=")}
+    return Kept(int(values[b"epoch"]), int(values[b"last"]), int(values[b"moves"]), in_flight, answered)
+
+
+def _read_history(token: str, epoch: int, entries: list[tuple[bytes, Any]]) -> list[Delivery]:
+    """Entries of a session's stream, as redis-py reads them or as a script returns them."""
+    deliveries = []
+    for id, raw in entries:
+        fields = raw if isinstance(raw, dict) else dict(zip(raw[::2], raw[1::2], strict=True))
+        number = int(id.partition(b"-")[2])
+        request, answer = fields[b"request"].decode(), decode_answer(fields[b"answer"])
+        deliveries.append(Delivery(token, request, "", answer, epoch, number))
+    return deliveries

@@ -1,0 +1,89 @@
+-- Delivers answers, acknowledges and deletes their entries. Returns the number of publications that nobody heard.
+-- A session's request is answered by whoever removes its mark, so of any number of answers one counts. It is numbered and kept
+-- before the entry goes: dying in between repeats a computation and neither loses nor repeats an answer.
+-- KEYS[1] stream   KEYS[2] dead letters   KEYS[3..] for each session its hash and its answers
+-- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
+-- ARGV[5] most dead letters   then four lists, each after its length:
+--   entry ids · channel, message of the publications to plain clients · lane, jobs, reason, worker of the dead letters
+--   · index of the session, token, request, web instance that asked, answer
+local position = 5
+local function take_list()
+    local list = {}
+    position = position + 1
+    for i = 1, tonumber(ARGV[position]) do
+        list[i] = ARGV[position + i]
+    end
+    position = position + #list
+    return list
+end
+local ids, plain, letters, answered = take_list(), take_list(), take_list(), take_list()
+
+local unheard = 0
+local function publish(channel, message)
+    if redis.call('PUBLISH', channel, message) == 0 then
+        unheard = unheard + 1
+    end
+end
+
+local function add(groups, web, part)
+    groups[web] = groups[web] or {}
+    table.insert(groups[web], part)
+end
+
+-- MessagePack of an array of what is MessagePack already
+local function array(parts)
+    return '\220' .. string.char(math.floor(#parts / 256), #parts % 256) .. table.concat(parts)
+end
+
+-- Number and keep one answer whose request was in flight; returns owner and epoch of the session, and the number.
+local function keep(session, history, request, answer)
+    local n = redis.call('HINCRBY', session, 'last', 1)
+    local owner, epoch, ttl = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'ttl'))
+    local outdated = epoch .. '-' .. (n - ARGV[4])
+    local oldest = n > tonumber(ARGV[4]) and redis.call('XRANGE', history, outdated, outdated)[1]
+    if oldest then
+        redis.call('HDEL', session, '=' .. oldest[2][2])
+    end
+    redis.call('XADD', history, 'MAXLEN', '=', ARGV[4], epoch .. '-' .. n, 'request', request, 'answer', answer)
+    redis.call('HSET', session, '=' .. request, n)
+    redis.call('EXPIRE', session, ttl)
+    redis.call('EXPIRE', history, ttl)
+    return owner, epoch, n
+end
+
+local deliveries, results = {}, {}
+for i = 1, #answered, 5 do
+    local index, token, request, reply_to, answer = unpack(answered, i, i + 4)
+    local session, history = KEYS[2 * index + 1], KEYS[2 * index + 2]
+    local owner = false
+    if redis.call('HDEL', session, '?' .. request) == 1 then
+        local epoch, n
+        owner, epoch, n = keep(session, history, request, answer)
+        if owner then
+            local head, tail = cmsgpack.pack(token, request, reply_to), cmsgpack.pack(tonumber(epoch), n)
+            add(deliveries, owner, '\150' .. head .. answer .. tail)
+        end
+    end
+    if owner ~= reply_to then -- its ledger holds the job, whoever holds the client now
+        add(results, reply_to, answer)
+    end
+end
+
+for web, parts in pairs(deliveries) do
+    publish(ARGV[2] .. web, array(parts))
+end
+for web, parts in pairs(results) do
+    publish(ARGV[3] .. web, array(parts))
+end
+for i = 1, #plain, 2 do
+    publish(plain[i], plain[i + 1])
+end
+for i = 1, #letters, 4 do
+    local lane, jobs, reason, worker = unpack(letters, i, i + 3)
+    redis.call(
+        'XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'lane', lane, 'jobs', jobs, 'reason', reason, 'worker', worker
+    )
+end
+redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
+redis.call('XDEL', KEYS[1], unpack(ids))
+return unheard

@@ -1,0 +1,226 @@
+"""`primes.v1` reads JSON-RPC 2.0 as it is written, refuses the rest with a code, and never raises."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.jobs.messages import Answer, Fault, Verdict
+from services.web import rpc
+from services.web.rpc import Asked, Code, Failed, Resuming, Standing
+
+DIGITS = 10_000
+
+
+def call(text: str | bytes) -> rpc.Call:
+    (one,) = rpc.read(text, DIGITS).calls
+    return one
+
+
+def request(**fields: Any) -> str:
+    return json.dumps({"jsonrpc": "2.0", **fields})
+
+
+def is_prime(params: Any, id: Any = 1) -> str:
+    return request(id=id, method="is_prime", params=params)
+
+
+def code(text: str | bytes) -> Code:
+    failed = call(text)
+    assert isinstance(failed, Failed), failed
+    return failed.code
+
+
+@pytest.mark.parametrize(
+    ("params", "number"),
+    [
+        ({"number": "97"}, "97"),
+        (["97"], "97"),
+        ([97], "97"),
+        ({"number": -0}, "0"),
+        ([" +007 "], "7"),
+        ([-12], "-12"),
+        ([2**64], str(2**64)),
+        ([" 1_000\n"], "1000"),
+    ],
+)
+def test_reads_a_number_by_name_or_position_as_text_or_integer(params: Any, number: str) -> None:
+    assert call(is_prime(params)) == Asked("1", number)
+
+
+def test_reads_a_json_integer_of_any_size() -> None:
+    digits = "9" * DIGITS
+    assert call('{"jsonrpc":"2.0","id":1,"method":"is_prime","params":[' + digits + "]}") == Asked("1", digits)
+
+
+def test_reads_bytes_as_text() -> None:
+    assert call(is_prime([97]).encode()) == Asked("1", "97")
+
+
+@pytest.mark.parametrize(
+    ("params", "expected"),
+    [
+        (["7.0"], Code.NOT_AN_INTEGER),
+        ([7.0], Code.NOT_AN_INTEGER),
+        ([1e300], Code.NOT_AN_INTEGER),
+        ([None], Code.NOT_AN_INTEGER),
+        ([[97]], Code.NOT_AN_INTEGER),
+        ([True], Code.NOT_AN_INTEGER),
+        ([""], Code.NOT_AN_INTEGER),
+        (["1" + "0" * DIGITS], Code.TOO_LARGE),
+        ([], Code.INVALID_PARAMS),
+        ([1, 2], Code.INVALID_PARAMS),
+        ({}, Code.INVALID_PARAMS),
+        ({"number": 1, "other": 2}, Code.INVALID_PARAMS),
+        ("97", Code.INVALID_PARAMS),
+        (None, Code.INVALID_PARAMS),
+    ],
+)
+def test_refuses_other_params(params: Any, expected: Code) -> None:
+    assert code(is_prime(params)) is expected
+    assert rpc.NUMBERS[expected] == -32602
+
+
+def test_refuses_missing_params() -> None:
+    assert code(request(id=1, method="is_prime")) is Code.INVALID_PARAMS
+
+
+def test_says_how_many_digits_came() -> None:
+    failed = call(is_prime(["9" * (DIGITS + 1)]))
+    assert isinstance(failed, Failed)
+    assert failed.message == "Number too large: 10,001 digits came, at most 10,000 are taken"
+
+
+@pytest.mark.parametrize("id", [1, 0, -5, 2**70, "a", "", "ä", "1"])
+def test_ids_are_strings_and_integers(id: Any) -> None:
+    read = call(is_prime([97], id))
+    assert json.loads(read.id) == id
+
+
+def test_the_same_id_looks_the_same_however_it_is_written() -> None:
+    written = '{"jsonrpc":"2.0","method":"is_prime","params":[97],"id" : "\\u0061" }'
+    assert call(written).id == call(is_prime([97], "a")).id == '"a"'
+
+
+@pytest.mark.parametrize("id", [None, 1.5, True, [1], {}, 10**200, "x" * 200])
+def test_other_ids_are_refused(id: Any) -> None:
+    assert call(is_prime([97], id)) == Failed("null", Code.INVALID_REQUEST, call(is_prime([97], id)).message)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "", "nul", "\x00", b"\xff\xfe", b'{"jsonrpc":"2.0","id":1,"method":"\xff"}', "[" * 100_000, '[{"a":' * 5_000, "[1,"],
+)
+def test_what_is_no_json_is_a_parse_error(text: str | bytes) -> None:
+    assert code(text) is Code.PARSE_ERROR
+
+
+@pytest.mark.parametrize("text", ["1", '"a"', "null", "{}", '{"jsonrpc":"1.0","id":1,"method":"is_prime"}', "[]"])
+def test_what_is_no_request_is_invalid(text: str) -> None:
+    assert code(text) is Code.INVALID_REQUEST
+
+
+def test_an_invalid_request_keeps_its_id_if_it_has_one() -> None:
+    assert call('{"id":7,"method":"is_prime"}').id == "7"
+
+
+def test_an_unknown_method_is_told_the_known_ones() -> None:
+    failed = call(request(id=1, method="was_prime"))
+    assert failed == Failed("1", Code.METHOD_NOT_FOUND, "Expected is_prime or resume, got 'was_prime'")
+
+
+@pytest.mark.parametrize("method", ["is_prime", "resume", "other"])
+def test_a_notification_is_not_answered(method: str) -> None:
+    assert rpc.read(request(method=method), DIGITS).calls == []
+
+
+def test_reads_a_batch_with_its_faults_and_without_its_notifications() -> None:
+    read = rpc.read(f"[{is_prime([7])}, 1, {request(method='is_prime')}, {is_prime([8], 'x')}]", DIGITS)
+    assert read.batch
+    assert [(type(one).__name__, one.id) for one in read.calls] == [("Asked", "1"), ("Failed", "null"), ("Asked", '"x"')]
+
+
+def test_a_batch_is_bounded() -> None:
+    assert len(rpc.read("[" + ",".join([is_prime([7])] * 100) + "]", DIGITS).calls) == 100
+    failed = call("[" + ",".join([is_prime([7])] * 101) + "]")
+    assert failed == Failed("null", Code.INVALID_REQUEST, "Expected a batch of 1 to 100 requests, got 101")
+
+
+def test_resume_reads_an_offset() -> None:
+    assert call(request(id=1, method="resume", params=["token", "1000-7"])) == Resuming("1", "token", "1000", 7)
+    assert call(request(id=1, method="resume", params={"session": "t", "offset": "0"})) == Resuming("1", "t", "", 0)
+
+
+@pytest.mark.parametrize("offset", ["", "-1", "7", "a-b", "1-", "1-2-3", "9" * 30 + "-1", "1-\u0667\n"])
+def test_resume_refuses_what_is_no_offset(offset: str) -> None:
+    assert code(request(id=1, method="resume", params=["token", offset])) is Code.INVALID_PARAMS
+
+
+def test_resume_is_refused_in_a_batch() -> None:
+    (failed,) = rpc.read(f"[{request(id=1, method='resume', params=['token', '0'])}]", DIGITS).calls
+    assert isinstance(failed, Failed)
+    assert failed.code is Code.INVALID_REQUEST
+
+
+@given(
+    st.text()
+    | st.binary()
+    | st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists).map(json.dumps)
+)
+def test_never_raises(text: str | bytes) -> None:
+    for one in rpc.read(text, DIGITS).calls:
+        json.loads(one.id)
+
+
+@given(st.dictionaries(st.sampled_from(["jsonrpc", "id", "method", "params"]), st.sampled_from(
+    ["2.0", "is_prime", "resume", 1, None, 1.5, "a", [], [97], {"number": 97}, {"session": "a", "offset": "0"}, ["a", "0"], {}]
+)))  # fmt: skip
+def test_every_request_with_an_id_is_answered(fields: dict[str, Any]) -> None:
+    calls = rpc.read(json.dumps(fields), DIGITS).calls
+    assert len(calls) == 1 or (fields.get("jsonrpc") == "2.0" and "id" not in fields)
+
+
+def test_a_response_carries_verdict_times_and_offset() -> None:
+    answer = Answer(7, Verdict.PROBABLY_PRIME, "BPSW", 12, 3_456)
+    assert json.loads(rpc.response('"a"', answer, "5-6")) == {
+        "jsonrpc": "2.0",
+        "id": "a",
+        "result": {
+            "verdict": "probably_prime", "proven": False, "method": "BPSW", "queue_ms": 12, "compute_ms": 3.456, "offset": "5-6",
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_has_an_error(fault: Fault) -> None:
+    error = json.loads(rpc.response("1", Answer(7, Verdict.UNKNOWN, fault=fault), "5-6"))["error"]
+    assert error["data"]["code"] == fault
+    assert error["data"]["offset"] == "5-6"
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_error_says_whether_to_try_again(code: Code) -> None:
+    body = json.loads(rpc.error("1", code, "sentence"))["error"]
+    assert body["code"] == rpc.NUMBERS[code]
+    assert body["message"] == "sentence"
+    assert body["data"]["retryable"] == ("retry_after" in body["data"]) == (code in rpc.RETRY_AFTER)
+
+
+def test_a_notification_tells_the_session() -> None:
+    told = json.loads(rpc.notification(Standing("t", "0", 600, "web0")))
+    assert told == {
+        "jsonrpc": "2.0", "method": "session", "params": {"session": "t", "offset": "0", "expires_in": 600, "instance": "web0"},
+    }  # fmt: skip
+
+
+def test_a_result_of_resume_lists_what_is_pending() -> None:
+    standing = Standing("t", "5-6", 600, "web0", True, [msgspec.Raw(b'"a"'), msgspec.Raw(b"7")])
+    told = json.loads(rpc.result("1", standing))["result"]
+    assert (told["recovered"], told["pending"]) == (True, ["a", 7])
+
+
+def test_an_array_holds_responses_in_their_order() -> None:
+    assert json.loads(rpc.array([b"1", b'{"a":2}'])) == [1, {"a": 2}]
