@@ -2,7 +2,8 @@
 
 DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
 `redis/users.acl` (hashes only), `web/password`, `worker/password`, `health/password`, `exporter/passwords.json`.
-What exists is kept, so that a restart changes nothing; delete DIR to have all of them made anew.
+Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made anew. The rules are
+those of this version: after an upgrade that changed them, Redis reads them when it is restarted.
 """
 
 import argparse
@@ -36,18 +37,22 @@ _NOBODY = "user default off resetpass ~* &* +@all"
 
 
 def make(directory: Path, redis_address: str) -> list[Path]:
-    """Make what is missing below `directory`; returns the files made. Raises OSError."""
-    acl = directory / "redis" / "users.acl"
-    if acl.exists():
-        return []
-    passwords = {user: secrets.token_urlsafe(32) for user in RULES}
-    made = [write(directory / user / "password", passwords[user] + "\n") for user in ("web", "worker", "health")]
+    """Make the passwords that are missing, and what follows from them and from RULES; returns the files that changed.
+
+    Raises OSError.
+    """
+    passwords: dict[str, str] = {}
+    files: dict[Path, str] = {}
+    for user in RULES:
+        path = directory / user / "password"
+        passwords[user] = path.read_text().strip() if path.exists() else secrets.token_urlsafe(32)
+        files[path] = passwords[user] + "\n"
     # the file's form is redis_exporter's: address to password
-    addresses = {f"redis://exporter@{redis_address}": passwords["exporter"]}
-    made.append(write(directory / "exporter" / "passwords.json", json.dumps(addresses) + "\n"))
-    # last, since its presence says that all are there
-    made.append(write(acl, "\n".join([_NOBODY, *(rule(user, passwords[user]) for user in RULES)]) + "\n"))
-    return made
+    files[directory / "exporter" / "passwords.json"] = (
+        json.dumps({f"redis://exporter@{redis_address}": passwords["exporter"]}) + "\n"
+    )
+    files[directory / "redis" / "users.acl"] = "\n".join([_NOBODY, *(rule(user, passwords[user]) for user in RULES)]) + "\n"
+    return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
 
 
 def rule(user: str, password: str) -> str:

@@ -20,12 +20,12 @@ async def watch(seconds: float) -> None:
 
     The timer is the interpreter's own thread in C: it fires even while native code holds the GIL, prints every
     thread's stack and ends the process with status 1. Restarting it is the supervisor's part (compose, `make local`).
+
+    It stays armed when this is cancelled: an end that hangs (before Python 3.12, asyncio.wait_for may swallow the
+    cancellation by which a task group ends its tasks after one of them failed) is ended like a loop that hangs.
     """
-    try:
-        while True:
-            faulthandler.dump_traceback_later(seconds, exit=True)
-            due = time.monotonic() + INTERVAL
-            await asyncio.sleep(INTERVAL)
-            LAG.observe(max(0.0, time.monotonic() - due))
-    finally:
-        faulthandler.cancel_dump_traceback_later()
+    while True:
+        faulthandler.dump_traceback_later(seconds, exit=True)
+        due = time.monotonic() + INTERVAL
+        await asyncio.sleep(INTERVAL)
+        LAG.observe(max(0.0, time.monotonic() - due))

@@ -113,8 +113,10 @@ def main() -> None:
     metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
     if settings.processes != 1:
         parent = os.getpid()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, stop_children)  # in the first process, which ends when they have ended
+        # The first process passes a SIGTERM on and waits. A Ctrl-C reaches all by itself; to send them a second signal while
+        # they end would look like a crash, and they would be started again.
+        signal.signal(signal.SIGTERM, stop_children)
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
         child = fork_processes(settings.processes)
         tether(parent, signal.SIGTERM)
         settings = settings.model_copy(update={"instance": f"{settings.instance}-{child}"})

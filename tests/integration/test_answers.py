@@ -92,7 +92,7 @@ def test_an_answer_that_nobody_heard_is_computed_again(manned: Front) -> None:
             manned.redis.admin.client_kill_filter(_type="pubsub")  # the web process cannot listen again yet
             thaw(child)
             wait_until(lambda: not manned.redis.length(Lane.HEAVY), "the worker answered")
-            assert manned.worker0.metric("primes_worker_unheard_total") == unheard + 1
+            wait_until(lambda: manned.worker0.metric("primes_worker_unheard_total") == unheard + 1, "it counted that nobody heard")
 
         assert waiting.result().json["verdict"] == "probably_prime"
 

@@ -115,7 +115,7 @@ def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None
 
 def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) -> None:
     known = len(front.redis.dead_letters())
-    workers = [front.worker(name, "--lease", "1") for name in ("first", "second")]
+    workers = [front.worker(name, "--lease", "2", "--watchdog", "5") for name in ("first", "second")]
     front.wait_ready()
     with Inbox(front.redis) as inbox:
         inbox.put(Lane.QUICK, Job(1, "no number"), Job(2, "97"))  # what no web process writes: it ends any worker
@@ -127,5 +127,5 @@ def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) 
     (letter,) = new_letters(front.redis, known, 1)
     assert letter[b"reason"] == b"child process ended by status 1, 3 times"
     assert decode_jobs(letter[b"jobs"]) == [Job(1, "no number")]
-    assert [worker.running for worker in workers].count(True) == 1
+    wait_until(lambda: [worker.running for worker in workers].count(True) == 1, "the worker that it ended is gone")
     assert ask_all([(front.web0.url, questions(100, 4))]).clean

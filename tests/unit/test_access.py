@@ -49,7 +49,8 @@ def snapshot(directory: Path) -> dict[str, str]:
 
 def test_makes_a_folder_for_each_service(tmp_path: Path) -> None:
     made = make(tmp_path, REDIS)
-    expected = ["web/password", "worker/password", "health/password", "exporter/passwords.json", "redis/users.acl"]
+    expected = [f"{user}/password" for user in ("web", "worker", "exporter", "health")]
+    expected += ["exporter/passwords.json", "redis/users.acl"]
     assert [str(path.relative_to(tmp_path)) for path in made] == expected
     assert sorted(snapshot(tmp_path)) == sorted(expected)
 
@@ -66,12 +67,20 @@ def test_keeps_what_stands_there(tmp_path: Path) -> None:
     assert snapshot(tmp_path) == before
 
 
-def test_begins_anew_when_the_first_start_died_before_its_last_file(tmp_path: Path) -> None:
+def test_goes_on_when_the_first_start_died_before_its_last_file(tmp_path: Path) -> None:
     make(tmp_path, REDIS)
     before = snapshot(tmp_path)
     (tmp_path / "redis" / "users.acl").unlink()
-    assert len(make(tmp_path, REDIS)) == 5
-    assert snapshot(tmp_path)["web/password"] != before["web/password"]
+    assert make(tmp_path, REDIS) == [tmp_path / "redis" / "users.acl"]
+    assert snapshot(tmp_path) == before
+
+
+def test_new_rules_keep_the_passwords(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, REDIS)
+    before = snapshot(tmp_path)
+    monkeypatch.setitem(RULES, "web", RULES["web"] + " +time")
+    assert make(tmp_path, REDIS) == [tmp_path / "redis" / "users.acl"]
+    assert snapshot(tmp_path)["web/password"] == before["web/password"]
 
 
 def test_begins_anew_when_the_first_start_died_before_a_rename(tmp_path: Path) -> None:
