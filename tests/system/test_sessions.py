@@ -57,6 +57,8 @@ class Client:
         await self._socket.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
 
     def _read(self, message: dict[str, Any]) -> None:
+        if message.get("error", {}).get("data", {}).get("retryable"):
+            raise ConnectionResetError(message["error"]["message"])  # begin again over a new socket
         assert "error" not in message, message
         if "method" in message:
             return
