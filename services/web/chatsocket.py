@@ -29,6 +29,7 @@ class ChatSocket(WebSocketHandler):
         self._settings = settings
         self._sockets = sockets
         self._heard = time.monotonic()  # of the last sign of life
+        self._closing = False  # whether we have sent our close frame
         self._client: PlainClient | RpcClient  # once the socket is open
 
     def prepare(self) -> None:
@@ -60,7 +61,12 @@ class ChatSocket(WebSocketHandler):
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Pass it on; awaited, it holds the socket's next message back."""
         self._heard = time.monotonic()
-        return self._client.hear(message)
+        return None if self._closing else self._client.hear(message)
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Say that this is the end; what the client says after that is not taken, since no answer could reach it."""
+        self._closing = True
+        super().close(code, reason)
 
     def on_pong(self, data: bytes) -> None:
         """The peer lives."""

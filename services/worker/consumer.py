@@ -78,7 +78,10 @@ class Consumer:
                 self._unsure.discard(lane)
             if unknown:
                 return await self._open(lane, unknown[:count], deliveries=1)
-        return await self._open(lane, await self._read(lane, ">", count), deliveries=1)
+        while entries := await self._read(lane, ">", count):
+            if claims := await self._open(lane, entries, deliveries=1):
+                return claims
+        return []
 
     async def _read(self, lane: Lane, after: str, count: int | None) -> list[Entry]:
         """New entries (`after` is ">") or our own pending ones."""
