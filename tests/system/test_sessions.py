@@ -1,14 +1,15 @@
 """Sessions of `primes.v1` through port 80: answers follow their client to whatever container it comes back to."""
 
 import asyncio
-import itertools
 import json
 import random
+import signal
+from collections.abc import Callable
 from typing import Any
 
 import gmpy2
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import WebSocketException
 
 from tests.system.stack import WORKERS, Stack, wait_until
 
@@ -25,21 +26,24 @@ class Client:
         self._socket: ClientConnection
         self._session: dict[str, Any] = {}
         self.answers: dict[int, list[str]] = {id: [] for id in self._asked}  # verdicts by request id
+        self.asked = False
         self.instances: list[str] = []  # that held the session, one for each socket
 
     async def run(self) -> None:
         """Until every request has its answer."""
+        self._loop = asyncio.get_running_loop()
         while not all(self.answers.values()):
             try:
                 await self._connect()
+                self.asked = True
                 while not all(self.answers.values()):
                     self._read(json.loads(await asyncio.wait_for(self._socket.recv(), 120)))
-            except (ConnectionClosed, OSError, InvalidStatus):
+            except (WebSocketException, OSError):
                 await asyncio.sleep(random.uniform(0.1, 0.5))  # the jitter that every client owes the server
 
-    async def leave(self) -> None:
-        """End the socket without a word, as a lost network does."""
-        self._socket.transport.abort()
+    def cut_off(self) -> None:
+        """End the socket without a word, as a lost network does. From any thread."""
+        self._loop.call_soon_threadsafe(self._socket.transport.abort)
 
     async def _connect(self) -> None:
         self._socket = await connect(self._stack.socket, subprotocols=["primes.v1"], compression=None, open_timeout=30)  # type: ignore[list-item]
@@ -88,37 +92,44 @@ def tally(clients: list[Client]) -> tuple[int, int, int]:
     return lost, duplicated, wrong
 
 
-def test_clients_that_lose_their_sockets_get_every_answer_once_on_other_instances(stack: Stack) -> None:
-    everyone = clients(stack, 30)
+def ask_and_break(stack: Stack, everyone: list[Client], breaking: Callable[[], None]) -> None:
+    """Break something when everybody has asked everything and nothing is answered: until then the workers stand still."""
+    workers = stack.containers("worker")
+
+    def hold_and_break() -> None:
+        wait_until(lambda: all(client.asked for client in everyone), "every client has asked")
+        assert not any(any(client.answers.values()) for client in everyone)
+        breaking()
 
     async def scenario() -> None:
         async with asyncio.TaskGroup() as group:
-            runs = [group.create_task(client.run()) for client in everyone]
-            for round in itertools.count(1):
-                await asyncio.wait(runs, timeout=0.3)
-                if round > 5 or all(run.done() for run in runs):
-                    break
-                for client, run in zip(everyone, runs, strict=True):
-                    if not run.done() and client.instances:
-                        await client.leave()
+            for client in everyone:
+                group.create_task(client.run())
+            try:
+                await asyncio.to_thread(hold_and_break)
+            finally:
+                for worker in workers:
+                    stack.kill(worker, signal.SIGCONT)
 
+    for worker in workers:
+        stack.kill(worker, signal.SIGSTOP)
     asyncio.run(scenario())
+
+
+def test_clients_that_lose_their_sockets_get_every_answer_once_on_other_instances(stack: Stack) -> None:
+    everyone = clients(stack, 30)
+
+    def cut_off() -> None:
+        for client in everyone:
+            client.cut_off()
+
+    ask_and_break(stack, everyone, cut_off)
     assert tally(everyone) == (0, 0, 0)
 
 
 def test_clients_of_a_killed_web_container_get_every_answer_once_elsewhere(stack: Stack) -> None:
     everyone = clients(stack, 31)
     victim = stack.containers("web1")[0]
-
-    async def scenario() -> None:
-        async with asyncio.TaskGroup() as group:
-            for client in everyone:
-                group.create_task(client.run())
-            await asyncio.to_thread(
-                wait_until, lambda: sum(any(client.answers.values()) for client in everyone) > CLIENTS / 4, "answers come"
-            )
-            await asyncio.to_thread(stack.kill, victim)
-
-    asyncio.run(scenario())
+    ask_and_break(stack, everyone, lambda: stack.kill(victim))
     assert tally(everyone) == (0, 0, 0)
     stack.wait_healthy("web1-1", *WORKERS)
