@@ -5,12 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.jobs.evidence import Factor, Witness
 from services.jobs.messages import Verdict
 from services.worker.primes import BASES, BASES_BOUND, Finding, examine
 from tests.unit import oracle
 
 PRIME, COMPOSITE, NEITHER, PROBABLY_PRIME, _ = Verdict
 TWO64 = 2**64
+
+
+# F. Arnault, "Constructing Carmichael numbers which are strong pseudoprimes to several bases", 1995: to all below 307
+_ARNAULT = int(
+    "29674495668685510550154174642905332730771991799853043350995075531"
+    "276838753171770199594238596428121188033664754218345562493168782883"
+)
+ARNAULT = _ARNAULT * (313 * (_ARNAULT - 1) + 1) * (353 * (_ARNAULT - 1) + 1)
 
 
 def verdict(n: int) -> Verdict:
@@ -63,16 +72,19 @@ def test_a_product_is_composite(a: int, b: int) -> None:
     ("n", "finding"),
     [
         (2, Finding(PRIME, "BPSW, exact below 2^64")),
-        (4, Finding(COMPOSITE, "BPSW, exact below 2^64")),
+        (4, Finding(COMPOSITE, "trial division", Factor(2))),
+        (43 * 47, Finding(COMPOSITE, "strong test to base 2", Witness(2))),
         (9_999_999_999_999_999_961, Finding(PRIME, "BPSW, exact below 2^64")),  # 19 digits
         (10_000_000_000_000_000_051, Finding(PRIME, "BPSW, exact below 2^64")),  # 20 digits
         (TWO64 - 59, Finding(PRIME, "BPSW, exact below 2^64")),
-        (TWO64 - 1, Finding(COMPOSITE, "BPSW, exact below 2^64")),
-        (TWO64, Finding(COMPOSITE, "strong tests to 13 bases, exact below 3.3e24")),
+        (TWO64 - 1, Finding(COMPOSITE, "trial division", Factor(3))),
+        (TWO64, Finding(COMPOSITE, "trial division", Factor(2))),
         (TWO64 + 13, Finding(PRIME, "strong tests to 13 bases, exact below 3.3e24")),
         (10**24 + 7, Finding(PRIME, "strong tests to 13 bases, exact below 3.3e24")),
         (10**30 + 57, Finding(PROBABLY_PRIME, "BPSW and Miller-Rabin")),
-        (10**30 + 59, Finding(COMPOSITE, "BPSW and Miller-Rabin")),
+        (10**30 + 59, Finding(COMPOSITE, "trial division", Factor(3))),
+        (2**101 - 1, Finding(COMPOSITE, "strong test to base 3", Witness(3))),
+        ((2**127 - 1) * (2**89 - 1), Finding(COMPOSITE, "strong test to base 2", Witness(2))),
     ],
 )
 def test_says_how_the_verdict_was_reached(n: int, finding: Finding) -> None:
@@ -86,7 +98,10 @@ def test_above_the_bound_a_prime_is_only_probably_so() -> None:
 
 def test_the_composite_at_the_bound_that_passes_all_13_strong_tests_is_composite() -> None:
     assert all(oracle.passes_strong_test(BASES_BOUND, base) for base in BASES)
-    assert examine(str(BASES_BOUND)) == Finding(COMPOSITE, "BPSW and Miller-Rabin")
+    found = examine(str(BASES_BOUND))
+    assert found.verdict is COMPOSITE
+    assert isinstance(found.evidence, Witness) and found.evidence.base not in BASES
+    assert found.method == f"strong test to base {found.evidence.base}"
 
 
 # OEIS A014233: the n-th is the least composite that is a strong pseudoprime to the n smallest primes.
@@ -114,10 +129,7 @@ def test_the_least_strong_pseudoprime_to_the_first_bases_is_composite(bases: int
 
 
 def test_arnaults_strong_pseudoprime_of_397_digits_is_composite() -> None:
-    p = int(
-        "29674495668685510550154174642905332730771991799853043350995075531276838753171770199594238596428121188033664754218345562493168782883"
-    )
-    n = p * (313 * (p - 1) + 1) * (353 * (p - 1) + 1)
+    n = ARNAULT
     assert len(str(n)) == 397
     assert all(oracle.passes_strong_test(n, base) for base in BASES)
     assert verdict(n) is COMPOSITE
