@@ -1,6 +1,8 @@
 """Every name in Redis, each with its type."""
 
 import enum
+from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Lane(enum.StrEnum):
@@ -35,8 +37,8 @@ def session(token: str) -> str:
     """Hash of a client's session, with a time to live:
 
     `owner`: web process that holds its socket · `moves`: how often it was resumed · `epoch`: ms of the hash's creation
-    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): a request in flight · `=ID`: the number of
-    the answer that the history holds for it.
+    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): a request in flight, see Mark · `=ID`: the
+    number of the answer that the history holds for it.
     """
     return f"primes:session:{token}"
 
@@ -54,6 +56,31 @@ def deliveries(web: str) -> str:
 def evictions(web: str) -> str:
     """Channel: "TOKEN MOVES", a session that this web process held until it was resumed for that time."""
     return f"primes:evictions:{web}"
+
+
+CANCELLATIONS = "primes:cancellations"  # channel: "LANE ID ID …", entries that were deleted unanswered; stop computing them
+
+
+def cancellation(lane: Lane, entries: Iterable[bytes | str]) -> tuple[str, bytes]:
+    """Channel and message that have workers stop computing entries that were deleted."""
+    ids = (id.encode() if isinstance(id, str) else id for id in entries)
+    return CANCELLATIONS, b" ".join((lane.encode(), *ids))
+
+
+class Mark(NamedTuple):
+    """What stands in a session's hash for a request in flight: where its job is. Text, fields parted by blanks."""
+
+    lane: Lane
+    entry: str  # id in the lane's stream
+    reply_to: str  # web process whose ledger holds the job
+    job: int  # its id there
+    started: int = 0  # ms since 1970, once it has run for a second
+
+    @classmethod
+    def read(cls, text: bytes) -> "Mark":
+        """The fields of a mark. Raises ValueError."""
+        lane, entry, reply_to, job, *started = text.decode().split()
+        return cls(Lane(lane), entry, reply_to, int(job), *map(int, started))
 
 
 def pulse(instance: str) -> str:

@@ -81,8 +81,8 @@ class Primes(JSONHandler):
         started = time.monotonic()
         try:
             canonical = number.read(text, self._settings.max_digits)
-            self._dispatcher.submit(canonical, self._settle)
-            answer = await asyncio.wait_for(self._answer, timeout)
+            job = self._dispatcher.submit(canonical, self._settle, seconds=timeout)
+            answer = await self._wait(job, timeout)
         except number.TooLarge as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
         except number.NotAnInteger:
@@ -96,6 +96,13 @@ class Primes(JSONHandler):
         if answer.fault is not None:
             return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable=answer.fault is Fault.LOST)
         self.write(describe(canonical, answer, time.monotonic() - started))
+
+    async def _wait(self, job: int, seconds: float) -> Answer:
+        """The answer; a job for which nobody waits any more is cancelled. Raises TimeoutError."""
+        try:
+            return await asyncio.wait_for(self._answer, seconds)
+        finally:
+            self._dispatcher.forsake([job])
 
     def on_connection_close(self) -> None:
         """Stop waiting for a client that left."""

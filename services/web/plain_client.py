@@ -37,7 +37,7 @@ class PlainClient:
         slot = self._window.open()
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
-            self._dispatcher.submit(number.read(text, self._max_digits), partial(self._settle, slot))
+            slot.job = self._dispatcher.submit(number.read(text, self._max_digits), partial(self._settle, slot))
             _integer.inc()
         except number.TooLarge as error:
             _too_large.inc()
@@ -56,7 +56,8 @@ class PlainClient:
         self._room.set()
 
     def close(self) -> None:
-        """The socket is closed; answers that still come find that out."""
+        """The socket is closed: nobody waits for its answers."""
+        self._dispatcher.forsake(self._window.jobs)
 
     def _settle(self, slot: plain.Slot, answer: Answer) -> None:
         self._reply(slot, plain.sentence(answer))

@@ -50,6 +50,7 @@ class Worker:
             {
                 names.bell(Lane.QUICK): lambda _: self._quick.bell.ring(),
                 names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
+                names.CANCELLATIONS: self._desk.hear_cancellation,
                 self._pulse.channel: self._pulse.hear,
             },
             settings.redis_timeout,

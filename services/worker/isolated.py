@@ -7,11 +7,12 @@ import msgspec
 from prometheus_client import Counter
 
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.finish import DeadLetter
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.worker.bell import Bell
 from services.worker.computer import Computer, Died
-from services.worker.consumer import Claim, Consumer, DeadLetter
+from services.worker.consumer import Claim, Consumer
 from services.worker.desk import Desk
 from services.worker.settings import WorkerSettings
 
@@ -93,7 +94,7 @@ class Isolated:
         try:
             if claim.deliveries > self._most:
                 reason = f"delivered {claim.deliveries - 1} times without an answer"
-                dead = [DeadLetter(job, reason) for job in claim.jobs]
+                dead = [DeadLetter(job, reason, self._consumer.name) for job in claim.jobs]
                 answers = [poisoned(job) for job in claim.jobs]
             else:
                 answers = [await self._compute(job, computer, dead) for job in claim.jobs]
@@ -111,7 +112,7 @@ class Isolated:
             except Died as error:
                 log.warning("a job of %d digits in the %s lane: %s", len(job.number), self._lane, error)
                 last = error
-        dead.append(DeadLetter(job, f"{last}, {self._most} times"))
+        dead.append(DeadLetter(job, f"{last}, {self._most} times", self._consumer.name))
         return poisoned(job)
 
 

@@ -381,7 +381,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def every_pending_job_waits_or_travels(self) -> None:
         for lane, part in self.ledger.lanes.items():
-            assert [pending.job.id for pending in part.unwritten] == self.waiting[lane]
+            assert list(part.unwritten) == self.waiting[lane]
             assert list(part.entries.values()) == self.in_redis[lane]
             assert [entry.open for entry in part.entries.values()] == [len(self.carried(e)) for e in self.in_redis[lane]]
         travelling = [entry for write in self.on_the_way for entry in write] + [

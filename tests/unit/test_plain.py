@@ -28,7 +28,7 @@ def test_tells_a_verdict_in_the_words_of_the_protocol(verdict: Verdict, expected
     ("fault", "expected"),
     [
         (Fault.POISON, "No answer: The job ended the process that ran it, several times, and was set aside"),
-        (Fault.DEADLINE, "No answer: The job took longer than the server allows"),
+        (Fault.DEADLINE, "No answer: The job took longer than the server, or its own request, allows"),
     ],
 )
 def test_tells_a_fault_in_a_sentence(fault: Fault, expected: str) -> None:
