@@ -3,14 +3,12 @@
 import asyncio
 import logging
 import time
-from datetime import timedelta
 from functools import partial
 from pathlib import Path
 
 import msgspec
 import redis.asyncio
 from prometheus_client import Counter, Gauge, Histogram
-from tornado.locks import Condition
 
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
@@ -68,7 +66,6 @@ class Dispatcher:
         self._session_ttl = settings.session_ttl
         self._ledger = Ledger(settings.max_pending)
         self._unwritten = {lane: asyncio.Event() for lane in Lane}
-        self._settled = Condition()  # notified when the last pending job is answered
         self.pulse = Pulse(self.reply_to)
         self.sessions = Sessions(redis, settings, self.reply_to, lambda answer: self._settle([answer]))
         self._subscription = Subscription(
@@ -110,15 +107,9 @@ class Dispatcher:
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
 
-    async def idle(self, seconds: float) -> bool:
-        """Wait until every accepted job is answered; False when `seconds` were not enough."""
-        deadline = time.monotonic() + seconds
-        while len(self._ledger):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            await self._settled.wait(timeout=timedelta(seconds=left))
-        return True
+    def handed_over(self) -> bool:
+        """Whether Redis holds whatever sessions wait for, so that they need this process no longer."""
+        return self._ledger.handed_over
 
     async def _write_entries(self, lane: Lane) -> None:
         """Write one lane's entries, one write at a time, for as long as it takes."""
@@ -187,8 +178,6 @@ class Dispatcher:
             _answered[pending.lane, "failed" if answer.fault else answer.verdict].inc()
             _duration[pending.lane].observe(now - pending.accepted)
             pending.answered(answer)
-        if not len(self._ledger):
-            self._settled.notify_all()
 
     async def _audit_entries(self) -> None:
         """Every second, look for entries that left the stream without an answer, and send their jobs again.

@@ -49,6 +49,11 @@ class Window:
         """Whether no more messages should be read for now."""
         return len(self._slots) + self._unflushed >= self._size
 
+    @property
+    def empty(self) -> bool:
+        """Whether every message has its reply, written to the socket."""
+        return not self._slots and not self._unflushed
+
     def open(self) -> Slot:
         """A place for the message that came now."""
         slot = Slot()

@@ -292,6 +292,12 @@ def notification(standing: Standing) -> bytes:
     return _encoder.encode({"jsonrpc": "2.0", "method": "session", "params": standing})
 
 
+def going_away(seconds: float) -> bytes:
+    """The notification `going_away`: connect elsewhere in so many seconds."""
+    params = {"reconnect_after": round(seconds, 3)}
+    return _encoder.encode({"jsonrpc": "2.0", "method": "going_away", "params": params})
+
+
 def array(responses: list[bytes]) -> bytes:
     """The one message that answers a batch."""
     return b"[" + b",".join(responses) + b"]"
