@@ -5,7 +5,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Iterable
-from datetime import timedelta
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +12,6 @@ from pathlib import Path
 import msgspec
 import redis.asyncio
 from prometheus_client import Counter, Gauge, Histogram
-from tornado.locks import Condition
 
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
@@ -80,7 +78,6 @@ class Dispatcher:
         self._writing = {lane: asyncio.Lock() for lane in Lane}  # held while it is not known which entries Redis has
         self._unwanted: deque[Entry] = deque()  # entries to be deleted
         self._forsaken = asyncio.Event()  # set when there are some
-        self._settled = Condition()  # notified when the last pending job is answered, or the last unwanted entry deleted
         self.pulse = Pulse(self.reply_to)
         self.sessions = Sessions(redis, settings, self.reply_to, lambda answer: self._settle([answer]))
         self._subscription = Subscription(
@@ -117,7 +114,6 @@ class Dispatcher:
         before = len(self._ledger)
         self._delete(self._ledger.cancel(jobs))
         CANCELLED.inc(before - len(self._ledger))
-        self._tell_settled()
 
     async def cancel(self, session: Session, request: str) -> bool:
         """Answer a session's request with the fault CANCELLED and stop its computation; False if it is answered already.
@@ -156,15 +152,9 @@ class Dispatcher:
             tasks.create_task(self._delete_unwanted(), name="delete unwanted")
             tasks.create_task(self.sessions.report(), name="report progress")
 
-    async def idle(self, seconds: float) -> bool:
-        """Wait until every accepted job is answered and what nobody wants is deleted; False when `seconds` were not enough."""
-        deadline = time.monotonic() + seconds
-        while len(self._ledger) or self._unwanted:
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            await self._settled.wait(timeout=timedelta(seconds=left))
-        return True
+    def handed_over(self) -> bool:
+        """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""
+        return self._ledger.handed_over and not self._unwanted
 
     async def _write_entries(self, lane: Lane) -> None:
         """Write one lane's entries, one write at a time, for as long as it takes."""
@@ -235,7 +225,6 @@ class Dispatcher:
             _answered[pending.lane, outcome(answer)].inc()
             _duration[pending.lane].observe(now - pending.accepted)
             pending.answered(answer)
-        self._tell_settled()
 
     def _give_up(self, answers: list[Answer]) -> None:
         """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""
@@ -244,10 +233,6 @@ class Dispatcher:
         for session, request, fault in sessions:
             assert fault is not None  # a job that is given up has a reason
             self.sessions.give_up(session, request, fault)
-
-    def _tell_settled(self) -> None:
-        if not len(self._ledger) and not self._unwanted:
-            self._settled.notify_all()
 
     def _delete(self, entries: list[Entry]) -> None:
         """Delete these entries soon."""
@@ -273,7 +258,6 @@ class Dispatcher:
                 except PASSING as error:
                     log.warning("could not delete %d unwanted entries, will try again: %s", len(some), error)
                     await asyncio.sleep(backoff.next())
-            self._tell_settled()
 
     async def _end_expired(self) -> None:
         """Every second, answer sessions' jobs whose time is over before a worker did, until cancelled."""

@@ -16,6 +16,7 @@ from services.web.settings import WebSettings
 
 REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
 
+GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
 RETRY_AFTER = 1  # seconds that a refused client is asked to wait
 
 
@@ -23,6 +24,13 @@ class JSONHandler(RequestHandler):
     """Failures are `{"error": {code, message, retryable}}`, with Retry-After where trying again makes sense."""
 
     ROUTE = "other"  # label of the requests' metric
+
+    def prepare(self) -> None:
+        """Be known as under way, so that the process does not end before the answer is out."""
+        self.settings["requests"].add(self)
+
+    def interrupt(self) -> None:
+        """The process ends: what still waits for an answer says that it will not come."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
@@ -39,6 +47,7 @@ class JSONHandler(RequestHandler):
 
     def on_finish(self) -> None:
         """Count the request."""
+        self.settings["requests"].discard(self)
         REQUESTS.labels(self.ROUTE, str(self.get_status())).inc()
 
 
@@ -71,17 +80,18 @@ class Primes(JSONHandler):
         """One future for the one answer."""
         self._dispatcher = dispatcher
         self._settings = settings
-        self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        # None: it will not come
+        self._answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
 
     async def get(self, text: str) -> None:
-        """Answer 200 with the verdict, 400 for what is not an integer, 413 for too many digits, 503 when busy, 504 when
-        the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
+        """Answer 200 with the verdict, 400 for what is not an integer, 413 for too many digits, 503 when busy or at the
+        end of the process, 504 when the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
         """
         timeout = self._read_timeout()
         started = time.monotonic()
         try:
             canonical = number.read(text, self._settings.max_digits)
-            job = self._dispatcher.submit(canonical, self._settle, seconds=timeout)
+            job = self._dispatcher.submit(canonical, self._settle, seconds=timeout + GRACE)
             answer = await self._wait(job, timeout)
         except number.TooLarge as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
@@ -93,11 +103,16 @@ class Primes(JSONHandler):
             return self.fail(504, "timeout", f"No answer within {timeout:g} s; ask again", retryable=True)
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+        self._tell(canonical, answer, time.monotonic() - started)
+
+    def _tell(self, canonical: str, answer: Answer | None, elapsed: float) -> None:
+        if answer is None:
+            return self.fail(503, "going_away", "The web process ends before its answer came; ask again", retryable=True)
         if answer.fault is not None:
             return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable=answer.fault is Fault.LOST)
-        self.write(describe(canonical, answer, time.monotonic() - started))
+        self.write(describe(canonical, answer, elapsed))
 
-    async def _wait(self, job: int, seconds: float) -> Answer:
+    async def _wait(self, job: int, seconds: float) -> Answer | None:
         """The answer; a job for which nobody waits any more is cancelled. Raises TimeoutError."""
         try:
             return await asyncio.wait_for(self._answer, seconds)
@@ -108,7 +123,11 @@ class Primes(JSONHandler):
         """Stop waiting for a client that left."""
         self._answer.cancel()
 
-    def _settle(self, answer: Answer) -> None:
+    def interrupt(self) -> None:
+        """Stop waiting."""
+        self._settle(None)
+
+    def _settle(self, answer: Answer | None) -> None:
         if not self._answer.done():  # timed out, or the client left
             self._answer.set_result(answer)
 

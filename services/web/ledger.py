@@ -56,6 +56,7 @@ class Lanes:
     unwritten: OrderedDict[int, Pending] = field(default_factory=OrderedDict)  # by job id, in the order in which they go out
     entries: dict[bytes, Entry] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
     pending: int = 0
+    outgoing: int = 0  # entries of the write that is under way
 
 
 class Ledger:
@@ -106,6 +107,7 @@ class Ledger:
         entries: list[Entry] = []
         while unwritten and len(entries) < WRITE_ENTRIES:
             entries.append(self._fill_entry(lane, unwritten))
+        self.lanes[lane].outgoing += len(entries)
         return entries
 
     def _fill_entry(self, lane: Lane, unwritten: OrderedDict[int, Pending]) -> Entry:
@@ -130,6 +132,7 @@ class Ledger:
         now = time.monotonic()
         unwanted: list[Entry] = []
         for entry, id in zip(entries, ids, strict=True):
+            self.lanes[entry.lane].outgoing -= 1
             entry.id, entry.written = id, now
             if entry.open:  # an answer can overtake the reply to the write
                 self.lanes[entry.lane].entries[entry.id] = entry
@@ -145,6 +148,7 @@ class Ledger:
         again = 0
         for entry in reversed(list(entries)):
             lane = self.lanes[entry.lane]
+            lane.outgoing -= not entry.id
             lane.entries.pop(entry.id, None)
             for job in reversed(entry.jobs):
                 pending = self._pending.get(job.id)
@@ -154,6 +158,12 @@ class Ledger:
                     lane.unwritten.move_to_end(job.id, last=False)
                     again += 1
         return again
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether Redis holds every job of a session, so that it is answered without this process."""
+        lanes = self.lanes.values()
+        return not any(lane.outgoing or any(pending.job.session for pending in lane.unwritten.values()) for lane in lanes)
 
     def lost(self, entries: Iterable[Entry]) -> tuple[int, list[Answer]]:
         """These entries left Redis without an answer: write their pending jobs again, up to LOSSES times.

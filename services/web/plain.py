@@ -55,6 +55,11 @@ class Window:
         """Jobs that have not replied."""
         return [slot.job for slot in self._slots if slot.reply is None]
 
+    @property
+    def empty(self) -> bool:
+        """Whether every message has its reply, written to the socket."""
+        return not self._slots and not self._unflushed
+
     def open(self) -> Slot:
         """A place for the message that came now."""
         slot = Slot()

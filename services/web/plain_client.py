@@ -1,7 +1,7 @@
 """A socket's side of the plain protocol."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from prometheus_client import Counter
@@ -30,6 +30,7 @@ class PlainClient:
         self._window = plain.Window(settings.max_in_flight)
         self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
         self.paused = False  # whether frames, and so pongs, are left unread
+        self._served: Callable[[], None] | None = None  # to be called once the window is empty
         self._gone = False  # whether writing failed: Tornado tells of the end only when it reads again
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
@@ -49,6 +50,16 @@ class PlainClient:
             _invalid.inc()
             self._reply(slot, plain.INVALID)
         return self._wait_for_room() if self._window.full else None
+
+    def go_away(self, seconds: float) -> None:
+        """The plain protocol has no word for it: a close frame is what its clients understand."""
+
+    def when_served(self, served: Callable[[], None]) -> None:
+        """Call `served` once no message is without its reply: now, or when the last is written."""
+        if self._window.empty:
+            served()
+        else:
+            self._served = served
 
     def leave(self) -> None:
         """The peer is gone: end the waiting for room, so that Tornado reads on and finds out."""
@@ -76,6 +87,8 @@ class PlainClient:
         if write.exception() is None:
             self._window.flushed(1)
             self._room.set()
+            if self._served is not None and self._window.empty:
+                self._served()
         else:
             self.leave()
 

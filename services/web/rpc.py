@@ -362,6 +362,12 @@ def progress(jobs: list[Progress]) -> bytes:
     return _encoder.encode({"jsonrpc": "2.0", "method": "progress", "params": {"jobs": jobs}})
 
 
+def going_away(seconds: float) -> bytes:
+    """The notification `going_away`: connect elsewhere in so many seconds."""
+    params = {"reconnect_after": round(seconds, 3)}
+    return _encoder.encode({"jsonrpc": "2.0", "method": "going_away", "params": params})
+
+
 def array(responses: list[bytes]) -> bytes:
     """The one message that answers a batch."""
     return b"[" + b",".join(responses) + b"]"

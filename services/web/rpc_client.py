@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -189,6 +189,14 @@ class RpcClient:
     def break_off(self) -> None:
         """Close: answers were missed that only a resume can settle."""
         self._socket.close(*MISSED)
+
+    def go_away(self, seconds: float) -> None:
+        """Tell the client to come back elsewhere."""
+        self._send(rpc.going_away(seconds))
+
+    def when_served(self, served: Callable[[], None]) -> None:
+        """Call `served` at once: what the session waits for is in Redis or soon will be, and is answered wherever it comes back."""
+        served()
 
     def leave(self) -> None:
         """The peer is gone: Tornado reads, and will tell."""

@@ -30,6 +30,9 @@ class WebSettings(Settings):
         600, description="seconds that a session outlives its socket, with the answers that its client did not get"
     )
     session_in_flight: Count = Field(256, description="unanswered requests per session; above, new ones are refused as busy")
+    ping: Annotated[float, Field(ge=0.1, le=100)] = Field(
+        25.0, description="seconds between two pings of a socket; a peer silent for 1.2 times as long is dead"
+    )
     long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N waits for its answer at most")
 
     @field_validator("allowed_origins")

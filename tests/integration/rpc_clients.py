@@ -56,6 +56,7 @@ class RpcClient:
     answers: dict[Any, list[dict[str, Any]]] = field(default_factory=dict)  # every response, by id
     notices: list[dict[str, Any]] = field(default_factory=list)  # `session` notifications
     resumed: list[dict[str, Any]] = field(default_factory=list)  # results of `resume`
+    farewells: list[float] = field(default_factory=list)  # `reconnect_after` of every `going_away`
     errors: list[dict[str, Any]] = field(default_factory=list)
     arrays: list[list[dict[str, Any]]] = field(default_factory=list)
     progress: list[list[dict[str, Any]]] = field(default_factory=list)  # the jobs of each `progress` notification
@@ -196,6 +197,8 @@ class RpcClient:
                 self.progress.append(response["params"]["jobs"])
             elif response["id"] == "cancel" and "result" in response:
                 self.cancelled[self._cancelling.pop(0)] = response["result"]["cancelled"]
+            elif response.get("method") == "going_away":
+                self.farewells.append(response["params"]["reconnect_after"])
             elif response["id"] == "resume" and "result" in response:
                 self.resumed.append(response["result"])
                 self.token, self.offset = response["result"]["session"], response["result"]["offset"]

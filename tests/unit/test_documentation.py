@@ -1,6 +1,7 @@
 """What the code has, the documentation names; what the documentation names, the repository has."""
 
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -143,6 +144,8 @@ def test_every_method_and_close_code_of_primes_v1_is_told() -> None:
     told = read("docs/protocol-v1.md")
     for method in rpc._METHODS:
         assert f"### `{method}`" in told
+    notice = json.loads(rpc.going_away(1))
+    assert f"### `{notice['method']}`" in told and all(f"`{name}`" in told for name in notice["params"])
     for code, reason in (rpc_client.EVICTED, rpc_client.TOO_SLOW, rpc_client.MISSED):
         assert f"| {code}, reason `{reason}` |" in told
 

@@ -212,6 +212,22 @@ def test_an_entry_is_forgotten_with_its_last_answer() -> None:
     assert book.lanes[Lane.QUICK].entries == {}
 
 
+def test_a_session_is_handed_over_when_redis_holds_its_jobs() -> None:
+    book = Ledger(10)
+    accept(book, "2")
+    assert book.handed_over  # nobody else may answer a plain job
+    book.accept("3", nobody, session="token", request="1")
+    assert not book.handed_over
+    entries = book.take(Lane.QUICK)
+    assert not book.handed_over
+    book.unwritten(entries)
+    assert not book.handed_over
+    book.written(book.take(Lane.QUICK), [b"1-0"])
+    assert book.handed_over
+    book.lost(book.due(Lane.QUICK, age=0))
+    assert not book.handed_over
+
+
 def test_ids_must_be_as_many_as_entries() -> None:
     book = Ledger(10)
     accept(book, HEAVY, HEAVY)

@@ -52,6 +52,17 @@ def test_a_refusal_has_a_line() -> None:
     assert plain.BUSY == "Busy: the server has as many jobs as it takes, try again in a second"
 
 
+def test_is_empty_when_every_reply_is_written() -> None:
+    window = Window(10)
+    assert window.empty
+    slot = window.open()
+    assert not window.empty
+    window.fill(slot, "one")
+    assert not window.empty
+    window.flushed(1)
+    assert window.empty
+
+
 def test_an_answer_waits_for_the_messages_before_it() -> None:
     window = Window(10)
     first, second, third = window.open(), window.open(), window.open()
