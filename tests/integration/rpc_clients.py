@@ -195,10 +195,10 @@ class RpcClient:
                     asyncio.get_running_loop().create_task(self.ask_again())  # ends with the test
             elif response.get("method") == "progress":
                 self.progress.append(response["params"]["jobs"])
-            elif response["id"] == "cancel" and "result" in response:
-                self.cancelled[self._cancelling.pop(0)] = response["result"]["cancelled"]
             elif response.get("method") == "going_away":
                 self.farewells.append(response["params"]["reconnect_after"])
+            elif response["id"] == "cancel" and "result" in response:
+                self.cancelled[self._cancelling.pop(0)] = response["result"]["cancelled"]
             elif response["id"] == "resume" and "result" in response:
                 self.resumed.append(response["result"])
                 self.token, self.offset = response["result"]["session"], response["result"]["offset"]

@@ -104,7 +104,7 @@ def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None
 
     assert response.status == 500
     assert response.json["error"]["code"] == "deadline"
-    assert response.json["error"]["message"] == "The job took longer than the server allows"
+    assert response.json["error"]["message"] == "The job took longer than the server, or its own request, allows"
     assert not state(child)
     assert children(worker.pid) == []
     with RawClient(front.web0.url) as client:
