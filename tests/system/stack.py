@@ -71,6 +71,17 @@ class Stack:
         )
         return done.stdout
 
+    def deploy(self, *options: str, **variables: str) -> "subprocess.Popen[str]":
+        """Start a rolling deploy; what it says comes over its one pipe."""
+        return subprocess.Popen(
+            [ROOT / "deploy" / "rolling.sh", *options],
+            env={**self._environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def up(self) -> None:
         self.compose("up", "--detach", "--build", "--wait")
 

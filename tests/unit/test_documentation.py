@@ -178,6 +178,6 @@ def test_tests_that_a_document_names_are_there(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
-    folders = "services|nginx|monitoring|redis|local|tests|docs"
+    folders = "services|deploy|nginx|monitoring|redis|local|tests|docs"
     for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w(?![\w:-])", document.read_text()):
         assert (ROOT / path).exists(), path
