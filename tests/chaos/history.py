@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from functools import cache
 
 import gmpy2
 
@@ -89,6 +90,7 @@ class Figures:
     gap: float = (
         0.0  # seconds: the longest wait for the next answer while a request was open and the client not away by its own wish
     )
+    wait: float = 0.0  # seconds, see longest_wait
     sockets: int = 0
     refused: int = 0  # retryable errors
     forgotten: int = 0  # times that the server admitted a loss of history
@@ -99,14 +101,14 @@ class Figures:
         return self.requests == self.answered > 0 and not (self.lost or self.duplicated or self.wrong or self.disordered)
 
     def __add__(self, other: "Figures") -> "Figures":
-        """Sums; of gaps the longer one."""
+        """Sums; of times the longer one."""
         summed = {field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(self)}
-        return Figures(**{**summed, "gap": max(self.gap, other.gap)})
+        return Figures(**{**summed, "gap": max(self.gap, other.gap), "wait": max(self.wait, other.wait)})
 
     def __str__(self) -> str:
         return (
             f"requests {self.requests}, answered {self.answered}, lost {self.lost}, duplicated {self.duplicated}, "
-            f"wrong {self.wrong}, out of order {self.disordered}, longest gap {self.gap:.1f} s, sockets {self.sockets}, "
+            f"wrong {self.wrong}, out of order {self.disordered}, longest gap {self.gap:.1f} s, longest wait {self.wait:.1f} s, sockets {self.sockets}, "
             f"retryable errors {self.refused}, losses of history told {self.forgotten}"
         )
 
@@ -126,16 +128,23 @@ def judge(history: Iterable[Event]) -> Figures:
         wrong=sum(event.request not in asked or not right(asked[event.request], event.verdict) for event in shown),
         disordered=count_disorder(events),
         gap=longest_gap(events),
+        wait=longest_wait(events),
         sockets=len(opened),
         refused=sum(isinstance(event, Refused) for event in events),
         forgotten=sum(isinstance(event, Forgotten) or (isinstance(event, Opened) and event.recovered is False) for event in events),
     )
 
 
+@cache  # some numbers are asked often, and dear
+def is_prime(number: str) -> bool:
+    """GMP's word."""
+    n = gmpy2.mpz(number)
+    return n > 1 and gmpy2.is_prime(n)
+
+
 def right(number: str, verdict: str) -> bool:
     """Whether GMP says the same."""
-    n = gmpy2.mpz(number)
-    return verdict in ({"prime", "probably_prime"} if n > 1 and gmpy2.is_prime(n) else {"composite", "neither"})
+    return verdict in ({"prime", "probably_prime"} if is_prime(number) else {"composite", "neither"})
 
 
 def position(offset: str) -> tuple[int, int]:
@@ -176,4 +185,18 @@ def longest_gap(events: Iterable[Event]) -> float:
         elif isinstance(event, Away):
             longest = max(longest, event.at - since) if open_ else longest
             since = event.until
+    return longest
+
+
+def longest_wait(events: Iterable[Event]) -> float:
+    """The longest time from a request to its first answer, in seconds, without what the client was away by its own wish."""
+    asked: dict[str, float] = {}
+    away = longest = 0.0
+    for event in events:
+        if isinstance(event, Asked):
+            asked[event.request] = event.at - away
+        elif isinstance(event, Shown):
+            longest = max(longest, event.at - away - asked.pop(event.request, event.at - away))
+        elif isinstance(event, Away):
+            away += event.until - event.at
     return longest

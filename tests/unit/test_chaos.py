@@ -67,6 +67,11 @@ def test_a_client_that_waits_for_nothing_has_no_gap() -> None:
     assert judge([BEGIN, Asked(1, "a", "97"), shown(2, "a"), Asked(50, "b", "97"), shown(51, "b", 2)]).gap == 1
 
 
+def test_a_wait_is_one_requests_whatever_others_are_answered() -> None:
+    events = [BEGIN, Asked(1, "a", "97"), Asked(1, "b", "97"), shown(4, "b"), Away(5, 65), shown(66, "a", 2)]
+    assert (judge(events).gap, judge(events).wait) == (3, 5)
+
+
 def bulk(data: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(data), data)
 
