@@ -108,8 +108,8 @@ class Figures:
     def __str__(self) -> str:
         return (
             f"requests {self.requests}, answered {self.answered}, lost {self.lost}, duplicated {self.duplicated}, "
-            f"wrong {self.wrong}, out of order {self.disordered}, longest gap {self.gap:.1f} s, longest wait {self.wait:.1f} s, sockets {self.sockets}, "
-            f"retryable errors {self.refused}, losses of history told {self.forgotten}"
+            f"wrong {self.wrong}, out of order {self.disordered}, longest gap {self.gap:.1f} s, longest wait {self.wait:.1f} s, "
+            f"sockets {self.sockets}, retryable errors {self.refused}, losses of history told {self.forgotten}"
         )
 
 
