@@ -97,6 +97,18 @@ class Stack:
         """Signal the main process itself, as the kernel would: unlike `docker kill`, which also tells Docker not to restart it."""
         os.kill(container["State"]["Pid"], sent)
 
+    def kill_named(self, name: str) -> None:
+        """Kill the main process of this container ("web0-1"), once it runs."""
+
+        def pid() -> int:
+            format_ = "{{.State.Pid}}"
+            inspected = subprocess.run(
+                ["docker", "inspect", "--format", format_, f"{PROJECT}-{name}"], capture_output=True, text=True, check=True
+            )
+            return int(inspected.stdout)
+
+        os.kill(wait_until(pid, f"{name} runs"), signal.SIGKILL)
+
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""
         listed = subprocess.run(
