@@ -13,7 +13,7 @@ from services.jobs import names
 from services.jobs.names import Lane
 from tests.integration.clients import HEAVY, NOT_PRIME, PRIME, Load, RawClient
 from tests.integration.conftest import Front
-from tests.integration.processes import frozen, thaw
+from tests.integration.processes import frozen, state, thaw
 from tests.integration.rpc_clients import RpcClient, Tally, in_thread, numbers
 from tests.integration.stack import Stack, Web, get
 from tests.integration.steps import asking, freeze_child
@@ -86,7 +86,7 @@ def test_a_drain_that_takes_too_long_ends_all_the_same(manned: Front) -> None:
 
         assert client.wait_closed() == RESTART
     assert web.wait(15) == 0
-    thaw(child)
+    wait_until(lambda: not state(child), "what nobody waits for is not computed")
 
 
 def test_a_process_under_load_ends_too(manned: Front, web: Web) -> None:
@@ -232,7 +232,7 @@ def test_a_request_that_the_drain_does_not_wait_for_is_told_to_ask_again(manned:
     assert (response.status, response.json["error"]["code"]) == (503, "going_away")
     assert response.headers["Retry-After"] == "1"
     assert web.wait(15) == 0
-    thaw(child)
+    wait_until(lambda: not state(child), "what nobody waits for is not computed")
 
 
 def test_a_drain_without_redis_ends_in_its_time(stack: Stack) -> None:
