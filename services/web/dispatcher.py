@@ -22,6 +22,7 @@ from services.jobs.subscription import Subscription
 from services.web.ledger import Answered, Busy, Entry, Ledger
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
+from services.web.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -71,12 +72,14 @@ class Dispatcher:
         self._settled = Condition()  # notified when the last pending job is answered
         self.pulse = Pulse(self.reply_to)
         self.sessions = Sessions(redis, settings, self.reply_to, lambda answer: self._settle([answer]))
+        self.uploads = Uploads(redis, settings, self.reply_to)
         self._subscription = Subscription(
             redis,
             {
                 names.results(self.reply_to): self._hear_answers,
                 names.deliveries(self.reply_to): self._hear_deliveries,
                 names.evictions(self.reply_to): self.sessions.hear_eviction,
+                names.notices(self.reply_to): self.uploads.hear,
                 self.pulse.channel: self.pulse.hear,
             },
             settings.redis_timeout,
@@ -109,6 +112,7 @@ class Dispatcher:
             tasks.create_task(self._subscription.run(), name="listen")
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
+            tasks.create_task(self.uploads.run(), name="uploads")
 
     async def idle(self, seconds: float) -> bool:
         """Wait until every accepted job is answered; False when `seconds` were not enough."""

@@ -26,6 +26,9 @@ class JSONHandler(RequestHandler):
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
+        if status_code == 405:
+            implemented = (name for name in self.SUPPORTED_METHODS if name.lower() in vars(type(self)))
+            self.set_header("Allow", ", ".join(implemented))
         cause = kwargs.get("exc_info", (None, None, None))[1]
         sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
