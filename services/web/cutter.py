@@ -41,8 +41,8 @@ class Cutter:
         if newline:
             self._take(head)
         if not self._overlong:
-            self._rest += tail
-            self._overlong = len(self._rest) > self._longest + 1  # one more: it may be the end of "\r\n"
+            self._rest = (self._rest + tail)[: self._longest + 2]
+            self._overlong = len(self._rest) > self._longest + 1  # one more may be the end of "\r\n"
         while len(self._waiting) >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
             yield from self._cut()
 

@@ -37,7 +37,7 @@ class WebSettings(Settings):
     upload_ttl: Annotated[int, Field(ge=1, le=604_800)] = Field(
         3600, description="seconds that an upload is kept after it was read, and after it was last asked for"
     )
-    upload_memory: Annotated[int, Field(ge=1, le=1_048_576)] = Field(
+    upload_memory: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
         128, description="MiB of Redis that all uploads may take; above, new ones are refused as busy"
     )
 

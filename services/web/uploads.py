@@ -153,7 +153,7 @@ class Uploads:
         try:
             reply = await _begin(
                 self._redis, keys, id, self._me, settings.upload_ttl, READ_TTL, names.upload(""),
-                *(settings.upload_memory << 20, min(RESERVE, settings.upload_memory << 20), int(READ_LEASE * 1000)),
+                *(settings.upload_memory << 20, RESERVE, int(READ_LEASE * 1000)),
             )  # fmt: skip
         except PASSING as error:
             raise Unavailable(str(error)) from error
