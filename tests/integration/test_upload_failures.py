@@ -13,7 +13,7 @@ from tests.integration.conftest import Front
 from tests.integration.processes import freeze, frozen, state, thaw
 from tests.integration.stack import Stack, Web, get
 from tests.integration.steps import freeze_child, freeze_with_quick_jobs
-from tests.integration.uploading import Sender, check, lines, numbers, post, posting, queued, text, upload, uploads
+from tests.integration.uploading import Sender, check, forget, lines, numbers, post, posting, queued, text, upload, uploads
 from tests.integration.waiting import wait_until
 
 ASYNC = {"Prefer": "respond-async"}
@@ -123,6 +123,7 @@ def test_an_upload_without_a_key_whose_web_process_died_leaves_nothing(stack: St
 
 
 def test_delete_stops_what_is_computed(front: Front) -> None:
+    forget(front.redis)
     worker = front.worker("first", "--lease", "1")
     front.wait_ready()
     location = post(front.web0.port, text(["2", SLOW, SLOW]), {**ASYNC, "Idempotency-Key": "slow"}).headers["Location"]
@@ -240,6 +241,7 @@ def test_a_notice_that_nobody_heard_holds_nothing_up(front: Front) -> None:
 
 
 def test_a_chunk_that_is_computed_twice_counts_once(front: Front) -> None:
+    forget(front.redis)
     slow, other = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
     front.wait_ready()
     freeze(other.pid)
