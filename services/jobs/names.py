@@ -19,7 +19,10 @@ HISTORY = 1_024  # answers that a session keeps for a client that comes back
 
 
 def stream(lane: Lane) -> str:
-    """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered."""
+    """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered.
+
+    Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack}.
+    """
     return f"primes:jobs:{lane}"
 
 
@@ -81,6 +84,30 @@ class Mark(NamedTuple):
         """The fields of a mark. Raises ValueError."""
         lane, entry, reply_to, job, *started = text.decode().split()
         return cls(Lane(lane), entry, reply_to, int(job), *map(int, started))
+
+
+UPLOADS = "primes:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
+
+
+def upload(id: str) -> str:
+    """Hash of an upload, with a time to live:
+
+    `state`: reading, read, interrupted · `owner`: web process that reads it · `seen`: when that last said so, ms · `ttl`: seconds
+    · `key`: name of its idempotency key · `chunks`: how many were queued · `stored`: how many have an outcome · `bytes`: their size
+    · once it is read `lines`, `answers`, `fingerprint` (SHA-256 of the text)
+    · NUMBER: that chunk's outcome (`services/jobs/chunks.py`).
+    """
+    return f"primes:upload:{id}"
+
+
+def upload_key(digest: str) -> str:
+    """Hash {id} of the upload that an idempotency key (its SHA-256) belongs to, with the time to live of that upload."""
+    return f"primes:upload:key:{digest}"
+
+
+def notices(web: str) -> str:
+    """Channel: "ID NUMBER", a chunk of an upload that this web process takes has its outcome; "ID", it was deleted."""
+    return f"primes:notices:{web}"
 
 
 def pulse(instance: str) -> str:

@@ -27,6 +27,7 @@ from services.web.drain import Drain
 from services.web.handlers import Hello, JSONHandler, NotFound, Primes
 from services.web.heartbeat import beat
 from services.web.settings import WebSettings
+from services.web.upload_handlers import Job, Jobs, OpenAPI
 
 log = logging.getLogger("services.web")
 
@@ -61,6 +62,9 @@ class Web:
                 url(r"/", Hello),
                 url(r"/chatsocket", ChatSocket, {**parts, "sockets": self._clients}),
                 url(r"/primes/(.*)", Primes, parts),
+                url(r"/jobs", Jobs, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/openapi.yaml", OpenAPI),
                 *diagnostics.health_routes(self.ready),
             ],
             default_handler_class=NotFound,

@@ -25,6 +25,7 @@ from services.web.ledger import Answered, Busy, Entry, Ledger, Pending
 from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
+from services.web.uploads import Uploads
 
 log = logging.getLogger(__name__)
 
@@ -80,12 +81,14 @@ class Dispatcher:
         self._forsaken = asyncio.Event()  # set when there are some
         self.pulse = Pulse(self.reply_to)
         self.sessions = Sessions(redis, settings, self.reply_to, lambda answer: self._settle([answer]))
+        self.uploads = Uploads(redis, settings, self.reply_to)
         self._subscription = Subscription(
             redis,
             {
                 names.results(self.reply_to): self._hear_answers,
                 names.deliveries(self.reply_to): self._hear_deliveries,
                 names.evictions(self.reply_to): self.sessions.hear_eviction,
+                names.notices(self.reply_to): self.uploads.hear,
                 self.pulse.channel: self.pulse.hear,
             },
             settings.redis_timeout,
@@ -151,6 +154,7 @@ class Dispatcher:
             tasks.create_task(self._end_expired(), name="expire")
             tasks.create_task(self._delete_unwanted(), name="delete unwanted")
             tasks.create_task(self.sessions.report(), name="report progress")
+            tasks.create_task(self.uploads.run(), name="uploads")
 
     def handed_over(self) -> bool:
         """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""

@@ -3,6 +3,7 @@
 import asyncio
 import http
 import time
+from collections.abc import Awaitable
 from typing import Any
 
 from prometheus_client import Counter
@@ -25,15 +26,19 @@ class JSONHandler(RequestHandler):
 
     ROUTE = "other"  # label of the requests' metric
 
-    def prepare(self) -> None:
+    def prepare(self) -> Awaitable[None] | None:
         """Be known as under way, so that the process does not end before the answer is out."""
         self.settings["requests"].add(self)
+        return None
 
     def interrupt(self) -> None:
         """The process ends: what still waits for an answer says that it will not come."""
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
+        if status_code == 405:
+            implemented = (name for name in self.SUPPORTED_METHODS if name.lower() in vars(type(self)))
+            self.set_header("Allow", ", ".join(implemented))
         cause = kwargs.get("exc_info", (None, None, None))[1]
         sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)

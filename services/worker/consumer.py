@@ -13,7 +13,8 @@ import redis.asyncio
 from prometheus_client import Counter
 from redis.exceptions import ResponseError
 
-from services.jobs import messages, names
+from services.jobs import chunks, messages, names
+from services.jobs.chunks import Chunk, Outcome
 from services.jobs.connection import PASSING
 from services.jobs.finish import Answered, DeadLetter, finish
 from services.jobs.messages import Answer, Job
@@ -34,11 +35,15 @@ RETURNED = "returned"  # consumer that holds what a stopping worker gave back, u
 
 _renew = Script(Path(__file__).with_name("renew.lua"))
 _started = Script(Path(__file__).with_name("started.lua"))
+_store = Script(Path(__file__).with_name("store.lua"))
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One stream entry that this worker holds: its jobs, whom to answer, how often it was delivered (1: to us first)."""
+    """One stream entry that this worker holds: its jobs, whom to answer, how often it was delivered (1: to us first).
+
+    Or a chunk of an upload; its numbers are not among the jobs.
+    """
 
     lane: Lane
     id: bytes
@@ -46,6 +51,8 @@ class Claim:
     jobs: list[Job]
     deliveries: int
     queue_ms: int  # from the write to this claim, by Redis' clock and this one's
+    upload: str = ""  # id of the upload
+    chunk: Chunk | None = None
 
 
 class Consumer:
@@ -172,6 +179,38 @@ class Consumer:
         if keys:
             await _started(self._redis, keys, *marks)
 
+    async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter]) -> None:
+        """Keep a chunk's outcome, tell the web process, acknowledge and delete the entry, all in one step.
+
+        An outcome that is there already stays; if the upload is gone, nothing is kept.
+        """
+        assert claim.chunk is not None  # what the caller was given
+        letters = [part for letter in dead for part in (claim.lane, messages.encode([letter.job]), letter.reason, self.name)]
+        await _store(
+            self._redis,
+            [names.stream(claim.lane), names.upload(claim.upload), names.DEAD],
+            *(GROUP, claim.id, claim.chunk.number, chunks.pack(outcome), names.notices(claim.reply_to), claim.upload),
+            *(names.DEAD_LENGTH, *letters),
+        )
+        DEAD_LETTERS.labels(claim.lane).inc(len(dead))
+
+    async def unwanted(self, claims: Iterable[Claim]) -> list[Claim]:
+        """Those chunks whose uploads are gone; their entries are acknowledged and deleted."""
+        mine = [claim for claim in claims if claim.chunk is not None]
+        if not mine:
+            return []
+        async with self._redis.pipeline(transaction=False) as step:
+            for claim in mine:
+                step.hexists(names.upload(claim.upload), "state")
+            there = await step.execute()
+        gone = [claim for claim, found in zip(mine, there, strict=True) if not found]
+        for claim in gone:
+            async with self._redis.pipeline(transaction=True) as step:
+                step.xack(names.stream(claim.lane), GROUP, claim.id)
+                step.xdel(names.stream(claim.lane), claim.id)
+                await step.execute()
+        return gone
+
     async def give_back(self, claims: Iterable[Claim]) -> None:
         """Let another worker start these at once, as if this delivery had not been."""
         for claim in claims:
@@ -207,13 +246,16 @@ class Consumer:
         claims: list[Claim] = []
         for id, fields in entries:
             try:
-                jobs = messages.decode_jobs(fields[b"jobs"])
                 reply_to = fields[b"reply"].decode()
+                upload = fields.get(b"upload", b"").decode()
+                chunk = chunks.decode(fields[b"chunk"]) if upload else None
+                jobs = [] if chunk else messages.decode_jobs(fields[b"jobs"])
             except (msgspec.DecodeError, KeyError, UnicodeDecodeError) as error:
-                await self._discard(lane, id, fields.get(b"jobs", b""), f"unreadable entry: {error!r}")
+                payload = fields.get(b"jobs") or fields.get(b"chunk", b"")
+                await self._discard(lane, id, payload, f"unreadable entry: {error!r}")
             else:
                 queue_ms = max(0, int(now - int(id.partition(b"-")[0])))
-                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms))
+                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms, upload, chunk))
         return claims
 
     async def _discard(self, lane: Lane, id: bytes, payload: bytes, reason: str) -> None:

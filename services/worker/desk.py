@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import DeadLetter
 from services.jobs.messages import Answer, Verdict
@@ -90,19 +92,28 @@ class Desk:
 
     async def finish(self, claims: list[Claim], answers: list[list[Answer]], dead: list[DeadLetter]) -> None:
         """Answer and acknowledge claims of one lane, trying until Redis has it."""
-        backoff = Backoff()
-        while True:
-            try:
-                await self._consumer.finish(claims, answers, dead)
-                break
-            except PASSING as error:
-                log.warning("could not publish answers, will try again: %s", error)
-                await asyncio.sleep(backoff.next())
+        await self._persist(lambda: self._consumer.finish(claims, answers, dead))
         for claim, answered in zip(claims, answers, strict=True):
             self.drop(claim)
             for answer in answered:
                 _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
                 _compute[claim.lane].observe(answer.compute_us / 1e6)
+
+    async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter] = ()) -> None:
+        """Keep the outcome of a chunk and acknowledge it, trying until Redis has it."""
+        await self._persist(lambda: self._consumer.store(claim, outcome, dead))
+        self.drop(claim)
+        for result, lines in outcome.tally():
+            _jobs[claim.lane, "failed" if result.fault else result.verdict].inc(lines)
+
+    async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                return await write()
+            except PASSING as error:
+                log.warning("could not publish answers, will try again: %s", error)
+                await asyncio.sleep(backoff.next())
 
     async def renew(self) -> None:
         """Renew the leases of all claims until cancelled; stop computing what is no longer ours."""
@@ -113,6 +124,7 @@ class Desk:
             try:
                 lost = await self._consumer.renew(self.held)
                 await self._mark_started()
+                unwanted = await self._consumer.unwanted(self.held)
             except PASSING as error:
                 log.warning("could not renew %d leases, will try again: %s", len(self._held), error)
                 continue
@@ -120,6 +132,10 @@ class Desk:
                 if self._abandon(claim.lane, claim.id):
                     log.warning("lost the lease on entry %s of the %s lane, stop computing it", claim.id.decode(), claim.lane)
                     _leases_lost[claim.lane].inc()
+            for claim in unwanted:
+                if self._abandon(claim.lane, claim.id):
+                    log.info("stop computing for upload %s…, which is gone", claim.upload[:6])
+                    _cancelled[claim.lane].inc()
 
     async def _mark_started(self) -> None:
         """Let the clients of long jobs know since when they run."""

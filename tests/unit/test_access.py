@@ -183,14 +183,21 @@ def test_web_and_worker_reach_the_keys_of_a_lane(user: str, lane: Lane) -> None:
 @pytest.mark.parametrize("user", ["web", "worker"])
 @pytest.mark.parametrize(
     "channel",
-    [*map(names.bell, Lane), names.results("web0-1"), names.pulse("web0-1"), names.deliveries("web0-1"), names.evictions("web0-1")],
+    [
+        *map(names.bell, Lane),
+        names.results("web0-1"),
+        names.pulse("web0-1"),
+        names.deliveries("web0-1"),
+        names.evictions("web0-1"),
+        names.notices("web0-1"),
+    ],
 )
 def test_web_and_worker_reach_every_channel(user: str, channel: str) -> None:
     assert any(fnmatchcase(channel, pattern) for pattern in patterns(user, "&"))
 
 
-@pytest.mark.parametrize("key", [names.session("token"), names.answers("token")])
-def test_web_and_worker_alone_reach_sessions(key: str) -> None:
+@pytest.mark.parametrize("key", [names.session("token"), names.answers("token"), names.upload("id"), names.upload_key("digest")])
+def test_web_and_worker_alone_reach_sessions_and_uploads(key: str) -> None:
     reached = [user for user in USERS if any(fnmatchcase(key, pattern) for pattern in patterns(user, "~"))]
     assert reached == ["web", "worker"]
 

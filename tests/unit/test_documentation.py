@@ -111,7 +111,8 @@ def test_every_route_is_told() -> None:
     registered = re.findall(r"""url\(r"([^"]+)",""", read("services/web/__main__.py") + read("services/jobs/diagnostics.py"))
     assert len(registered) >= 6
     for route in registered:
-        assert f"`GET {route.replace('(.*)', 'N')}`" in read("docs/protocol.md"), route
+        path = route.replace("(.*)", "N").replace("([^/]*)", "ID")
+        assert re.search(rf"`(GET|POST) {re.escape(path)}`", read("docs/protocol.md")), route
 
 
 def test_every_verdict_and_fault_is_told() -> None:
@@ -126,7 +127,8 @@ def test_every_sentence_of_the_plain_protocol_is_told() -> None:
 
 
 def test_every_error_is_told_with_its_status() -> None:
-    ours = re.findall(r"""self\.fail\((\d+), "(\w+)\"""", read("services/web/handlers.py"))
+    handlers = read("services/web/handlers.py") + read("services/web/upload_handlers.py")
+    ours = re.findall(r"""self\._?(?:fail|refuse)\((\d+), "(\w+)\"""", handlers)
     nginx = re.findall(r"""^ +(\d+) '\{"error":\{"code":"(\w+)\"""", read("nginx/conf/error_messages.conf"), re.MULTILINE)
     assert len(ours) >= 4 and len(nginx) >= 6
     for status, code in ours + nginx:
@@ -153,8 +155,9 @@ def test_every_method_and_close_code_of_primes_v1_is_told() -> None:
 def test_every_name_in_redis_is_told() -> None:
     told = read("docs/architecture.md")
     per_lane = [name(lane) for name in (names.stream, names.bell) for lane in Lane]
-    per_instance = [name("INSTANCE") for name in (names.results, names.pulse, names.deliveries, names.evictions)]
-    for name in (*per_lane, *per_instance, names.session("TOKEN"), names.answers("TOKEN"), names.DEAD, names.GROUP):
+    per_instance = [name("INSTANCE") for name in (names.results, names.pulse, names.deliveries, names.evictions, names.notices)]
+    uploads = (names.upload("ID"), names.upload_key("DIGEST"), names.UPLOADS)
+    for name in (*per_lane, *per_instance, names.session("TOKEN"), names.answers("TOKEN"), names.DEAD, names.GROUP, *uploads):
         assert f"`{name}`" in told, name
 
 

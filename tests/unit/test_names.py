@@ -21,6 +21,8 @@ def test_no_two_things_share_a_name() -> None:
         (names.pulse("web0-1"), "primes:pulse:web0-1"),
         (names.DEAD, "primes:dead"),
         (names.CANCELLATIONS, "primes:cancellations"),
+        (names.upload("x"), "primes:upload:x"),
+        (names.notices("web0-1"), "primes:notices:web0-1"),
     ],
 )
 def test_a_name_is_the_same_for_processes_of_every_version(name: str, expected: str) -> None:
