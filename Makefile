@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos lint types unit requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -32,6 +32,9 @@ check: lint types unit ## the fast tests: lint, types, unit tests; under a minut
 
 test: .venv/ready ## every test, on the real stack; installs what is missing (Debian, root)
 	tests/run.sh
+
+chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
+	CHAOS=full $(BIN)/pytest tests/chaos
 
 lint: .venv/ready
 	$(BIN)/ruff check

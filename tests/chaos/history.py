@@ -191,12 +191,12 @@ def longest_gap(events: Iterable[Event]) -> float:
 def longest_wait(events: Iterable[Event]) -> float:
     """The longest time from a request to its first answer, in seconds, without what the client was away by its own wish."""
     asked: dict[str, float] = {}
-    away = longest = 0.0
+    away = until = longest = 0.0
     for event in events:
         if isinstance(event, Asked):
-            asked[event.request] = event.at - away
+            asked[event.request] = max(event.at, until) - away
         elif isinstance(event, Shown):
             longest = max(longest, event.at - away - asked.pop(event.request, event.at - away))
         elif isinstance(event, Away):
-            away += event.until - event.at
+            away, until = away + event.until - event.at, event.until
     return longest

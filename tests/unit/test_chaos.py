@@ -72,6 +72,11 @@ def test_a_wait_is_one_requests_whatever_others_are_answered() -> None:
     assert (judge(events).gap, judge(events).wait) == (3, 5)
 
 
+def test_what_is_asked_while_the_client_is_away_waits_from_its_return() -> None:
+    figures = judge([BEGIN, Asked(1, "a", "97"), Away(2, 62), Asked(10, "b", "97"), shown(63, "b"), shown(64, "a", 2)])
+    assert (figures.gap, figures.wait) == (1, 3)
+
+
 def bulk(data: bytes) -> bytes:
     return b"$%d\r\n%b\r\n" % (len(data), data)
 

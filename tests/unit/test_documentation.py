@@ -179,6 +179,14 @@ def test_tests_that_a_document_names_are_there(document: Path) -> None:
         assert name in tests, name
 
 
+def test_every_guarantee_names_the_tests_that_hold_it() -> None:
+    _, *sections = re.split(r"^## .*$", read("docs/guarantees.md"), flags=re.MULTILINE)
+    sentences = [line for section in sections for line in section.splitlines() if line]
+    assert len(sentences) >= 10
+    for sentence in sentences:  # that the tests exist: see above
+        assert re.fullmatch(r"- [A-Z].*[^.]: `test_\w+`(, `test_\w+`)*", sentence), sentence
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
     folders = "services|deploy|nginx|monitoring|redis|local|tests|docs"
