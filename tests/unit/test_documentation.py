@@ -174,7 +174,8 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_tests_that_a_document_names_are_there(document: Path) -> None:
-    tests = {name for path in ROOT.glob("tests/**/*.py") for name in re.findall(r"(?:def |^)(test_\w+)(?:\(| = )", path.read_text(), re.MULTILINE)}
+    texts = [path.read_text() for path in ROOT.glob("tests/**/*.py")]
+    tests = {name for text in texts for name in re.findall(r"(?:def |^)(test_\w+)(?:\(| = )", text, re.MULTILINE)}
     for name in re.findall(r"`(test_\w+)`", document.read_text()):
         assert name in tests, name
 
