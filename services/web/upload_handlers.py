@@ -53,6 +53,7 @@ class UploadHandler(JSONHandler):
         """The answers after this line, as they become available. A client that reads slowly is waited for."""
         self.set_header("Content-Type", NDJSON)
         self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")  # nginx passes each line on, and takes no more than the client does
         answers = upload_answers.stream(self._uploads, id, after, patience)
         try:
             first = await anext(answers, b"")  # before the status is sent: Redis may be away

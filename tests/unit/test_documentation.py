@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import REGISTRY
 from pydantic_core import PydanticUndefined
 
@@ -113,6 +114,12 @@ def test_every_route_is_told() -> None:
     for route in registered:
         path = route.replace("(.*)", "N").replace("([^/]*)", "ID")
         assert re.search(rf"`(GET|POST) {re.escape(path)}`", read("docs/protocol.md")), route
+
+
+def test_the_contract_has_every_http_route_and_no_other() -> None:
+    registered = re.findall(r"""url\(r"([^"]+)",""", read("services/web/__main__.py") + read("services/jobs/diagnostics.py"))
+    paths = {route.replace("/primes/(.*)", "/primes/{n}").replace("([^/]*)", "{id}") for route in registered}
+    assert set(yaml.safe_load(read("docs/openapi.yaml"))["paths"]) == paths - {"/chatsocket", "/metrics"}
 
 
 def test_every_verdict_and_fault_is_told() -> None:
