@@ -110,7 +110,7 @@ def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None
     with RawClient(front.web0.url) as client:
         for number in (SLOW, HEAVY):
             client.send(number)
-        assert list(client.messages(2)) == ["No answer: The job took longer than the server allows", PRIME]
+        assert list(client.messages(2)) == ["No answer: The job took longer than the server, or its own request, allows", PRIME]
 
 
 def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) -> None:
