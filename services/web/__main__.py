@@ -24,10 +24,10 @@ from services.jobs.watchdog import watch
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
 from services.web.drain import Drain
-from services.web.handlers import Hello, JSONHandler, NotFound, Primes
+from services.web.handlers import Description, Hello, JSONHandler, NotFound, Primes
 from services.web.heartbeat import beat
 from services.web.settings import WebSettings
-from services.web.upload_handlers import Job, Jobs, OpenAPI
+from services.web.upload_handlers import Job, Jobs
 
 log = logging.getLogger("services.web")
 
@@ -64,7 +64,8 @@ class Web:
                 url(r"/primes/(.*)", Primes, parts),
                 url(r"/jobs", Jobs, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
                 url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
-                url(r"/openapi.yaml", OpenAPI),
+                url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
+                url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),
                 *diagnostics.health_routes(self.ready),
             ],
             default_handler_class=NotFound,

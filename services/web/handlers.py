@@ -4,6 +4,8 @@ import asyncio
 import http
 import time
 from collections.abc import Awaitable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import Counter
@@ -74,6 +76,25 @@ class Hello(JSONHandler):
         """Greet."""
         self.set_header("Content-Type", "text/plain; charset=utf-8")
         self.write("Hello, world\n")
+
+
+class Description(JSONHandler):
+    """`GET /openapi.yaml`, `GET /asyncapi.yaml`: what clients may say, for machines."""
+
+    def initialize(self, name: str) -> None:
+        """The document's file in docs/."""
+        self.ROUTE = f"/{name}"
+        self._text = _read_description(name)
+
+    def get(self) -> None:
+        """The document."""
+        self.set_header("Content-Type", "application/yaml")
+        self.write(self._text)
+
+
+@cache
+def _read_description(name: str) -> bytes:
+    return (Path(__file__).parents[2] / "docs" / name).read_bytes()
 
 
 class Primes(JSONHandler):

@@ -3,7 +3,6 @@
 import hashlib
 import re
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from tornado.iostream import StreamClosedError
@@ -27,18 +26,6 @@ _TEXT = re.compile(r"text/plain(?:\s*;\s*charset\s*=\s*\"?(?:utf-8|us-ascii)\"?)
 _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
 
 NOT_FOUND = "No upload has this id; it may have expired or been deleted"
-
-
-class OpenAPI(JSONHandler):
-    """`GET /openapi.yaml`: the description of this interface for machines."""
-
-    ROUTE = "/openapi.yaml"
-    TEXT = (Path(__file__).parents[2] / "docs" / "openapi.yaml").read_bytes()
-
-    def get(self) -> None:
-        """The document."""
-        self.set_header("Content-Type", "application/yaml")
-        self.write(self.TEXT)
 
 
 class UploadHandler(JSONHandler):
