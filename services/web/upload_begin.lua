@@ -3,7 +3,7 @@
 -- KEYS[1] upload   KEYS[2] index of all   KEYS[3] idempotency key, or none
 -- ARGV[1] id   ARGV[2] web instance   ARGV[3] time to live (s)   ARGV[4] the same while it is read (s)   ARGV[5] prefix of the uploads' keys
 -- ARGV[6] most bytes that all uploads together take   ARGV[7] bytes that count for one that is being read
--- ARGV[8] ms after which an upload that nobody reads on is interrupted
+-- ARGV[8] ms after which an upload that nobody reads on is interrupted   ARGV[9] bytes that count for the smallest
 local now = redis.call('TIME')
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 
@@ -33,7 +33,8 @@ if taken + ARGV[7] > tonumber(ARGV[6]) then
 end
 
 redis.call(
-    'HSET', KEYS[1], 'state', 'reading', 'owner', ARGV[2], 'seen', now, 'ttl', ARGV[3], 'chunks', 0, 'stored', 0, 'bytes', 0
+    'HSET', KEYS[1], 'state', 'reading', 'owner', ARGV[2], 'seen', now, 'ttl', ARGV[3], 'chunks', 0, 'stored', 0,
+    'bytes', ARGV[9]
 )
 if KEYS[3] then
     redis.call('HSET', KEYS[1], 'key', KEYS[3])

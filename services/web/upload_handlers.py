@@ -152,6 +152,8 @@ class Jobs(UploadHandler):
         try:
             for lane, chunk in cut:
                 await self._uploads.append(upload, lane, chunk)
+        except uploads.Busy as error:
+            self._refuse(503, "busy", f"Busy: {error}", retryable=True)
         except uploads.Gone:
             self._refuse(503, "lost", upload_answers.LOST, retryable=True)
         except uploads.Unavailable:

@@ -42,11 +42,14 @@ PATIENCE = 30.0  # seconds that a write may fail before the upload does
 READ_LEASE = 5.0  # seconds after which an upload that no process says it reads counts as interrupted
 READ_TTL = 60  # seconds that an upload without a key outlives its process, should that die while it reads
 RESERVE = 8 << 20  # bytes that count for an upload under way: about what 50 MB of small numbers take
+SMALLEST = 16 << 10  # bytes that count for any upload: bounds how many there are to be counted
 UNCOUNTED = 1.0  # seconds after which a chunk is looked for
 
 _begin, _append, _attend, _seal, _drop, _look, _find = (
     Script(Path(__file__).with_name(f"upload_{name}.lua")) for name in ("begin", "append", "attend", "seal", "drop", "look", "find")
 )
+
+FULL = "the server keeps as many answers to uploads as it can"
 
 T = TypeVar("T")
 
@@ -107,6 +110,7 @@ class Upload:
     reading: bool = True
     gone: bool = False  # from Redis, or given up: nothing more is written
     flights: dict[int, Flight] = field(default_factory=dict)  # by chunk
+    full: bool = False  # gone because all uploads together took too much
     news: asyncio.Event = field(default_factory=asyncio.Event)  # set when a flight ended or the upload did
 
     @property
@@ -153,14 +157,14 @@ class Uploads:
         try:
             reply = await _begin(
                 self._redis, keys, id, self._me, settings.upload_ttl, READ_TTL, names.upload(""),
-                *(settings.upload_memory << 20, RESERVE, int(READ_LEASE * 1000)),
+                *(settings.upload_memory << 20, RESERVE, int(READ_LEASE * 1000), SMALLEST),
             )  # fmt: skip
         except PASSING as error:
             raise Unavailable(str(error)) from error
         match reply:
             case [b"full"]:
                 ENDED.labels("busy").inc()
-                raise Busy("the server keeps as many answers to uploads as it can")
+                raise Busy(FULL)
             case [b"reading", former]:
                 raise BeingRead(former.decode())
             case [b"kept", former, fingerprint]:
@@ -170,7 +174,7 @@ class Uploads:
         return self._active[id]
 
     async def append(self, upload: Upload, lane: Lane, chunk: Chunk) -> None:
-        """Queue the next chunk when there is room for it. Raises Gone, Unavailable."""
+        """Queue the next chunk when there is room for it. Raises Busy, Gone, Unavailable."""
         while upload.flights and upload.weight + WEIGHTS[lane] > WINDOW and not upload.gone:
             upload.news.clear()
             await upload.news.wait()
@@ -179,7 +183,7 @@ class Uploads:
         LINES.inc(chunk.text.count("\n") + 1)
 
     async def _send(self, upload: Upload, flight: Flight) -> None:
-        """Write an entry, and wait where the stream is full. Raises Gone, Unavailable."""
+        """Write an entry, and wait where the stream is full. Raises Busy, Gone, Unavailable."""
         backoff, until = Backoff(), time.monotonic() + PATIENCE
         upload.flights[flight.chunk.number] = flight  # before the write: its outcome may overtake the reply
         while not upload.gone:
@@ -188,7 +192,7 @@ class Uploads:
             if time.monotonic() > until:
                 raise Unavailable(f"the {flight.lane} lane is full")
             await asyncio.sleep(backoff.next())
-        raise Gone(upload.id)
+        raise Busy(FULL) if upload.full else Gone(upload.id)
 
     async def _write(self, upload: Upload, flight: Flight) -> bool:
         """One write; False when the stream is full, or the upload is gone, which it then knows."""
@@ -221,8 +225,8 @@ class Uploads:
             ENDED.labels(outcome).inc()
             upload.reading = False
             self._end(upload, gone=True)
-            # what was no text is deleted, whatever its key
-            self._abandoned.append((upload.id, "" if outcome == "failed" else self._me))
+            # what was no text, or took too much, is deleted, whatever its key
+            self._abandoned.append((upload.id, "" if outcome in {"failed", "busy"} else self._me))
             self._wake.set()
 
     async def delete(self, id: str) -> bool:
@@ -287,12 +291,15 @@ class Uploads:
         ttl = self._settings.upload_ttl if upload.keyed or not upload.reading else READ_TTL
         states = await _attend(
             self._redis,
-            [names.upload(upload.id), *map(names.stream, Lane)],
-            *(self._me, ttl),
+            [names.upload(upload.id), *map(names.stream, Lane), names.UPLOADS],
+            *(self._me, ttl, names.upload(""), self._settings.upload_memory << 20, RESERVE),
             *(part for flight in due for part in (flight.chunk.number, list(Lane).index(flight.lane) + 1, flight.entry)),
         )
         if states is None:
             return self._lose(upload)
+        if states == b"full":
+            upload.full = True
+            return self.abandon(upload, "busy")
         self._landed(upload, [flight.chunk.number for flight, state in zip(due, states, strict=True) if state == b"answered"])
         for flight, state in zip(due, states, strict=True):
             if state == b"lost" and upload.flights.get(flight.chunk.number) is flight and not upload.gone:

@@ -1,6 +1,7 @@
 """`POST /jobs`: every line is answered once, right and in order; what is no upload is refused with a sentence."""
 
 import gzip
+import random
 import signal
 from collections.abc import Iterator
 
@@ -318,6 +319,17 @@ def test_uploads_take_no_more_of_redis_than_they_may(stack: Stack) -> None:
         assert (response.status, response.json["error"]["code"]) == (503, "busy")
         assert "keeps as many answers" in response.json["error"]["message"]
     assert wait_until(lambda: post(web.port, b"", {"Prefer": "respond-async"}).status == 202, "there is room again")
+
+
+def test_an_upload_that_takes_too_much_of_redis_is_ended(stack: Stack) -> None:
+    stack.redis.start()
+    web, _ = stack.web("web0", "--upload-memory", "16"), stack.worker("worker0")
+    stack.wait_ready()
+    draw = random.Random(14)
+    rubbish = b"".join(b"%x\n" % draw.getrandbits(160) for _ in range(1_200_000))  # each line's error repeats it
+    response = post(web.port, rubbish, {"Idempotency-Key": "rubbish"})
+    assert (response.status, response.json["error"]["code"]) == (503, "busy")
+    wait_until(lambda: uploads(stack.redis) == [], "nothing of it is left")
 
 
 def test_an_upload_expires(stack: Stack) -> None:
