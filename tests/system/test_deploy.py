@@ -14,7 +14,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.integration.rpc_clients import RpcClient, Tally
 from tests.system.client import NOT_PRIME, PRIME
-from tests.system.stack import WEBS, Stack
+from tests.system.stack import WEBS, Stack, wait_until
 
 RESTART = 1012  # close code: service restart
 SESSIONS, PLAIN = 200, 20  # clients
@@ -135,7 +135,8 @@ def test_a_deploy_that_does_not_become_healthy_stops_and_the_next_one_goes_on(st
     assert "serves clients on port 8000" in said  # its log
     assert "not done: web0 web1 web2 web3 worker" in said
     assert ids(stack, *WEBS[1:], "worker") == others
-    assert stack.get("/primes/97")[0] == 200
+    # one request in four still goes to the broken one, which accepts it and waits for Redis
+    wait_until(lambda: stack.get("/primes/97?timeout=1")[0] == 200, "the others serve")
 
     status, said = finish(stack.deploy("--no-build"))
     assert status == 0
