@@ -49,11 +49,6 @@ class Result(msgspec.Struct, array_like=True, frozen=True, gc=False):
     method: str
     fault: Fault | None = None
 
-    @property
-    def proven(self) -> bool:
-        """Whether the verdict is certain rather than probable."""
-        return self.verdict not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
-
 
 class Outcome:
     """What became of each line of a chunk: a code a line, and what the codes mean."""

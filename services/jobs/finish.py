@@ -32,6 +32,10 @@ class DeadLetter:
     reason: str
     worker: str
 
+    def fields(self, lane: Lane) -> tuple[str, bytes, str, str]:
+        """As scripts take it: lane, jobs, reason, worker."""
+        return lane, encode([self.job]), self.reason, self.worker
+
 
 class Finished(NamedTuple):
     """What came of it."""
@@ -61,7 +65,7 @@ async def finish(
         index = sessions.setdefault(job.session, len(sessions) + 1)
         parts += (index, job.session, job.request, each.reply_to, encode(each.answer))
     plain = [part for publication in publications for part in publication]
-    letters = [part for letter in dead for part in (lane, encode([letter.job]), letter.reason, letter.worker)]
+    letters = [part for letter in dead for part in letter.fields(lane)]
     keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.answers(token)))]
     if dead:
         keys.append(names.DEAD)

@@ -21,6 +21,11 @@ class Verdict(enum.StrEnum):
     PROBABLY_PRIME = "probably_prime"  # passed every test, not proven
     UNKNOWN = "unknown"  # the job failed; `Answer.fault` says why
 
+    @property
+    def proven(self) -> bool:
+        """Whether it is certain rather than probable."""
+        return self not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
+
 
 class Fault(enum.StrEnum):
     """Why a job ended without a verdict."""
@@ -65,7 +70,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     @property
     def proven(self) -> bool:
         """Whether the verdict is certain rather than probable."""
-        return self.verdict not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
+        return self.verdict.proven
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -25,7 +25,7 @@ from services.web.ledger import Answered, Busy, Entry, Ledger, Pending
 from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
-from services.web.uploads import Uploads
+from services.web.uploads import WAITING, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ DELETED = 100  # entries deleted in one step: bounds how long Redis serves nobod
 
 AUDIT_AGE = 1.0  # seconds after which an entry is looked for: most are answered by then
 
-_enqueue = Script(Path(__file__).with_name("enqueue.lua"))
+_enqueue = Script(WAITING, Path(__file__).with_name("enqueue.lua"))
 _audit = Script(Path(__file__).with_name("audit.lua"))
 
 

@@ -14,27 +14,12 @@ if last < 1 then
     return {}
 end
 
--- Entries not yet delivered have woken everybody already, and a worker reads until it finds none. An entry is deleted
--- when it is acknowledged, so what is not pending has not been delivered. (The group's `lag` would say so too, but Redis
--- does not know it after an entry was deleted out of order.)
-local waiting = 0
-if length > 0 then
-    for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-        local fields = {}
-        for i = 1, #group, 2 do
-            fields[group[i]] = group[i + 1]
-        end
-        if fields['name'] == ARGV[1] then
-            waiting = length - fields['pending']
-        end
-    end
-end
-
+local unclaimed = waiting(stream, ARGV[1], length) -- waiting.lua
 local ids = {}
 for i = 7, 6 + last do
     ids[#ids + 1] = redis.call('XADD', stream, '*', 'reply', ARGV[4], 'jobs', ARGV[i])
 end
-if waiting <= 0 then
+if unclaimed <= 0 then
     redis.call('PUBLISH', ARGV[2], '')
 end
 

@@ -52,6 +52,18 @@ class JSONHandler(RequestHandler):
             self.set_header("Retry-After", str(RETRY_AFTER))
         self.finish({"error": {"code": code, "message": message, "retryable": retryable}})
 
+    def read_timeout(self, most: float, *, zero: bool = False) -> float:
+        """`?timeout=`: seconds to wait, `most` unless given; 0 only if `zero`. Raises HTTPError 400."""
+        text = self.get_query_argument("timeout", str(most))
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= most or (seconds == 0 and not zero):
+            expected = f"from 0 to {most:g}" if zero else f"above 0 and up to {most:g}"
+            raise HTTPError(400, f"timeout: expected seconds {expected}, got {text[:40]!r}")
+        return seconds
+
     def on_finish(self) -> None:
         """Count the request."""
         self.settings["requests"].discard(self)
@@ -113,7 +125,7 @@ class Primes(JSONHandler):
         """Answer 200 with the verdict, 400 for what is not an integer, 413 for too many digits, 503 when busy or at the
         end of the process, 504 when the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
         """
-        timeout = self._read_timeout()
+        timeout = self.read_timeout(self._settings.long_poll)
         started = time.monotonic()
         try:
             canonical = number.read(text, self._settings.max_digits)
@@ -156,18 +168,6 @@ class Primes(JSONHandler):
     def _settle(self, answer: Answer | None) -> None:
         if not self._answer.done():  # timed out, or the client left
             self._answer.set_result(answer)
-
-    def _read_timeout(self) -> float:
-        """Seconds to wait. Raises HTTPError 400."""
-        most = self._settings.long_poll
-        text = self.get_query_argument("timeout", str(most))
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not 0 < seconds <= most:
-            raise HTTPError(400, f"timeout: expected seconds above 0 and up to {most:g}, got {text[:40]!r}")
-        return seconds
 
 
 def describe(canonical: str, answer: Answer, elapsed: float) -> dict[str, Any]:

@@ -116,11 +116,10 @@ class Ledger:
         most = ENTRY_JOBS if lane is Lane.QUICK else 1
         total = 0
         while unwritten and len(entry.jobs) < most:
-            id, pending = unwritten.popitem(last=False)
+            pending = next(iter(unwritten.values()))
             if entry.jobs and total + pending.cost > ENTRY_COST:
-                unwritten[id] = pending
-                unwritten.move_to_end(id, last=False)
                 break
+            del unwritten[pending.job.id]
             total += pending.cost
             pending.entry = entry
             entry.jobs.append(pending.job)

@@ -17,7 +17,7 @@ import msgspec
 import redis.asyncio
 from prometheus_client import Counter, Gauge
 
-from services.jobs import names
+from services.jobs import backlog, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import Answered, finish
 from services.jobs.messages import Answer, Delivery, Fault, Job, Verdict, decode_answer
@@ -251,7 +251,10 @@ class Sessions:
             replies = await look.execute(raise_on_error=False)
         if passing := next((reply for reply in replies if isinstance(reply, PASSING)), None):
             raise passing
-        depths = {lane: _depth(*replies[2 * i : 2 * i + 2]) for i, lane in enumerate(Lane)}
+        depths: dict[Lane, int] = {}
+        for lane, length, groups in zip(Lane, replies[::2], replies[1::2], strict=False):
+            # an error where no stream is yet
+            depths[lane] = backlog.waiting(length, groups if isinstance(groups, list) else [])
         for (seat, waiting), marks in zip(due, replies[2 * len(Lane) :], strict=True):
             if self._holds(seat.session):
                 now = time.time() * 1000
@@ -339,13 +342,6 @@ class Sessions:
         if session.behind and missed and missed[0].number > last + 1:  # more were missed than the history holds
             del self._held[session.token]
             seat.holder.break_off()
-
-
-def _depth(length: Any, groups: Any) -> int:
-    """Entries of a lane that nobody has begun, from XLEN and XINFO GROUPS; no group is there before the first worker."""
-    known = groups if isinstance(groups, list) else []
-    pending = sum(int(group["pending"]) for group in known if group["name"] == names.GROUP.encode())
-    return max(0, int(length) - pending)
 
 
 def _read_progress(request: str, mark: bytes | None, depths: dict[Lane, int], now: float) -> Progress:

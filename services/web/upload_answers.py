@@ -39,7 +39,7 @@ def render(outcome: Outcome, after: int) -> bytes:
 def _describe(result: Result) -> dict[str, Any]:
     if result.fault is not None:
         return _error(result.fault, SENTENCES[result.fault])
-    return {"verdict": result.verdict, "proven": result.proven, "method": result.method}
+    return {"verdict": result.verdict, "proven": result.verdict.proven, "method": result.method}
 
 
 def _error(code: str, message: str, retryable: bool = False) -> dict[str, Any]:

@@ -9,23 +9,12 @@ local length = redis.call('XLEN', KEYS[1])
 if length >= tonumber(ARGV[3]) then
     return ''
 end
-local waiting = 0 -- entries that no worker has, as in enqueue.lua
-if length > 0 then
-    for _, group in ipairs(redis.call('XINFO', 'GROUPS', KEYS[1])) do
-        local fields = {}
-        for i = 1, #group, 2 do
-            fields[group[i]] = group[i + 1]
-        end
-        if fields['name'] == ARGV[1] then
-            waiting = length - fields['pending']
-        end
-    end
-end
+local unclaimed = waiting(KEYS[1], ARGV[1], length) -- waiting.lua
 local id = redis.call('XADD', KEYS[1], '*', 'reply', ARGV[4], 'upload', ARGV[5], 'chunk', ARGV[7])
 if tonumber(redis.call('HMGET', KEYS[2], 'chunks')[1]) <= tonumber(ARGV[6]) then
     redis.call('HSET', KEYS[2], 'chunks', ARGV[6] + 1)
 end
-if waiting <= 0 then
+if unclaimed <= 0 then
     redis.call('PUBLISH', ARGV[2], '')
 end
 return id

@@ -229,7 +229,7 @@ class Job(UploadHandler):
     async def get(self, id: str) -> None:
         """The answers after `?offset=` lines; waits for more until none came for `?timeout=` seconds."""
         after = self._read_offset()
-        timeout = self._read_timeout()
+        timeout = self.read_timeout(self._settings.long_poll, zero=True)
         try:
             if not _ID.fullmatch(id) or await self._uploads.look(id, 0, 0) is None:
                 return self.fail(404, "not_found", NOT_FOUND)
@@ -252,15 +252,3 @@ class Job(UploadHandler):
         if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= MOST_LINES:
             raise HTTPError(400, f"offset: expected the number of a line, or 0, got {text[:40]!r}")
         return int(text)
-
-    def _read_timeout(self) -> float:
-        """Seconds to wait. Raises HTTPError 400."""
-        most = self._settings.long_poll
-        text = self.get_query_argument("timeout", str(most))
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds <= most:
-            raise HTTPError(400, f"timeout: expected seconds from 0 to {most:g}, got {text[:40]!r}")
-        return seconds

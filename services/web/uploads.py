@@ -45,9 +45,12 @@ RESERVE = 8 << 20  # bytes that count for an upload under way: about what 50 MB 
 SMALLEST = 16 << 10  # bytes that count for any upload: bounds how many there are to be counted
 UNCOUNTED = 1.0  # seconds after which a chunk is looked for
 
-_begin, _append, _attend, _seal, _drop, _look, _find = (
-    Script(Path(__file__).with_name(f"upload_{name}.lua")) for name in ("begin", "append", "attend", "seal", "drop", "look", "find")
+WAITING = Path(__file__).with_name("waiting.lua")  # what scripts that append entries have in common
+
+_begin, _attend, _seal, _drop, _look, _find = (
+    Script(Path(__file__).with_name(f"upload_{name}.lua")) for name in ("begin", "attend", "seal", "drop", "look", "find")
 )
+_append = Script(WAITING, Path(__file__).with_name("upload_append.lua"))
 
 FULL = "the server keeps as many answers to uploads as it can"
 

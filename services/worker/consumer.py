@@ -185,7 +185,7 @@ class Consumer:
         An outcome that is there already stays; if the upload is gone, nothing is kept.
         """
         assert claim.chunk is not None  # what the caller was given
-        letters = [part for letter in dead for part in (claim.lane, messages.encode([letter.job]), letter.reason, self.name)]
+        letters = [part for letter in dead for part in letter.fields(claim.lane)]
         await _store(
             self._redis,
             [names.stream(claim.lane), names.upload(claim.upload), names.DEAD],

@@ -35,7 +35,6 @@ RUNNING = Gauge("primes_worker_running", "Stream entries held and not yet answer
 LEASES_LOST = Counter(
     "primes_worker_leases_lost_total", "Claims that another worker took over, or that were lost with Redis", ["lane"]
 )
-
 CANCELLED = Counter("primes_worker_cancelled_total", "Entries whose computation was stopped, since nobody wants it", ["lane"])
 
 _jobs = {(lane, outcome): JOBS.labels(lane, outcome) for lane in Lane for outcome in [*Verdict, "failed"]}
