@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up down local check test lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos lint types unit requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -11,10 +11,16 @@ BIN := .venv/bin
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# a machine may allow fewer open files than compose asks for, and then no container starts
+allow_files = limit=$$(ulimit -Hn); if [[ $$limit != unlimited && $$limit -lt 50000 ]]; then export NOFILE=$${NOFILE:-$$limit}; fi
+
 up: ## start the stack in Docker and wait until it is healthy (port 80; HTTP_PORT=8080 make up)
-	@# a machine may allow fewer open files than compose asks for, and then no container starts
-	limit=$$(ulimit -Hn); if [[ $$limit != unlimited && $$limit -lt 50000 ]]; then export NOFILE=$${NOFILE:-$$limit}; fi
+	@$(allow_files)
 	docker compose up --detach --build --wait
+
+deploy: ## build, and replace the web and worker containers one by one, while the stack serves (ARGS=--help)
+	@$(allow_files)
+	deploy/rolling.sh $(ARGS)
 
 down: ## stop the stack; what Redis and Prometheus hold is kept
 	docker compose down
@@ -27,10 +33,13 @@ check: lint types unit ## the fast tests: lint, types, unit tests; under a minut
 test: .venv/ready ## every test, on the real stack; installs what is missing (Debian, root)
 	tests/run.sh
 
+chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
+	CHAOS=full $(BIN)/pytest tests/chaos
+
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/shellcheck --external-sources deploy/*.sh tests/*.sh tests/*/*.sh .ci/run
 	$(BIN)/hadolint services/*/Dockerfile
 	tests/requirements.sh --check
 

@@ -1,10 +1,13 @@
-"""What holds for every test: on CI nothing is skipped."""
+"""What holds for every test: on CI nothing is skipped, and there is one compose stack."""
 
 import os
-from collections.abc import Generator
+import subprocess
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import pytest
+
+from tests.system.stack import Stack
 
 
 @pytest.hookimpl(wrapper=True)
@@ -16,3 +19,20 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: skipped on CI: {reason}"
     return report
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Stack]:
+    """The stack, built and started once; KEEP_STACK=1 leaves it running for a look afterwards."""
+    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("docker compose does not work here: tests/engine/start.sh makes it available (root, Debian)")
+    if subprocess.run(["docker", "version"], capture_output=True, check=False).returncode != 0:
+        pytest.skip("no Docker engine answers: tests/engine/start.sh starts one (root, Debian)")
+    stack = Stack()
+    stack.down()
+    try:
+        stack.up()
+        yield stack
+    finally:
+        if not os.environ.get("KEEP_STACK"):
+            stack.down()

@@ -18,12 +18,16 @@ _CONNECT = "+hello +ping +client|setname +client|setinfo"
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
 # A session's hash and history; each side's scripts need a little more.
-_SESSION = "~primes:session:* +hset +hmget +hexists +hincrby +expire"
+_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +expire"
+
+# Uploads, with their outcomes.
+_UPLOADS = "~primes:upload:* +ttl"
 
 RULES = {
-    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} +hgetall +ttl +time"
-    " +xadd +xlen +xrange +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} +hdel +multi +exec"
+    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_UPLOADS} +hgetall +time"
+    " ~primes:uploads +zadd +zrange +zrem"
+    " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
+    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_UPLOADS} +multi +exec"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",

@@ -15,7 +15,19 @@ HEARD = Gauge("primes_redis_heard", "1 while the process hears its own messages 
 Ready = Callable[[], str]  # what keeps the process from being ready; empty if nothing does
 
 
-class Metrics(RequestHandler):
+class ReadOnly(RequestHandler):
+    """Answers GET, and says so to whoever tries another method."""
+
+    SUPPORTED_METHODS = ("GET",)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tornado's page."""
+        if status_code == 405:
+            self.set_header("Allow", "GET")
+        super().write_error(status_code, **kwargs)
+
+
+class Metrics(ReadOnly):
     """All metrics of this process."""
 
     def get(self) -> None:
@@ -24,7 +36,7 @@ class Metrics(RequestHandler):
         self.write(generate_latest())
 
 
-class Health(RequestHandler):
+class Health(ReadOnly):
     """Liveness: the event loop answers."""
 
     def get(self) -> None:
@@ -32,7 +44,7 @@ class Health(RequestHandler):
         self.write({"status": "alive"})
 
 
-class Readiness(RequestHandler):
+class Readiness(ReadOnly):
     """Readiness: the process can do its work now."""
 
     def initialize(self, ready: Ready) -> None:

@@ -21,19 +21,26 @@ class Verdict(enum.StrEnum):
     PROBABLY_PRIME = "probably_prime"  # passed every test, not proven
     UNKNOWN = "unknown"  # the job failed; `Answer.fault` says why
 
+    @property
+    def proven(self) -> bool:
+        """Whether it is certain rather than probable."""
+        return self not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
+
 
 class Fault(enum.StrEnum):
     """Why a job ended without a verdict."""
 
     POISON = "poison"  # it ended its process again and again: dead-lettered
-    DEADLINE = "deadline"  # it ran longer than a job may
+    DEADLINE = "deadline"  # it took longer than a job, or its request, may
     LOST = "lost"  # it was written to Redis again and again, and vanished each time
+    CANCELLED = "cancelled"  # its client wanted it no longer
 
 
 SENTENCES = {
     Fault.POISON: "The job ended the process that ran it, several times, and was set aside",
-    Fault.DEADLINE: "The job took longer than the server allows",
+    Fault.DEADLINE: "The job took longer than the server, or its own request, allows",
     Fault.LOST: "The job was lost on its way, several times",
+    Fault.CANCELLED: "The client cancelled the job",
 }
 
 
@@ -47,6 +54,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     operation: Operation = Operation.IS_PRIME
     session: str = ""  # token of the client's session; empty for plain and HTTP clients
     request: str = ""  # the client's own id of its request, as canonical JSON text
+    expires: int = 0  # ms since 1970, by the clock of the web process; nobody wants an answer after that; 0: always
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -62,7 +70,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     @property
     def proven(self) -> bool:
         """Whether the verdict is certain rather than probable."""
-        return self.verdict not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
+        return self.verdict.proven
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):

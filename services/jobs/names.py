@@ -1,6 +1,8 @@
 """Every name in Redis, each with its type."""
 
 import enum
+from collections.abc import Iterable
+from typing import NamedTuple
 
 
 class Lane(enum.StrEnum):
@@ -17,7 +19,10 @@ HISTORY = 1_024  # answers that a session keeps for a client that comes back
 
 
 def stream(lane: Lane) -> str:
-    """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered."""
+    """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered.
+
+    Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack}.
+    """
     return f"primes:jobs:{lane}"
 
 
@@ -35,8 +40,8 @@ def session(token: str) -> str:
     """Hash of a client's session, with a time to live:
 
     `owner`: web process that holds its socket · `moves`: how often it was resumed · `epoch`: ms of the hash's creation
-    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): a request in flight · `=ID`: the number of
-    the answer that the history holds for it.
+    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): a request in flight, see Mark · `=ID`: the
+    number of the answer that the history holds for it.
     """
     return f"primes:session:{token}"
 
@@ -54,6 +59,55 @@ def deliveries(web: str) -> str:
 def evictions(web: str) -> str:
     """Channel: "TOKEN MOVES", a session that this web process held until it was resumed for that time."""
     return f"primes:evictions:{web}"
+
+
+CANCELLATIONS = "primes:cancellations"  # channel: "LANE ID ID …", entries that were deleted unanswered; stop computing them
+
+
+def cancellation(lane: Lane, entries: Iterable[bytes | str]) -> tuple[str, bytes]:
+    """Channel and message that have workers stop computing entries that were deleted."""
+    ids = (id.encode() if isinstance(id, str) else id for id in entries)
+    return CANCELLATIONS, b" ".join((lane.encode(), *ids))
+
+
+class Mark(NamedTuple):
+    """What stands in a session's hash for a request in flight: where its job is. Text, fields parted by blanks."""
+
+    lane: Lane
+    entry: str  # id in the lane's stream
+    reply_to: str  # web process whose ledger holds the job
+    job: int  # its id there
+    started: int = 0  # ms since 1970, once it has run for a second
+
+    @classmethod
+    def read(cls, text: bytes) -> "Mark":
+        """The fields of a mark. Raises ValueError."""
+        lane, entry, reply_to, job, *started = text.decode().split()
+        return cls(Lane(lane), entry, reply_to, int(job), *map(int, started))
+
+
+UPLOADS = "primes:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
+
+
+def upload(id: str) -> str:
+    """Hash of an upload, with a time to live:
+
+    `state`: reading, read, interrupted · `owner`: web process that reads it · `seen`: when that last said so, ms · `ttl`: seconds
+    · `key`: name of its idempotency key · `chunks`: how many were queued · `stored`: how many have an outcome · `bytes`: their size
+    · once it is read `lines`, `answers`, `fingerprint` (SHA-256 of the text)
+    · NUMBER: that chunk's outcome (`services/jobs/chunks.py`).
+    """
+    return f"primes:upload:{id}"
+
+
+def upload_key(digest: str) -> str:
+    """Hash {id} of the upload that an idempotency key (its SHA-256) belongs to, with the time to live of that upload."""
+    return f"primes:upload:key:{digest}"
+
+
+def notices(web: str) -> str:
+    """Channel: "ID NUMBER", a chunk of an upload that this web process takes has its outcome; "ID", it was deleted."""
+    return f"primes:notices:{web}"
 
 
 def pulse(instance: str) -> str:

@@ -10,10 +10,13 @@ from redis.exceptions import NoScriptError
 
 
 class Script:
-    """A script by its digest: sent whole only to a Redis that does not have it (a new one, or one restarted)."""
+    """A script by its digest: sent whole only to a Redis that does not have it (a new one, or one restarted).
 
-    def __init__(self, path: Path) -> None:
-        self._source = path.read_text()
+    Of several files, which are one script to Redis, the first ones define what the last one calls.
+    """
+
+    def __init__(self, *paths: Path) -> None:
+        self._source = "\n".join(path.read_text() for path in paths)
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, redis: redis.asyncio.Redis, keys: Sequence[str], *arguments: str | bytes | int) -> Any:

@@ -23,15 +23,17 @@ from services.jobs.tether import tether
 from services.jobs.watchdog import watch
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
-from services.web.handlers import Hello, NotFound, Primes
+from services.web.drain import Drain
+from services.web.handlers import Description, Hello, JSONHandler, NotFound, Primes
 from services.web.heartbeat import beat
 from services.web.settings import WebSettings
+from services.web.upload_handlers import Job, Jobs
 
 log = logging.getLogger("services.web")
 
 METRICS_OFFSET = 1_000  # the metrics port is the clients' port plus this, unless set
 BACKLOG = 1_024  # connections that wait to be accepted: when one web process dies, its clients come to the others at once
-HTTP_DRAIN = 5  # seconds for HTTP responses under way when the drain of the jobs is over
+HTTP_END = 1  # second for connections of HTTP, on which nothing is under way by then
 
 
 class Web:
@@ -42,6 +44,7 @@ class Web:
         self._redis = connect(settings)
         self._dispatcher = Dispatcher(self._redis, settings)
         self._clients: set[ChatSocket] = set()
+        self._requests: set[JSONHandler] = set()  # HTTP requests under way
         self._draining = False
         self._stop = asyncio.Event()
 
@@ -59,10 +62,15 @@ class Web:
                 url(r"/", Hello),
                 url(r"/chatsocket", ChatSocket, {**parts, "sockets": self._clients}),
                 url(r"/primes/(.*)", Primes, parts),
+                url(r"/jobs", Jobs, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
+                url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),
                 *diagnostics.health_routes(self.ready),
             ],
             default_handler_class=NotFound,
             websocket_max_message_size=MAX_MESSAGE,
+            requests=self._requests,
             log_function=lambda handler: None,  # nginx writes the access log; faults are logged with their stack
         )
 
@@ -80,7 +88,7 @@ class Web:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            for service in (self._dispatcher.run(), beat(self._clients), watch(self._settings.watchdog)):
+            for service in (self._dispatcher.run(), beat(self._clients, self._settings.ping), watch(self._settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()
             await self._drain(server)
@@ -88,18 +96,14 @@ class Web:
         await self._redis.aclose()
 
     async def _drain(self, server: HTTPServer) -> None:
-        """Take no new clients, answer what was asked, then close every socket with 1012 (service restart)."""
+        """Take no new clients, send those that are here elsewhere, answer or hand over what was asked."""
         self._draining = True
         server.stop()
-        log.info("draining: %d sockets are open", len(self._clients))
-        if not await self._dispatcher.idle(self._settings.drain):
-            log.warning("the drain's %g s ended before every job did", self._settings.drain)
-        for client in list(self._clients):
-            client.close(1012, "service restart")
+        await Drain(self._clients, self._requests, self._dispatcher.handed_over, self._settings.drain).run()
         try:
-            await asyncio.wait_for(server.close_all_connections(), HTTP_DRAIN)
+            await asyncio.wait_for(server.close_all_connections(), HTTP_END)
         except TimeoutError:
-            log.warning("some connections did not close in %d s", HTTP_DRAIN)
+            log.warning("some connections did not close in %d s", HTTP_END)
 
 
 def main() -> None:

@@ -2,18 +2,27 @@
 
 import time
 from collections.abc import Awaitable
+from functools import partial
 
-from prometheus_client import Gauge
+from prometheus_client import Counter, Gauge
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
+from services.web.drain import RESTART
 from services.web.heartbeat import DEAD
 from services.web.plain_client import PlainClient
-from services.web.rpc_client import RpcClient
+from services.web.rpc_client import EVICTED, MISSED, TOO_SLOW, RpcClient
 from services.web.settings import WebSettings
 
 CONNECTIONS = Gauge("primes_web_connections", "Open WebSockets")
+CLOSES = Counter("primes_web_closes_total", "WebSockets closed, by close code", ["code"])
+NO_PONG = 1011, "no pong"
+NO_FRAME = 1006  # what WebSockets call an end without a close frame
+_closes = {
+    code: CLOSES.labels(str(code)) for code in (1000, 1001, NO_FRAME, NO_PONG[0], RESTART[0], EVICTED[0], TOO_SLOW[0], MISSED[0])
+}
+_closes_other = CLOSES.labels("other")  # a client may send any
 
 # Messages above this close the socket with 1009. It is far above the largest number, so that a number that is too
 # large gets a sentence and keeps its socket.
@@ -24,12 +33,13 @@ class ChatSocket(WebSocketHandler):
     """One socket; without a subprotocol it speaks the plain protocol."""
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
-        """`sockets` is the process' set of open ones, which its drain closes."""
+        """`sockets` is the process' set of open ones."""
         self._dispatcher = dispatcher
         self._settings = settings
         self._sockets = sockets
         self._heard = time.monotonic()  # of the last sign of life
         self._closing = False  # whether we have sent our close frame
+        self._said: int | None = None  # the code of our close frame
         self._client: PlainClient | RpcClient  # once the socket is open
 
     def prepare(self) -> None:
@@ -66,7 +76,16 @@ class ChatSocket(WebSocketHandler):
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Say that this is the end; what the client says after that is not taken, since no answer could reach it."""
         self._closing = True
+        self._said = self._said or code
         super().close(code, reason)
+
+    def go_away(self, seconds: float) -> None:
+        """Tell the client that the socket will be closed in so many seconds, if its protocol has a word for it."""
+        self._client.go_away(seconds)
+
+    def leave(self) -> None:
+        """Close with 1012 as soon as the client has the answers that only this process can give."""
+        self._client.when_served(partial(self.close, *RESTART))
 
     def on_pong(self, data: bytes) -> None:
         """The peer lives."""
@@ -77,8 +96,8 @@ class ChatSocket(WebSocketHandler):
         if self._client.paused:
             self._heard = now  # its pongs are still to be read
         try:
-            if now - self._heard > DEAD:
-                self.close(1011, "no pong")
+            if now - self._heard > DEAD * self._settings.ping:
+                self.close(*NO_PONG)
             else:
                 self.ping()
         except WebSocketClosedError:
@@ -89,4 +108,5 @@ class ChatSocket(WebSocketHandler):
         if self in self._sockets:
             self._sockets.discard(self)
             CONNECTIONS.dec()
+            _closes.get(self._said or self.close_code or NO_FRAME, _closes_other).inc()
             self._client.close()

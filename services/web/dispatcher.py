@@ -3,25 +3,29 @@
 import asyncio
 import logging
 import time
-from datetime import timedelta
+from collections import deque
+from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import msgspec
 import redis.asyncio
 from prometheus_client import Counter, Gauge, Histogram
-from tornado.locks import Condition
 
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
-from services.jobs.messages import Answer
+from services.jobs.finish import finish
+from services.jobs.messages import Answer, Fault, Verdict
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
 from services.jobs.subscription import Subscription
-from services.web.ledger import Answered, Busy, Entry, Ledger
+from services.web.ledger import Answered, Busy, Entry, Ledger, Pending
+from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
+from services.web.uploads import WAITING, Uploads
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +33,7 @@ SUBMITTED = Counter("primes_web_jobs_submitted_total", "Jobs accepted from clien
 ANSWERED = Counter("primes_web_jobs_answered_total", "Answers given, each job once", ["lane", "verdict"])
 REPEATED = Counter("primes_web_answers_repeated_total", "Answers to jobs that were answered already, dropped")
 RESENT = Counter("primes_web_jobs_resent_total", "Jobs written to Redis again: its data, or the answer, was lost", ["lane"])
+CANCELLED = Counter("primes_web_jobs_cancelled_total", "Jobs that nobody waited for any more")
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
 PENDING = Gauge("primes_web_jobs_pending", "Jobs accepted and not yet answered", ["lane"])
 BATCH = Histogram("primes_web_batch_jobs", "Jobs in one stream entry", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
@@ -40,16 +45,19 @@ DURATION = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )
 
-OUTCOMES = [*messages.Verdict, "failed"]
+OUTCOMES = [*messages.Verdict, "failed", "cancelled"]
 _submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
 _duration = {lane: DURATION.labels(lane) for lane in Lane}
 _refused_busy = REFUSED.labels("busy")
 
+UNWANTED = 10_000  # entries to be deleted that wait for Redis at most; what is forgotten is computed for nobody
+DELETED = 100  # entries deleted in one step: bounds how long Redis serves nobody else
+
 AUDIT_AGE = 1.0  # seconds after which an entry is looked for: most are answered by then
 
-_enqueue = Script(Path(__file__).with_name("enqueue.lua"))
+_enqueue = Script(WAITING, Path(__file__).with_name("enqueue.lua"))
 _audit = Script(Path(__file__).with_name("audit.lua"))
 
 
@@ -68,15 +76,19 @@ class Dispatcher:
         self._session_ttl = settings.session_ttl
         self._ledger = Ledger(settings.max_pending)
         self._unwritten = {lane: asyncio.Event() for lane in Lane}
-        self._settled = Condition()  # notified when the last pending job is answered
+        self._writing = {lane: asyncio.Lock() for lane in Lane}  # held while it is not known which entries Redis has
+        self._unwanted: deque[Entry] = deque()  # entries to be deleted
+        self._forsaken = asyncio.Event()  # set when there are some
         self.pulse = Pulse(self.reply_to)
         self.sessions = Sessions(redis, settings, self.reply_to, lambda answer: self._settle([answer]))
+        self.uploads = Uploads(redis, settings, self.reply_to)
         self._subscription = Subscription(
             redis,
             {
                 names.results(self.reply_to): self._hear_answers,
                 names.deliveries(self.reply_to): self._hear_deliveries,
                 names.evictions(self.reply_to): self.sessions.hear_eviction,
+                names.notices(self.reply_to): self.uploads.hear,
                 self.pulse.channel: self.pulse.hear,
             },
             settings.redis_timeout,
@@ -84,19 +96,49 @@ class Dispatcher:
         for lane in Lane:
             PENDING.labels(lane).set_function(partial(self._count_pending, lane))
 
-    def submit(self, number: str, answered: Answered, session: str = "", request: str = "") -> int:
-        """Queue the primality of `number` (canonical decimal); `answered` is called once. Returns the job's id. Raises Busy.
+    def submit(self, number: str, answered: Answered, session: str = "", request: str = "", seconds: float | None = None) -> int:
+        """Queue the primality of `number` (canonical decimal), wanted within `seconds`; `answered` is called once.
+        Returns the job's id. Raises Busy.
 
         A session's answer comes to its client by `sessions`; `answered` only says that this process is done with the job.
         """
+        expires = int((time.time() + seconds) * 1000) if seconds is not None else 0
         try:
-            pending = self._ledger.accept(number, answered, session=session, request=request)
+            pending = self._ledger.accept(number, answered, session=session, request=request, expires=expires)
         except Busy:
             _refused_busy.inc()
             raise
         _submitted[pending.lane].inc()
         self._unwritten[pending.lane].set()
         return pending.job.id
+
+    def forsake(self, jobs: Iterable[int]) -> None:
+        """Nobody waits for these jobs any more: those that wait are not begun, a costly one that runs is stopped."""
+        before = len(self._ledger)
+        self._delete(self._ledger.cancel(jobs))
+        CANCELLED.inc(before - len(self._ledger))
+
+    async def cancel(self, session: Session, request: str) -> bool:
+        """Answer a session's request with the fault CANCELLED and stop its computation; False if it is answered already.
+        Raises what the Redis client raises.
+        """
+        flight = session.in_flight.get(request)
+        if flight is None:
+            return False
+        pending = self._ledger.get(flight.job) if flight.job is not None else None
+        if pending is not None:
+            return await self._end(pending, Fault.CANCELLED)
+        return await self.sessions.end(session.token, request, Fault.CANCELLED)
+
+    async def _end(self, pending: Pending, fault: Fault) -> bool:
+        """Answer a session's job with this fault; returns whether it had no other answer."""
+        if pending.entry is not None and not pending.entry.id:
+            async with self._writing[pending.lane]:
+                pass  # now it is known whether Redis has it
+        if pending.entry is not None:
+            return await self.sessions.end(pending.job.session, pending.job.request, fault)
+        self._give_up([Answer(pending.job.id, Verdict.UNKNOWN, fault=fault)])
+        return True
 
     def _count_pending(self, lane: Lane) -> int:
         return self._ledger.lanes[lane].pending
@@ -109,16 +151,14 @@ class Dispatcher:
             tasks.create_task(self._subscription.run(), name="listen")
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
+            tasks.create_task(self._end_expired(), name="expire")
+            tasks.create_task(self._delete_unwanted(), name="delete unwanted")
+            tasks.create_task(self.sessions.report(), name="report progress")
+            tasks.create_task(self.uploads.run(), name="uploads")
 
-    async def idle(self, seconds: float) -> bool:
-        """Wait until every accepted job is answered; False when `seconds` were not enough."""
-        deadline = time.monotonic() + seconds
-        while len(self._ledger):
-            left = deadline - time.monotonic()
-            if left <= 0:
-                return False
-            await self._settled.wait(timeout=timedelta(seconds=left))
-        return True
+    def handed_over(self) -> bool:
+        """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""
+        return self._ledger.handed_over and not self._unwanted
 
     async def _write_entries(self, lane: Lane) -> None:
         """Write one lane's entries, one write at a time, for as long as it takes."""
@@ -126,11 +166,13 @@ class Dispatcher:
         waiting = self._unwritten[lane]
         while True:
             await waiting.wait()
-            entries = self._ledger.take(lane)
+            async with self._writing[lane]:
+                entries = self._ledger.take(lane)
+                unwritten = entries[await self._write(lane, entries) :] if entries else []
+                self._ledger.unwritten(unwritten)
             if not entries:
                 waiting.clear()
-            elif unwritten := entries[await self._write(lane, entries) :]:
-                self._ledger.unwritten(unwritten)
+            elif unwritten:
                 await asyncio.sleep(backoff.next())
             else:
                 backoff.reset()
@@ -151,7 +193,7 @@ class Dispatcher:
             return 0
         if len(ids) < len(entries):
             log.warning("the %s lane is full (%d entries), will try again", lane, self._most_entries)
-        self._ledger.written(entries[: len(ids)], ids)
+        self._delete(self._ledger.written(entries[: len(ids)], ids))
         for entry in entries[: len(ids)]:
             BATCH.observe(len(entry.jobs))
         return len(ids)
@@ -184,11 +226,53 @@ class Dispatcher:
             if pending is None:
                 REPEATED.inc()
                 continue
-            _answered[pending.lane, "failed" if answer.fault else answer.verdict].inc()
+            _answered[pending.lane, outcome(answer)].inc()
             _duration[pending.lane].observe(now - pending.accepted)
             pending.answered(answer)
-        if not len(self._ledger):
-            self._settled.notify_all()
+
+    def _give_up(self, answers: list[Answer]) -> None:
+        """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""
+        sessions = [(p.job.session, p.job.request, a.fault) for a in answers if (p := self._ledger.get(a.id)) and p.job.session]
+        self._settle(answers)
+        for session, request, fault in sessions:
+            assert fault is not None  # a job that is given up has a reason
+            self.sessions.give_up(session, request, fault)
+
+    def _delete(self, entries: list[Entry]) -> None:
+        """Delete these entries soon."""
+        if entries:
+            self._unwanted += entries[: UNWANTED - len(self._unwanted)]
+            self._forsaken.set()
+
+    async def _delete_unwanted(self) -> None:
+        """Delete entries that nobody wants, and have their computation stopped, until cancelled."""
+        backoff = Backoff()
+        while True:
+            await self._forsaken.wait()
+            self._forsaken.clear()
+            while self._unwanted:
+                some = list(islice(self._unwanted, DELETED))
+                try:
+                    for lane in {entry.lane for entry in some}:
+                        ids = [entry.id for entry in some if entry.lane is lane]
+                        await finish(self._redis, lane, ids, publications=[names.cancellation(lane, ids)])
+                    for _ in some:
+                        self._unwanted.popleft()
+                    backoff.reset()
+                except PASSING as error:
+                    log.warning("could not delete %d unwanted entries, will try again: %s", len(some), error)
+                    await asyncio.sleep(backoff.next())
+
+    async def _end_expired(self) -> None:
+        """Every second, answer sessions' jobs whose time is over before a worker did, until cancelled."""
+        while True:
+            try:
+                for pending in self._ledger.expired():
+                    if pending.job.session:  # others have somebody who waits with a clock of his own
+                        await self._end(pending, Fault.DEADLINE)
+            except PASSING as error:
+                log.warning("could not answer jobs whose time is over, will try again: %s", error)
+            await asyncio.sleep(INTERVAL)
 
     async def _audit_entries(self) -> None:
         """Every second, look for entries that left the stream without an answer, and send their jobs again.
@@ -224,8 +308,15 @@ class Dispatcher:
         again, given_up = self._ledger.lost(entries)
         if given_up:
             log.error("giving up %d jobs of the %s lane: their entries vanished again and again", len(given_up), lane)
-            self._settle(given_up)
+            self._give_up(given_up)
         if again:
             log.warning("sending %d jobs of the %s lane again: their entries are gone, their answers did not come", again, lane)
             _resent[lane].inc(again)
             self._unwritten[lane].set()
+
+
+def outcome(answer: Answer) -> str:
+    """How the metrics call it."""
+    if answer.fault is None:
+        return answer.verdict
+    return "cancelled" if answer.fault is Fault.CANCELLED else "failed"

@@ -4,8 +4,9 @@
 -- KEYS[1] stream   KEYS[2..] for each session its hash and its answers
 -- ARGV[1] consumer group   ARGV[2] bell channel   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
 -- ARGV[5] sessions' time to live (s)   ARGV[6] number of entries   then one MessagePack batch an entry
--- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry and its id
+-- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry, job and id
 local stream = KEYS[1]
+local lane = string.match(stream, '[^:]+$')
 local batches = tonumber(ARGV[6])
 local length = redis.call('XLEN', stream)
 local last = math.min(batches, tonumber(ARGV[3]) - length)
@@ -13,27 +14,12 @@ if last < 1 then
     return {}
 end
 
--- Entries not yet delivered have woken everybody already, and a worker reads until it finds none. An entry is deleted
--- when it is acknowledged, so what is not pending has not been delivered. (The group's `lag` would say so too, but Redis
--- does not know it after an entry was deleted out of order.)
-local waiting = 0
-if length > 0 then
-    for _, group in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
-        local fields = {}
-        for i = 1, #group, 2 do
-            fields[group[i]] = group[i + 1]
-        end
-        if fields['name'] == ARGV[1] then
-            waiting = length - fields['pending']
-        end
-    end
-end
-
+local unclaimed = waiting(stream, ARGV[1], length) -- waiting.lua
 local ids = {}
 for i = 7, 6 + last do
     ids[#ids + 1] = redis.call('XADD', stream, '*', 'reply', ARGV[4], 'jobs', ARGV[i])
 end
-if waiting <= 0 then
+if unclaimed <= 0 then
     redis.call('PUBLISH', ARGV[2], '')
 end
 
@@ -53,18 +39,20 @@ end
 local at = 7 + batches
 for k = 2, #KEYS, 2 do
     local session, requests = KEYS[k], tonumber(ARGV[at + 1])
-    for i = at + 2, at + 2 * requests, 2 do
+    for i = at + 2, at + 3 * requests, 3 do
         if tonumber(ARGV[i]) <= last then
             if i == at + 2 then
                 open(session, ARGV[at] == '1')
                 redis.call('EXPIRE', KEYS[k + 1], ARGV[5])
             end
             -- what was answered is not asked again: this job's answer will find no mark and be dropped
-            if redis.call('HEXISTS', session, '=' .. ARGV[i + 1]) == 0 then
-                redis.call('HSET', session, '?' .. ARGV[i + 1], '')
+            local job, request = ARGV[i + 1], ARGV[i + 2]
+            if redis.call('HEXISTS', session, '=' .. request) == 0 then
+                local where = table.concat({ lane, ids[tonumber(ARGV[i])], ARGV[4], job }, ' ')
+                redis.call('HSET', session, '?' .. request, where)
             end
         end
     end
-    at = at + 2 + 2 * requests
+    at = at + 2 + 3 * requests
 end
 return ids

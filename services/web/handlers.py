@@ -3,6 +3,9 @@
 import asyncio
 import http
 import time
+from collections.abc import Awaitable
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from prometheus_client import Counter
@@ -16,6 +19,7 @@ from services.web.settings import WebSettings
 
 REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
 
+GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
 RETRY_AFTER = 1  # seconds that a refused client is asked to wait
 
 
@@ -24,8 +28,19 @@ class JSONHandler(RequestHandler):
 
     ROUTE = "other"  # label of the requests' metric
 
+    def prepare(self) -> Awaitable[None] | None:
+        """Be known as under way, so that the process does not end before the answer is out."""
+        self.settings["requests"].add(self)
+        return None
+
+    def interrupt(self) -> None:
+        """The process ends: what still waits for an answer says that it will not come."""
+
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
+        if status_code == 405:
+            implemented = (name for name in self.SUPPORTED_METHODS if name.lower() in vars(type(self)))
+            self.set_header("Allow", ", ".join(implemented))
         cause = kwargs.get("exc_info", (None, None, None))[1]
         sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
@@ -37,8 +52,21 @@ class JSONHandler(RequestHandler):
             self.set_header("Retry-After", str(RETRY_AFTER))
         self.finish({"error": {"code": code, "message": message, "retryable": retryable}})
 
+    def read_timeout(self, most: float, *, zero: bool = False) -> float:
+        """`?timeout=`: seconds to wait, `most` unless given; 0 only if `zero`. Raises HTTPError 400."""
+        text = self.get_query_argument("timeout", str(most))
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= most or (seconds == 0 and not zero):
+            expected = f"from 0 to {most:g}" if zero else f"above 0 and up to {most:g}"
+            raise HTTPError(400, f"timeout: expected seconds {expected}, got {text[:40]!r}")
+        return seconds
+
     def on_finish(self) -> None:
         """Count the request."""
+        self.settings["requests"].discard(self)
         REQUESTS.labels(self.ROUTE, str(self.get_status())).inc()
 
 
@@ -62,6 +90,25 @@ class Hello(JSONHandler):
         self.write("Hello, world\n")
 
 
+class Description(JSONHandler):
+    """`GET /openapi.yaml`, `GET /asyncapi.yaml`: what clients may say, for machines."""
+
+    def initialize(self, name: str) -> None:
+        """The document's file in docs/."""
+        self.ROUTE = f"/{name}"
+        self._text = _read_description(name)
+
+    def get(self) -> None:
+        """The document."""
+        self.set_header("Content-Type", "application/yaml")
+        self.write(self._text)
+
+
+@cache
+def _read_description(name: str) -> bytes:
+    return (Path(__file__).parents[2] / "docs" / name).read_bytes()
+
+
 class Primes(JSONHandler):
     """`GET /primes/N`: whether N is prime; waits for the answer."""
 
@@ -71,18 +118,19 @@ class Primes(JSONHandler):
         """One future for the one answer."""
         self._dispatcher = dispatcher
         self._settings = settings
-        self._answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        # None: it will not come
+        self._answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
 
     async def get(self, text: str) -> None:
-        """Answer 200 with the verdict, 400 for what is not an integer, 413 for too many digits, 503 when busy, 504 when
-        the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
+        """Answer 200 with the verdict, 400 for what is not an integer, 413 for too many digits, 503 when busy or at the
+        end of the process, 504 when the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
         """
-        timeout = self._read_timeout()
+        timeout = self.read_timeout(self._settings.long_poll)
         started = time.monotonic()
         try:
             canonical = number.read(text, self._settings.max_digits)
-            self._dispatcher.submit(canonical, self._settle)
-            answer = await asyncio.wait_for(self._answer, timeout)
+            job = self._dispatcher.submit(canonical, self._settle, seconds=timeout + GRACE)
+            answer = await self._wait(job, timeout)
         except number.TooLarge as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
         except number.NotAnInteger:
@@ -93,29 +141,33 @@ class Primes(JSONHandler):
             return self.fail(504, "timeout", f"No answer within {timeout:g} s; ask again", retryable=True)
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+        self._tell(canonical, answer, time.monotonic() - started)
+
+    def _tell(self, canonical: str, answer: Answer | None, elapsed: float) -> None:
+        if answer is None:
+            return self.fail(503, "going_away", "The web process ends before its answer came; ask again", retryable=True)
         if answer.fault is not None:
             return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable=answer.fault is Fault.LOST)
-        self.write(describe(canonical, answer, time.monotonic() - started))
+        self.write(describe(canonical, answer, elapsed))
+
+    async def _wait(self, job: int, seconds: float) -> Answer | None:
+        """The answer; a job for which nobody waits any more is cancelled. Raises TimeoutError."""
+        try:
+            return await asyncio.wait_for(self._answer, seconds)
+        finally:
+            self._dispatcher.forsake([job])
 
     def on_connection_close(self) -> None:
         """Stop waiting for a client that left."""
         self._answer.cancel()
 
-    def _settle(self, answer: Answer) -> None:
+    def interrupt(self) -> None:
+        """Stop waiting."""
+        self._settle(None)
+
+    def _settle(self, answer: Answer | None) -> None:
         if not self._answer.done():  # timed out, or the client left
             self._answer.set_result(answer)
-
-    def _read_timeout(self) -> float:
-        """Seconds to wait. Raises HTTPError 400."""
-        most = self._settings.long_poll
-        text = self.get_query_argument("timeout", str(most))
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not 0 < seconds <= most:
-            raise HTTPError(400, f"timeout: expected seconds above 0 and up to {most:g}, got {text[:40]!r}")
-        return seconds
 
 
 def describe(canonical: str, answer: Answer, elapsed: float) -> dict[str, Any]:

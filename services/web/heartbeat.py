@@ -5,8 +5,10 @@ import time
 from collections.abc import Iterable
 from typing import Protocol
 
-INTERVAL = 25  # seconds between two pings of a socket: nginx cuts a silent one off after 200
-DEAD = 45  # seconds without a sign of life; looked at with every ping, so a dead peer is found within 50
+# Intervals without a sign of life after which a peer is dead. It is looked at with every ping, so it is found within
+# one interval more: 55 s, with an interval of 25. More patience would miss the minute and spare nobody: what pings alone
+# keep alive was heard one interval ago, or two.
+DEAD = 1.2
 SLICE = 100  # sockets pinged before others get their turn: about 2 ms
 
 
@@ -17,14 +19,14 @@ class Beating(Protocol):
         """Ping the peer, or close the socket when it was silent for too long; `now` is time.monotonic()."""
 
 
-async def beat(sockets: Iterable[Beating]) -> None:
-    """Ping all sockets until cancelled.
+async def beat(sockets: Iterable[Beating], interval: float) -> None:
+    """Ping all sockets every so many seconds until cancelled.
 
     Tornado's own pings are a task a socket, and take a peer whose frames are not read for dead: back-pressure would
     close the sockets that it holds back.
     """
     while True:
-        await asyncio.sleep(INTERVAL)
+        await asyncio.sleep(interval)
         for number, socket in enumerate(list(sockets)):
             socket.beat(time.monotonic())
             if number % SLICE == SLICE - 1:

@@ -1,7 +1,8 @@
 """What a web process has accepted and not yet answered: the memory that outlives Redis. No I/O."""
 
+import heapq
 import time
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
@@ -15,6 +16,7 @@ ENTRY_JOBS = 256  # most quick jobs in one stream entry: larger gains nothing mo
 ENTRY_COST = 1_000  # µs of estimated work in one entry: workers share load by entries, and their loops yield between
 WRITE_ENTRIES = 64  # most entries in one write: bounds how long Redis serves nobody else
 LOSSES = 10  # a job that vanishes more often is given up: something swallows it, and it must not go round for ever
+STALE = 1_000  # deadlines of answered jobs that may stay before they are cleared away
 AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is audited in turns
 
 
@@ -44,15 +46,17 @@ class Entry:
     open: int  # jobs of it that are still pending
     written: float = 0.0  # time.monotonic(), once `id` is known
     id: bytes = b""
+    unwanted: bool = False  # whether its last open job was cancelled rather than answered
 
 
 @dataclass(slots=True)
 class Lanes:
     """One lane's part of the ledger."""
 
-    unwritten: deque[Pending] = field(default_factory=deque)  # in the order in which they go out
+    unwritten: OrderedDict[int, Pending] = field(default_factory=OrderedDict)  # by job id, in the order in which they go out
     entries: dict[bytes, Entry] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
     pending: int = 0
+    outgoing: int = 0  # entries of the write that is under way
 
 
 class Ledger:
@@ -66,6 +70,7 @@ class Ledger:
         self._most_pending = most_pending
         self._pending: dict[int, Pending] = {}  # by job id
         self._last_id = 0
+        self._deadlines: list[tuple[int, int]] = []  # heap of when (ms since 1970) which job expires
         self.lanes = {lane: Lanes() for lane in Lane}
 
     def __len__(self) -> int:
@@ -75,21 +80,25 @@ class Ledger:
         self,
         number: str,
         answered: Answered,
+        *,
         operation: Operation = Operation.IS_PRIME,
         session: str = "",
         request: str = "",
+        expires: int = 0,
     ) -> Pending:
         """Take a job on, for a session's request or for nobody's; `answered` is called once. Raises Busy."""
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
         self._last_id += 1
         estimate = cost.estimate(number)
-        job = Job(self._last_id, number, operation, session, request)
+        job = Job(self._last_id, number, operation, session, request, expires)
         pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
         self._pending[job.id] = pending
         lane = self.lanes[pending.lane]
         lane.pending += 1
-        lane.unwritten.append(pending)
+        lane.unwritten[job.id] = pending
+        if expires:
+            heapq.heappush(self._deadlines, (expires, job.id))
         return pending
 
     def take(self, lane: Lane) -> list[Entry]:
@@ -98,28 +107,37 @@ class Ledger:
         entries: list[Entry] = []
         while unwritten and len(entries) < WRITE_ENTRIES:
             entries.append(self._fill_entry(lane, unwritten))
+        self.lanes[lane].outgoing += len(entries)
         return entries
 
-    def _fill_entry(self, lane: Lane, unwritten: deque[Pending]) -> Entry:
+    def _fill_entry(self, lane: Lane, unwritten: OrderedDict[int, Pending]) -> Entry:
         """One entry from the head of the queue: at least one job, then as many as its bounds allow."""
         entry = Entry(lane, [], 0)
         most = ENTRY_JOBS if lane is Lane.QUICK else 1
         total = 0
-        while unwritten and len(entry.jobs) < most and (not entry.jobs or total + unwritten[0].cost <= ENTRY_COST):
-            pending = unwritten.popleft()
+        while unwritten and len(entry.jobs) < most:
+            pending = next(iter(unwritten.values()))
+            if entry.jobs and total + pending.cost > ENTRY_COST:
+                break
+            del unwritten[pending.job.id]
             total += pending.cost
             pending.entry = entry
             entry.jobs.append(pending.job)
         entry.open = len(entry.jobs)
         return entry
 
-    def written(self, entries: Iterable[Entry], ids: Iterable[bytes]) -> None:
-        """Redis holds these entries under these ids."""
+    def written(self, entries: Iterable[Entry], ids: Iterable[bytes]) -> list[Entry]:
+        """Redis holds these entries under these ids; returns those that nobody wants any more."""
         now = time.monotonic()
+        unwanted: list[Entry] = []
         for entry, id in zip(entries, ids, strict=True):
+            self.lanes[entry.lane].outgoing -= 1
             entry.id, entry.written = id, now
             if entry.open:  # an answer can overtake the reply to the write
                 self.lanes[entry.lane].entries[entry.id] = entry
+            elif entry.unwanted:
+                unwanted.append(entry)
+        return unwanted
 
     def unwritten(self, entries: Iterable[Entry]) -> int:
         """These entries are not in Redis, or may not be: their pending jobs go out again, first. Returns how many.
@@ -129,14 +147,22 @@ class Ledger:
         again = 0
         for entry in reversed(list(entries)):
             lane = self.lanes[entry.lane]
+            lane.outgoing -= not entry.id
             lane.entries.pop(entry.id, None)
             for job in reversed(entry.jobs):
                 pending = self._pending.get(job.id)
                 if pending is not None and pending.entry is entry:
                     pending.entry = None
-                    lane.unwritten.appendleft(pending)
+                    lane.unwritten[job.id] = pending
+                    lane.unwritten.move_to_end(job.id, last=False)
                     again += 1
         return again
+
+    @property
+    def handed_over(self) -> bool:
+        """Whether Redis holds every job of a session, so that it is answered without this process."""
+        lanes = self.lanes.values()
+        return not any(lane.outgoing or any(pending.job.session for pending in lane.unwritten.values()) for lane in lanes)
 
     def lost(self, entries: Iterable[Entry]) -> tuple[int, list[Answer]]:
         """These entries left Redis without an answer: write their pending jobs again, up to LOSSES times.
@@ -162,12 +188,41 @@ class Ledger:
         lane.pending -= 1
         entry = pending.entry
         if entry is None:  # answered from an earlier entry while it waited to be written again
-            lane.unwritten.remove(pending)
+            del lane.unwritten[answer.id]
         else:
             entry.open -= 1
             if not entry.open:
                 lane.entries.pop(entry.id, None)
         return pending
+
+    def cancel(self, ids: Iterable[int]) -> list[Entry]:
+        """Close these jobs without an answer; returns the entries in Redis that nobody wants any more."""
+        unwanted: list[Entry] = []
+        for id in ids:
+            pending = self.settle(Answer(id, Verdict.UNKNOWN, fault=Fault.CANCELLED))
+            if pending is not None and (entry := pending.entry) is not None and not entry.open:
+                entry.unwanted = True
+                if entry.id:
+                    unwanted.append(entry)
+        return unwanted
+
+    def get(self, id: int) -> Pending | None:
+        """A job that is pending."""
+        return self._pending.get(id)
+
+    def expired(self) -> list[Pending]:
+        """Pending jobs whose time is over; again a second later, if they are still pending then."""
+        now = int(time.time() * 1000)
+        expired: list[Pending] = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            pending = self._pending.get(heapq.heappop(self._deadlines)[1])
+            if pending is not None:
+                expired.append(pending)
+                heapq.heappush(self._deadlines, (now + 1_000, pending.job.id))
+        if len(self._deadlines) > 2 * len(self._pending) + STALE:
+            self._deadlines = [deadline for deadline in self._deadlines if deadline[1] in self._pending]
+            heapq.heapify(self._deadlines)
+        return expired
 
     def due(self, lane: Lane, age: float) -> list[Entry]:
         """Entries written at least `age` seconds ago, to be looked for in Redis; each call goes on where the last ended."""

@@ -30,6 +30,7 @@ class Slot:
     """One message's place in the order; empty until its reply is known."""
 
     reply: str | None = None
+    job: int = 0  # the job that will give it; 0: none
 
 
 class Window:
@@ -48,6 +49,16 @@ class Window:
     def full(self) -> bool:
         """Whether no more messages should be read for now."""
         return len(self._slots) + self._unflushed >= self._size
+
+    @property
+    def jobs(self) -> list[int]:
+        """Jobs that have not replied."""
+        return [slot.job for slot in self._slots if slot.reply is None]
+
+    @property
+    def empty(self) -> bool:
+        """Whether every message has its reply, written to the socket."""
+        return not self._slots and not self._unflushed
 
     def open(self) -> Slot:
         """A place for the message that came now."""

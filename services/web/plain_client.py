@@ -1,7 +1,7 @@
 """A socket's side of the plain protocol."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from prometheus_client import Counter
@@ -30,6 +30,7 @@ class PlainClient:
         self._window = plain.Window(settings.max_in_flight)
         self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
         self.paused = False  # whether frames, and so pongs, are left unread
+        self._served: Callable[[], None] | None = None  # to be called once the window is empty
         self._gone = False  # whether writing failed: Tornado tells of the end only when it reads again
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
@@ -37,7 +38,7 @@ class PlainClient:
         slot = self._window.open()
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
-            self._dispatcher.submit(number.read(text, self._max_digits), partial(self._settle, slot))
+            slot.job = self._dispatcher.submit(number.read(text, self._max_digits), partial(self._settle, slot))
             _integer.inc()
         except number.TooLarge as error:
             _too_large.inc()
@@ -50,13 +51,24 @@ class PlainClient:
             self._reply(slot, plain.INVALID)
         return self._wait_for_room() if self._window.full else None
 
+    def go_away(self, seconds: float) -> None:
+        """The plain protocol has no word for it: a close frame is what its clients understand."""
+
+    def when_served(self, served: Callable[[], None]) -> None:
+        """Call `served` once no message is without its reply: now, or when the last is written."""
+        if self._window.empty:
+            served()
+        else:
+            self._served = served
+
     def leave(self) -> None:
         """The peer is gone: end the waiting for room, so that Tornado reads on and finds out."""
         self._gone = True
         self._room.set()
 
     def close(self) -> None:
-        """The socket is closed; answers that still come find that out."""
+        """The socket is closed: nobody waits for its answers."""
+        self._dispatcher.forsake(self._window.jobs)
 
     def _settle(self, slot: plain.Slot, answer: Answer) -> None:
         self._reply(slot, plain.sentence(answer))
@@ -75,6 +87,8 @@ class PlainClient:
         if write.exception() is None:
             self._window.flushed(1)
             self._room.set()
+            if self._served is not None and self._window.empty:
+                self._served()
         else:
             self.leave()
 

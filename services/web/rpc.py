@@ -15,6 +15,7 @@ SUBPROTOCOL = "primes.v1"
 
 BATCH = 100  # most requests in one batch
 ID_BYTES = 128  # longest id, as JSON text: it is kept for as long as the history keeps its answer
+LONGEST = 3_600  # seconds of a request's deadline: above what any job may compute
 SHOWN = 40  # characters of what a client sent that an error repeats
 
 _INTEGER = re.compile(rb"-?\d+")
@@ -34,6 +35,7 @@ class Code(enum.StrEnum):
     POISON = "poison"
     DEADLINE = "deadline"
     LOST = "lost"
+    CANCELLED = "cancelled"
     RESUME_LATE = "resume_late"
     UNAVAILABLE = "unavailable"
 
@@ -52,6 +54,7 @@ NUMBERS = {
     Code.RESUME_LATE: -32003,
     Code.UNAVAILABLE: -32004,
     Code.LOST: -32005,
+    Code.CANCELLED: -32006,
 }
 RETRY_AFTER = {Code.BUSY: 1, Code.UNAVAILABLE: 1, Code.LOST: 1}  # seconds; the others fail again however long one waits
 
@@ -68,10 +71,11 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`is_prime`: `id` is canonical JSON text, `number` canonical decimal."""
+    """`is_prime`: `id` is canonical JSON text, `number` canonical decimal, `seconds` how long the answer is wanted."""
 
     id: str
     number: str
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +89,14 @@ class Resuming:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancelling:
+    """`cancel`: wait for the answer to `request` (canonical JSON text of its id) no longer."""
+
+    id: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """A request that cannot be done, with its error."""
 
@@ -93,7 +105,7 @@ class Failed:
     message: str
 
 
-Call = Asked | Resuming | Failed
+Call = Asked | Resuming | Cancelling | Failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,11 +116,14 @@ class Message:
     batch: bool
 
 
+_ABSENT = Raw(b"")  # a parameter that was not given
+
+
 class _Request(msgspec.Struct, gc=False):
     jsonrpc: Literal["2.0"]
     method: str
     id: int | str | UnsetType = UNSET
-    params: Raw = Raw(b"")
+    params: Raw = _ABSENT
 
 
 class _Identified(msgspec.Struct, gc=False):
@@ -117,6 +132,11 @@ class _Identified(msgspec.Struct, gc=False):
 
 class _NumberParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     number: Raw
+    deadline: Raw = _ABSENT
+
+
+class _CancelParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    request: Raw
 
 
 class _ResumeParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -129,6 +149,9 @@ _identified = msgspec.json.Decoder(_Identified)
 _list = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 _number_params = msgspec.json.Decoder(_NumberParams)
+_cancel_params = msgspec.json.Decoder(_CancelParams)
+_id = msgspec.json.Decoder(int | str)
+_seconds = msgspec.json.Decoder(float)
 _resume_params = msgspec.json.Decoder(_ResumeParams)
 _encoder = msgspec.json.Encoder()
 
@@ -192,19 +215,43 @@ def _salvage_id(text: "str | bytes | Raw") -> str:
 
 
 def _read_is_prime(id: str, params: Raw, most_digits: int) -> Asked:
-    """`{"number": N}` or `[N]`, N a string or an integer of any size."""
-    raw = bytes(_pick(params, _number_params, "number")[0])
+    """`{"number": N, "deadline": S}` or `[N, S]`, N a string or an integer of any size, S seconds, if at all."""
+    given, deadline = _pick(params, _number_params, "number", optional="deadline")
+    seconds = _read_deadline(deadline) if deadline else None
+    raw = bytes(given)
     try:
         if raw.startswith(b'"'):
-            return Asked(id, number.read(_text.decode(raw), most_digits))
+            return Asked(id, number.read(_text.decode(raw), most_digits), seconds)
         if _INTEGER.fullmatch(raw):
-            return Asked(id, number.read(raw.decode(), most_digits))
+            return Asked(id, number.read(raw.decode(), most_digits), seconds)
     except number.TooLarge as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
     except ValueError:
         pass  # not an integer, in a string
     shown = raw[:SHOWN].decode(errors="replace")
     raise Refused(Code.NOT_AN_INTEGER, f"Expected an integer, as a decimal string or a JSON integer, got {shown}")
+
+
+def _read_deadline(text: Raw) -> float:
+    """Seconds until an answer is not wanted any more. Raises Refused."""
+    try:
+        seconds = _seconds.decode(text)
+    except msgspec.DecodeError:
+        seconds = -1.0
+    if not 0 < seconds <= LONGEST:
+        shown = bytes(text)[:SHOWN].decode(errors="replace")
+        raise Refused(Code.INVALID_PARAMS, f"Expected a deadline in seconds, above 0 and up to {LONGEST:,}, got {shown}")
+    return seconds
+
+
+def _read_cancel(id: str, params: Raw, most_digits: int) -> Cancelling:
+    """`{"request": ID}` or `[ID]`."""
+    raw = bytes(_pick(params, _cancel_params, "request")[0])
+    try:
+        return Cancelling(id, _write_id(_id.decode(raw)))
+    except (msgspec.DecodeError, ValueError):
+        shown = raw[:SHOWN].decode(errors="replace")
+        raise Refused(Code.INVALID_PARAMS, f"Expected the id of a request, a string or an integer, got {shown}") from None
 
 
 def _read_resume(id: str, params: Raw, most_digits: int) -> Resuming:
@@ -220,25 +267,28 @@ def _read_resume(id: str, params: Raw, most_digits: int) -> Resuming:
     return Resuming(id, session, epoch, int(number_))
 
 
-def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str) -> list[Any]:
-    """The parameters, in this order, whether they were given by name or by position. Raises Refused."""
-    expected = f"Expected params {', '.join(names)}"
+def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str, optional: str = "") -> list[Any]:
+    """The parameters, in this order, whether they were given by name or by position; last, perhaps, an optional one, empty
+    if it was not given. Raises Refused.
+    """
+    expected = f"Expected params {', '.join(names)}" + (f" and perhaps {optional}" if optional else "")
     text = bytes(params)
     if not text:
         raise Refused(Code.INVALID_PARAMS, f"{expected}, got none")
     try:
         if text.startswith(b"["):
             positional = _list.decode(text)
-            if len(positional) != len(names):
+            absent = len(names) + bool(optional) - len(positional)
+            if not 0 <= absent <= bool(optional):
                 raise Refused(Code.INVALID_PARAMS, f"{expected}, got {len(positional)}")
-            return positional
+            return positional + [_ABSENT] * absent
         named = by_name.decode(text)
     except msgspec.DecodeError as error:
         raise Refused(Code.INVALID_PARAMS, f"{expected}: {error}") from None
-    return [getattr(named, name) for name in names]
+    return [getattr(named, name) for name in (*names, optional) if name]
 
 
-_METHODS: dict[str, Any] = {"is_prime": _read_is_prime, "resume": _read_resume}
+_METHODS: dict[str, Any] = {"is_prime": _read_is_prime, "cancel": _read_cancel, "resume": _read_resume}
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
@@ -263,7 +313,22 @@ class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     pending: list[Raw] | None = None
 
 
-def result(id: str, value: Finding | Standing) -> bytes:
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """The result of `cancel`."""
+
+    cancelled: bool
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What becomes of one request, in the notification `progress`."""
+
+    id: Raw
+    state: str  # "queued" or "running"
+    depth: int | None = None  # queued: entries that wait in its lane
+    seconds: float | None = None  # running: for how long
+
+
+def result(id: str, value: Finding | Standing | Ended) -> bytes:
     """A response with a result."""
     return _encoder.encode({"jsonrpc": "2.0", "id": Raw(id.encode()), "result": value})
 
@@ -290,6 +355,17 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
 def notification(standing: Standing) -> bytes:
     """The notification `session`."""
     return _encoder.encode({"jsonrpc": "2.0", "method": "session", "params": standing})
+
+
+def progress(jobs: list[Progress]) -> bytes:
+    """The notification `progress`."""
+    return _encoder.encode({"jsonrpc": "2.0", "method": "progress", "params": {"jobs": jobs}})
+
+
+def going_away(seconds: float) -> bytes:
+    """The notification `going_away`: connect elsewhere in so many seconds."""
+    params = {"reconnect_after": round(seconds, 3)}
+    return _encoder.encode({"jsonrpc": "2.0", "method": "going_away", "params": params})
 
 
 def array(responses: list[bytes]) -> bytes:

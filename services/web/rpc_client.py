@@ -1,7 +1,8 @@
 """A socket's side of `primes.v1`."""
 
 import asyncio
-from collections.abc import Awaitable
+import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -9,18 +10,22 @@ from msgspec import Raw
 from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from services.jobs.connection import PASSING
 from services.jobs.messages import SENTENCES, Answer, Delivery, Fault
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
 from services.web.ledger import Busy
-from services.web.rpc import Asked, Call, Code, Failed, Refused, Resuming, Standing
+from services.web.rpc import Asked, Call, Cancelling, Code, Ended, Failed, Progress, Refused, Resuming, Standing
 from services.web.session import Repeat
 from services.web.settings import WebSettings
+
+log = logging.getLogger(__name__)
 
 ERRORS = Counter("primes_web_rpc_errors_total", "Requests of primes.v1 answered with an error", ["code"])
 _errors = {code: ERRORS.labels(code) for code in Code}
 
 MOST_QUEUED = 1024 * 1024  # bytes written and not yet taken by the client: about 5,000 answers
+SLOW = 64 * 1024  # the same, above which a client is not told of progress: it has enough to read
 
 # Close codes of our own; a client resumes after all but the first.
 EVICTED = 4001, "session resumed elsewhere"
@@ -75,6 +80,9 @@ class RpcClient:
 
     def _hear(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
         """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""
+        if isinstance(call, Cancelling):
+            self._begun = True
+            return self._cancel(call, batch)
         if not isinstance(call, Asked):
             if isinstance(call, Failed):
                 self._fail(call.id, call.code, call.message, batch)
@@ -93,7 +101,7 @@ class RpcClient:
             return
         settled = partial(self._settled, call.id)
         try:
-            job = self._dispatcher.submit(call.number, settled, self._session.token, call.id)
+            job = self._dispatcher.submit(call.number, settled, self._session.token, call.id, call.seconds)
         except Busy as error:
             self._fail(call.id, Code.BUSY, f"Busy: {error}", batch)
             return
@@ -104,13 +112,17 @@ class RpcClient:
             self._batches[call.id] = batch
 
     def _settled(self, request: str, answer: Answer) -> None:
-        """This process is done with a job: its delivery comes with it or came before, unless the job was given up."""
+        """This process is done with a job: its delivery comes with it or came before, unless the job is given up."""
         self._session.settled(request, answer.id)
-        if answer.fault is Fault.LOST and self._session.give_up(request):
-            batch = self._batches.pop(request, None)
-            self._fail(request, Code.LOST, SENTENCES[Fault.LOST], batch)
-            if batch is not None:
-                self._release(batch)
+
+    async def _cancel(self, call: Cancelling, batch: Batch | None) -> None:
+        """Have a request answered with an error, if it has no answer yet."""
+        try:
+            ended = await self._dispatcher.cancel(self._session, call.request)
+        except PASSING as error:
+            log.warning("could not cancel a job: %s", error)
+            return self._fail(call.id, Code.UNAVAILABLE, "Jobs cannot be reached", batch)
+        self._reply(rpc.result(call.id, Ended(ended)), batch)
 
     async def _answer_again(self, call: Asked, batch: Batch | None) -> None:
         """Send the history's answer once more; with the offset of now, so that a client's offset never goes back."""
@@ -157,6 +169,19 @@ class RpcClient:
         """Say that requests without an answer must be sent again; those of batches will be answered singly."""
         self._send(rpc.notification(self._standing(recovered=False)))
 
+    def tell_progress(self, jobs: list[Progress]) -> None:
+        """Say what becomes of requests that take long, unless the client has much to read already."""
+        if self._queued < SLOW:
+            self._send(rpc.progress(jobs))
+
+    def give_up(self, request: str, fault: Fault) -> None:
+        """Answer a request of which Redis knows nothing with this fault."""
+        if self._session.give_up(request):
+            batch = self._batches.pop(request, None)
+            self._fail(request, Code(fault), SENTENCES[fault], batch)
+            if batch is not None:
+                self._release(batch)
+
     def evict(self) -> None:
         """Close: the session moved to another socket."""
         self._socket.close(*EVICTED)
@@ -164,6 +189,14 @@ class RpcClient:
     def break_off(self) -> None:
         """Close: answers were missed that only a resume can settle."""
         self._socket.close(*MISSED)
+
+    def go_away(self, seconds: float) -> None:
+        """Tell the client to come back elsewhere."""
+        self._send(rpc.going_away(seconds))
+
+    def when_served(self, served: Callable[[], None]) -> None:
+        """Call `served` at once: what the session waits for is in Redis or soon will be, and is answered wherever it comes back."""
+        served()
 
     def leave(self) -> None:
         """The peer is gone: Tornado reads, and will tell."""

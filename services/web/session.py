@@ -1,8 +1,9 @@
 """One client's session as the web process that holds its socket knows it: what is asked, answered, missing. No I/O."""
 
 import enum
+import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from services.jobs.messages import Delivery
 from services.jobs.names import HISTORY
@@ -24,6 +25,7 @@ class Flight:
     job: int | None  # in this process' ledger; None: in that of a process that held the session before
     asked: bool  # over this socket
     orphan: bool = False  # our job for it is closed, and no delivery came yet
+    since: float = field(default_factory=time.monotonic)  # when this process learned of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +95,11 @@ class Session:
     def orphans(self) -> list[str]:
         """Requests that nobody may be computing any more."""
         return [request for request, flight in self.in_flight.items() if flight.orphan]
+
+    def waiting(self, seconds: float) -> list[str]:
+        """Requests that have been in flight for longer."""
+        before = time.monotonic() - seconds
+        return [request for request, flight in self.in_flight.items() if flight.since < before]
 
     def abandon(self, orphans: Iterable[str]) -> bool:
         """Their deliveries did not come and will not; returns whether the client must ask again."""

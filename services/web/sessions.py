@@ -17,12 +17,14 @@ import msgspec
 import redis.asyncio
 from prometheus_client import Counter, Gauge
 
-from services.jobs import names
+from services.jobs import backlog, names
 from services.jobs.connection import PASSING, Backoff
-from services.jobs.messages import Answer, Delivery, decode_answer
+from services.jobs.finish import Answered, finish
+from services.jobs.messages import Answer, Delivery, Fault, Job, Verdict, decode_answer
+from services.jobs.names import Lane, Mark
 from services.jobs.script import Script
 from services.web.ledger import Entry
-from services.web.rpc import Code, Refused, Resuming
+from services.web.rpc import Code, Progress, Refused, Resuming
 from services.web.session import Kept, Session
 from services.web.settings import WebSettings
 
@@ -35,7 +37,8 @@ EVICTIONS = Counter("primes_web_evictions_total", "Sockets closed because their 
 _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (True, False)}
 
 TOKEN_BYTES = 16  # 128 random bits: nobody guesses another's
-TOUCHED = 200  # sessions renewed in one script: bounds how long Redis serves nobody else
+TOUCHED = 200  # sessions renewed in one script, or looked at in one pipeline: bounds how long Redis serves nobody else
+REPORTS = 2.0  # seconds between two reports of progress, and until the first
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
@@ -51,6 +54,12 @@ class Holder(Protocol):
 
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again."""
+
+    def tell_progress(self, jobs: list[Progress]) -> None:
+        """Say what becomes of requests that take long."""
+
+    def give_up(self, request: str, fault: Fault) -> None:
+        """Answer a request of which Redis knows nothing with this fault."""
 
     def evict(self) -> None:
         """Close: the session moved to another socket."""
@@ -117,11 +126,11 @@ class Sessions:
         for number, entry in enumerate(entries, 1):
             for job in entry.jobs:
                 if job.session:
-                    requests[job.session] += (number, job.request)
+                    requests[job.session] += (number, job.id, job.request)
         keys = [key for token in requests for key in (names.session(token), names.answers(token))]
         marks: list[str | int] = []
         for token, ids in requests.items():
-            marks += (int(token in self._held), len(ids) // 2, *ids)
+            marks += (int(token in self._held), len(ids) // 3, *ids)
         return keys, marks
 
     def hear(self, deliveries: list[Delivery]) -> None:
@@ -195,6 +204,63 @@ class Sessions:
             log.warning("could not read a session's history: %s", error)
             raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
         return decode_answer(entries[0][1][b"answer"]) if entries else None
+
+    async def end(self, token: str, request: str, fault: Fault) -> bool:
+        """Answer a request with this fault and stop its computation; False if it is answered already.
+
+        Raises what the Redis client raises.
+        """
+        mark: Any = await self._redis.hget(names.session(token), f"?{request}")
+        if mark is None:
+            return False
+        at = Mark.read(mark)
+        answered = Answered(
+            Job(at.job, "", session=token, request=request), at.reply_to, Answer(at.job, Verdict.UNKNOWN, fault=fault)
+        )
+        if at.lane is Lane.QUICK:  # the entry holds other jobs too, and takes a millisecond
+            finished = await finish(self._redis, at.lane, [], answered=[answered])
+        else:
+            bell = names.cancellation(at.lane, [at.entry])
+            finished = await finish(self._redis, at.lane, [at.entry], answered=[answered], publications=[bell])
+        return finished.kept == 1
+
+    def give_up(self, token: str, request: str, fault: Fault) -> None:
+        """Answer a request of which Redis knows nothing with this fault; nobody is told if its socket is elsewhere."""
+        if (seat := self._held.get(token)) is not None:
+            seat.holder.give_up(request, fault)
+
+    async def report(self) -> None:
+        """Every two seconds, tell clients what becomes of requests that take longer than that, until cancelled."""
+        while True:
+            await asyncio.sleep(REPORTS)
+            due = [(seat, waiting) for seat in self._held.values() if (waiting := seat.session.waiting(REPORTS))]
+            try:
+                for start in range(0, len(due), TOUCHED):
+                    await self._report(due[start : start + TOUCHED])
+            except PASSING as error:
+                log.warning("could not look for the progress of jobs: %s", error)
+
+    async def _report(self, due: list[tuple[Seat, list[str]]]) -> None:
+        """Tell these clients of these requests."""
+        async with self._redis.pipeline(transaction=False) as look:
+            for lane in Lane:
+                look.xlen(names.stream(lane))
+                look.xinfo_groups(names.stream(lane))
+            for seat, waiting in due:
+                look.hmget(names.session(seat.session.token), [f"?{request}" for request in waiting])
+            replies = await look.execute(raise_on_error=False)
+        if passing := next((reply for reply in replies if isinstance(reply, PASSING)), None):
+            raise passing
+        depths: dict[Lane, int] = {}
+        for lane, length, groups in zip(Lane, replies[::2], replies[1::2], strict=False):
+            # an error where no stream is yet
+            depths[lane] = backlog.waiting(length, groups if isinstance(groups, list) else [])
+        for (seat, waiting), marks in zip(due, replies[2 * len(Lane) :], strict=True):
+            if self._holds(seat.session):
+                now = time.time() * 1000
+                seat.holder.tell_progress(
+                    [_read_progress(request, mark, depths, now) for request, mark in zip(waiting, marks, strict=True)]
+                )
 
     async def touch(self) -> list[Touched]:
         """Renew sessions with requests in flight, from time to time idle ones too, and learn where Redis stands with them."""
@@ -276,6 +342,17 @@ class Sessions:
         if session.behind and missed and missed[0].number > last + 1:  # more were missed than the history holds
             del self._held[session.token]
             seat.holder.break_off()
+
+
+def _read_progress(request: str, mark: bytes | None, depths: dict[Lane, int], now: float) -> Progress:
+    """What a mark tells of its request; `now` in ms since 1970."""
+    id = msgspec.Raw(request.encode())
+    if mark is None:  # it waits to be written
+        return Progress(id, "queued")
+    at = Mark.read(mark)
+    if at.started:
+        return Progress(id, "running", seconds=round(max(0.0, now - at.started) / 1000, 1))
+    return Progress(id, "queued", depth=depths[at.lane])
 
 
 def _read_hash(fields: list[bytes]) -> Kept:

@@ -30,7 +30,19 @@ class WebSettings(Settings):
         600, description="seconds that a session outlives its socket, with the answers that its client did not get"
     )
     session_in_flight: Count = Field(256, description="unanswered requests per session; above, new ones are refused as busy")
-    long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N waits for its answer at most")
+    ping: Annotated[float, Field(ge=0.1, le=100)] = Field(
+        25.0, description="seconds between two pings of a socket; a peer silent for 1.2 times as long is dead"
+    )
+    long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N, or the next line of an upload, is waited for at most")
+    max_uploads: Annotated[int, Field(ge=1, le=1_000)] = Field(
+        4, description="uploads per process that are read or queued at once; above, new ones are refused as busy"
+    )
+    upload_ttl: Annotated[int, Field(ge=1, le=604_800)] = Field(
+        3600, description="seconds that an upload is kept after it was read, and after it was last asked for"
+    )
+    upload_memory: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
+        128, description="MiB of Redis that all uploads may take; above, new ones are refused as busy"
+    )
 
     @field_validator("allowed_origins")
     @classmethod

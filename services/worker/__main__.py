@@ -6,6 +6,7 @@ import os
 import secrets
 import signal
 import sys
+import time
 
 import uvloop
 from redis.exceptions import ResponseError
@@ -50,6 +51,7 @@ class Worker:
             {
                 names.bell(Lane.QUICK): lambda _: self._quick.bell.ring(),
                 names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
+                names.CANCELLATIONS: self._desk.hear_cancellation,
                 self._pulse.channel: self._pulse.hear,
             },
             settings.redis_timeout,
@@ -86,6 +88,7 @@ class Worker:
         """Every second: beat, find what a lost announcement or a dead worker left behind, measure the queue."""
         sweeps = 0
         while True:
+            started = time.monotonic()
             self._quick.bell.ring()
             self._heavy.sweep()
             self._orphans.sweep()
@@ -98,7 +101,7 @@ class Worker:
             except PASSING as error:
                 log.warning("could not sweep, will try again: %s", error)
             sweeps += 1
-            await asyncio.sleep(INTERVAL)
+            await asyncio.sleep(max(0.0, started + INTERVAL - time.monotonic()))  # a beat that is not heard has taken its time
 
     async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, finish what is held, give back what is not finished in time."""

@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from services.jobs.messages import Answer, Job
+from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.tether import tether
 from services.worker.primes import examine
 
@@ -56,7 +56,9 @@ def read_jobs(stream: BinaryIO) -> Iterator[Job]:
 
 
 def compute(job: Job, queue_ms: int = 0) -> Answer:
-    """The answer to one job, with the time it took."""
+    """The answer to one job, with the time it took; none to one whose time is over."""
+    if job.expires and job.expires <= time.time() * 1000:
+        return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.DEADLINE)
     started = time.perf_counter_ns()
     finding = examine(job.number)
     return Answer(job.id, finding.verdict, finding.method, queue_ms, (time.perf_counter_ns() - started) // 1000)

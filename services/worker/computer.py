@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 
 import msgspec
 from prometheus_client import Counter
@@ -31,13 +32,16 @@ class Computer:
 
     async def compute(self, job: Job) -> Answer:
         """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too."""
+        seconds = min(self._deadline, job.expires / 1000 - time.time()) if job.expires else self._deadline
+        if seconds <= 0:
+            return late(job)
         process = await self._start()
         try:
-            async with asyncio.timeout(self._deadline):
+            async with asyncio.timeout(seconds):
                 return await self._ask(process, job)
         except TimeoutError:
             await self.close()
-            return Answer(job.id, Verdict.UNKNOWN, fault=Fault.DEADLINE, compute_us=int(self._deadline * 1e6))
+            return late(job, seconds)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             DEATHS.inc()
             status = await process.wait()
@@ -72,6 +76,11 @@ class Computer:
         await process.stdin.drain()
         length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
         return self._decoder.decode(await process.stdout.readexactly(length))
+
+
+def late(job: Job, seconds: float = 0.0) -> Answer:
+    """The answer to a job whose time ran out after so many seconds of computation."""
+    return Answer(job.id, Verdict.UNKNOWN, fault=Fault.DEADLINE, compute_us=int(seconds * 1e6))
 
 
 def describe(status: int) -> str:

@@ -13,8 +13,10 @@ import redis.asyncio
 from prometheus_client import Counter
 from redis.exceptions import ResponseError
 
-from services.jobs import messages, names
+from services.jobs import chunks, messages, names
+from services.jobs.chunks import Chunk, Outcome
 from services.jobs.connection import PASSING
+from services.jobs.finish import Answered, DeadLetter, finish
 from services.jobs.messages import Answer, Job
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
@@ -32,12 +34,16 @@ FORGET = 3_600_000  # ms idle after which a consumer without entries is deleted:
 RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
 
 _renew = Script(Path(__file__).with_name("renew.lua"))
-_finish = Script(Path(__file__).with_name("finish.lua"))
+_started = Script(Path(__file__).with_name("started.lua"))
+_store = Script(Path(__file__).with_name("store.lua"))
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """One stream entry that this worker holds: its jobs, whom to answer, how often it was delivered (1: to us first)."""
+    """One stream entry that this worker holds: its jobs, whom to answer, how often it was delivered (1: to us first).
+
+    Or a chunk of an upload; its numbers are not among the jobs.
+    """
 
     lane: Lane
     id: bytes
@@ -45,14 +51,8 @@ class Claim:
     jobs: list[Job]
     deliveries: int
     queue_ms: int  # from the write to this claim, by Redis' clock and this one's
-
-
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """A job that is set aside, and why."""
-
-    job: Job
-    reason: str
+    upload: str = ""  # id of the upload
+    chunk: Chunk | None = None
 
 
 class Consumer:
@@ -129,7 +129,7 @@ class Consumer:
         """
         lane = claims[0].lane
         if any(job.session for claim in claims for job in claim.jobs):
-            unheard = await _finish(self._redis, *self._finishing(claims, answers, dead))
+            unheard = await self._finish_sessions(claims, answers, dead)
         else:
             unheard = await self._finish_plain(claims, answers, dead)
         UNHEARD.inc(unheard)
@@ -152,30 +152,64 @@ class Consumer:
             outcomes = await step.execute()
         return outcomes[: len(replies)].count(0)
 
-    def _finishing(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> tuple[Any, ...]:
-        """Keys and arguments of finish.lua."""
-        lane = claims[0].lane
+    async def _finish_sessions(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> int:
+        """The step where sessions are among the clients."""
         replies: dict[str, list[Answer]] = defaultdict(list)
-        sessions: dict[str, int] = {}  # token to index
-        answered: list[str | bytes | int] = []
+        answered: list[Answered] = []
         for claim, batch in zip(claims, answers, strict=True):
             for job, answer in zip(claim.jobs, batch, strict=True):
                 if job.session:
-                    index = sessions.setdefault(job.session, len(sessions) + 1)
-                    answered += (index, job.session, job.request, claim.reply_to, messages.encode(answer))
+                    answered.append(Answered(job, claim.reply_to, answer))
                 else:
                     replies[claim.reply_to].append(answer)
+        plain = [(names.results(web), messages.encode(batch)) for web, batch in replies.items()]
         ids = [claim.id for claim in claims]
-        plain = [part for web, batch in replies.items() for part in (names.results(web), messages.encode(batch))]
-        letters = [part for letter in dead for part in (lane, messages.encode([letter.job]), letter.reason, self.name)]
-        keys = [
-            names.stream(lane),
-            names.DEAD,
-            *(key for token in sessions for key in (names.session(token), names.answers(token))),
-        ]
-        lists = [part for each in (ids, plain, letters, answered) for part in (len(each), *each)]
-        prefixes = names.deliveries(""), names.results("")
-        return (keys, GROUP, *prefixes, names.HISTORY, names.DEAD_LENGTH, *lists)
+        finished = await finish(self._redis, claims[0].lane, ids, answered=answered, publications=plain, dead=dead)
+        return finished.unheard
+
+    async def mark_started(self, claims: Iterable[Claim], started: Iterable[float]) -> None:
+        """Note for the clients of these claims since when (seconds since 1970) their jobs run; a session's only."""
+        keys: list[str] = []
+        marks: list[str | int] = []
+        for claim, since in zip(claims, started, strict=True):
+            for job in claim.jobs:
+                if job.session:
+                    keys.append(names.session(job.session))
+                    marks += (job.request, int(since * 1000))
+        if keys:
+            await _started(self._redis, keys, *marks)
+
+    async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter]) -> None:
+        """Keep a chunk's outcome, tell the web process, acknowledge and delete the entry, all in one step.
+
+        An outcome that is there already stays; if the upload is gone, nothing is kept.
+        """
+        assert claim.chunk is not None  # what the caller was given
+        letters = [part for letter in dead for part in letter.fields(claim.lane)]
+        await _store(
+            self._redis,
+            [names.stream(claim.lane), names.upload(claim.upload), names.DEAD],
+            *(GROUP, claim.id, claim.chunk.number, chunks.pack(outcome), names.notices(claim.reply_to), claim.upload),
+            *(names.DEAD_LENGTH, *letters),
+        )
+        DEAD_LETTERS.labels(claim.lane).inc(len(dead))
+
+    async def unwanted(self, claims: Iterable[Claim]) -> list[Claim]:
+        """Those chunks whose uploads are gone; their entries are acknowledged and deleted."""
+        mine = [claim for claim in claims if claim.chunk is not None]
+        if not mine:
+            return []
+        async with self._redis.pipeline(transaction=False) as step:
+            for claim in mine:
+                step.hexists(names.upload(claim.upload), "state")
+            there = await step.execute()
+        gone = [claim for claim, found in zip(mine, there, strict=True) if not found]
+        for claim in gone:
+            async with self._redis.pipeline(transaction=True) as step:
+                step.xack(names.stream(claim.lane), GROUP, claim.id)
+                step.xdel(names.stream(claim.lane), claim.id)
+                await step.execute()
+        return gone
 
     async def give_back(self, claims: Iterable[Claim]) -> None:
         """Let another worker start these at once, as if this delivery had not been."""
@@ -212,13 +246,16 @@ class Consumer:
         claims: list[Claim] = []
         for id, fields in entries:
             try:
-                jobs = messages.decode_jobs(fields[b"jobs"])
                 reply_to = fields[b"reply"].decode()
+                upload = fields.get(b"upload", b"").decode()
+                chunk = chunks.decode(fields[b"chunk"]) if upload else None
+                jobs = [] if chunk else messages.decode_jobs(fields[b"jobs"])
             except (msgspec.DecodeError, KeyError, UnicodeDecodeError) as error:
-                await self._discard(lane, id, fields.get(b"jobs", b""), f"unreadable entry: {error!r}")
+                payload = fields.get(b"jobs") or fields.get(b"chunk", b"")
+                await self._discard(lane, id, payload, f"unreadable entry: {error!r}")
             else:
                 queue_ms = max(0, int(now - int(id.partition(b"-")[0])))
-                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms))
+                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms, upload, chunk))
         return claims
 
     async def _discard(self, lane: Lane, id: bytes, payload: bytes, reason: str) -> None:

@@ -7,8 +7,8 @@ import redis.asyncio
 from prometheus_client import Gauge
 from redis.exceptions import ResponseError
 
-from services.jobs import names
-from services.jobs.names import GROUP, Lane
+from services.jobs import backlog, names
+from services.jobs.names import Lane
 
 WAITING = Gauge("primes_queue_waiting", "Stream entries not yet claimed", ["lane"])
 CLAIMED = Gauge("primes_queue_pending", "Stream entries claimed and not yet answered", ["lane"])
@@ -27,11 +27,8 @@ async def measure(redis: redis.asyncio.Redis) -> None:
             groups = await redis.xinfo_groups(stream)
         except ResponseError:  # no stream yet
             groups = []
-        group = next((group for group in groups if group["name"] == GROUP.encode()), None)
         oldest: Any = await redis.xrange(stream, count=1)  # redis-py leaves the reply's shape open
-        pending = group["pending"] if group else 0
-        # Not the group's lag, which Redis does not know after an entry was deleted out of order.
-        WAITING.labels(lane).set(max(0, await redis.xlen(stream) - pending))
-        CLAIMED.labels(lane).set(pending)
+        WAITING.labels(lane).set(backlog.waiting(await redis.xlen(stream), groups))
+        CLAIMED.labels(lane).set(backlog.claimed(groups))
         OLDEST.labels(lane).set(max(0.0, time.time() - int(oldest[0][0].partition(b"-")[0]) / 1000) if oldest else 0)
     DEAD_LETTERS.set(await redis.xlen(names.DEAD))

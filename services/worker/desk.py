@@ -2,14 +2,19 @@
 
 import asyncio
 import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.finish import DeadLetter
 from services.jobs.messages import Answer, Verdict
 from services.jobs.names import Lane
-from services.worker.consumer import Claim, Consumer, DeadLetter
+from services.worker.consumer import Claim, Consumer
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +35,27 @@ RUNNING = Gauge("primes_worker_running", "Stream entries held and not yet answer
 LEASES_LOST = Counter(
     "primes_worker_leases_lost_total", "Claims that another worker took over, or that were lost with Redis", ["lane"]
 )
+CANCELLED = Counter("primes_worker_cancelled_total", "Entries whose computation was stopped, since nobody wants it", ["lane"])
 
 _jobs = {(lane, outcome): JOBS.labels(lane, outcome) for lane in Lane for outcome in [*Verdict, "failed"]}
 _compute = {lane: COMPUTE.labels(lane) for lane in Lane}
 _queue_wait = {lane: QUEUE_WAIT.labels(lane) for lane in Lane}
 _leases_lost = {lane: LEASES_LOST.labels(lane) for lane in Lane}
+_cancelled = {lane: CANCELLED.labels(lane) for lane in Lane}
 
-RENEWALS = 3  # a lease is renewed this many times in its length: two may fail before it runs out
+RENEWALS = 3  # a lease is renewed at least this many times in its length: two may fail before it runs out
+ROUND = 1.0  # seconds between two renewals at most: they find what was cancelled while the announcement was lost
+LONG = 1.0  # seconds after which a job's client may be told since when it runs
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A claim, and the task that computes it, if that is one of its own."""
+
+    claim: Claim
+    task: asyncio.Task[None] | None
+    since: float  # seconds since 1970
+    marked: bool = False  # whether its clients can be told since when it runs
 
 
 class Desk:
@@ -45,14 +64,14 @@ class Desk:
     def __init__(self, consumer: Consumer, lease: float) -> None:
         self._consumer = consumer
         self._lease = lease
-        self._held: dict[tuple[Lane, bytes], tuple[Claim, asyncio.Task[None] | None]] = {}
+        self._held: dict[tuple[Lane, bytes], Held] = {}
         for lane in Lane:
             RUNNING.labels(lane).set_function(partial(self._count, lane))
 
     @property
     def held(self) -> list[Claim]:
         """Everything that is claimed and not answered."""
-        return [claim for claim, _ in self._held.values()]
+        return [held.claim for held in self._held.values()]
 
     def ids(self, lane: Lane) -> set[bytes]:
         """The entries held of one lane."""
@@ -63,7 +82,7 @@ class Desk:
 
     def take(self, claim: Claim, task: asyncio.Task[None] | None = None) -> None:
         """Hold a claim; `task` is cancelled when its lease is lost."""
-        self._held[claim.lane, claim.id] = (claim, task)
+        self._held[claim.lane, claim.id] = Held(claim, task, time.time())
         _queue_wait[claim.lane].observe(claim.queue_ms / 1000)
 
     def drop(self, claim: Claim) -> None:
@@ -72,38 +91,71 @@ class Desk:
 
     async def finish(self, claims: list[Claim], answers: list[list[Answer]], dead: list[DeadLetter]) -> None:
         """Answer and acknowledge claims of one lane, trying until Redis has it."""
-        backoff = Backoff()
-        while True:
-            try:
-                await self._consumer.finish(claims, answers, dead)
-                break
-            except PASSING as error:
-                log.warning("could not publish answers, will try again: %s", error)
-                await asyncio.sleep(backoff.next())
+        await self._persist(lambda: self._consumer.finish(claims, answers, dead))
         for claim, answered in zip(claims, answers, strict=True):
             self.drop(claim)
             for answer in answered:
                 _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
                 _compute[claim.lane].observe(answer.compute_us / 1e6)
 
+    async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter] = ()) -> None:
+        """Keep the outcome of a chunk and acknowledge it, trying until Redis has it."""
+        await self._persist(lambda: self._consumer.store(claim, outcome, dead))
+        self.drop(claim)
+        for result, lines in outcome.tally():
+            _jobs[claim.lane, "failed" if result.fault else result.verdict].inc(lines)
+
+    async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
+        backoff = Backoff()
+        while True:
+            try:
+                return await write()
+            except PASSING as error:
+                log.warning("could not publish answers, will try again: %s", error)
+                await asyncio.sleep(backoff.next())
+
     async def renew(self) -> None:
         """Renew the leases of all claims until cancelled; stop computing what is no longer ours."""
         while True:
-            await asyncio.sleep(self._lease / RENEWALS)
+            await asyncio.sleep(min(ROUND, self._lease / RENEWALS))
             if not self._held:
                 continue
             try:
                 lost = await self._consumer.renew(self.held)
+                await self._mark_started()
+                unwanted = await self._consumer.unwanted(self.held)
             except PASSING as error:
                 log.warning("could not renew %d leases, will try again: %s", len(self._held), error)
                 continue
             for claim in lost:
-                self._abandon(claim)
+                if self._abandon(claim.lane, claim.id):
+                    log.warning("lost the lease on entry %s of the %s lane, stop computing it", claim.id.decode(), claim.lane)
+                    _leases_lost[claim.lane].inc()
+            for claim in unwanted:
+                if self._abandon(claim.lane, claim.id):
+                    log.info("stop computing for upload %s…, which is gone", claim.upload[:6])
+                    _cancelled[claim.lane].inc()
 
-    def _abandon(self, claim: Claim) -> None:
-        """Someone else computes this entry now, or nobody wants it any more."""
-        _, task = self._held.pop((claim.lane, claim.id), (claim, None))
-        if task is not None:
-            log.warning("lost the lease on entry %s of the %s lane, stop computing it", claim.id.decode(), claim.lane)
-            _leases_lost[claim.lane].inc()
-            task.cancel()
+    async def _mark_started(self) -> None:
+        """Let the clients of long jobs know since when they run."""
+        before = time.time() - LONG
+        long = [held for held in self._held.values() if held.task and not held.marked and held.since <= before]
+        if long:
+            await self._consumer.mark_started([held.claim for held in long], [held.since for held in long])
+        for held in long:
+            held.marked = True
+
+    def hear_cancellation(self, payload: bytes) -> None:
+        """Entries were deleted because nobody wants their answers any more."""
+        lane, *ids = payload.split()
+        for id in ids:
+            if self._abandon(Lane(lane.decode()), id):
+                _cancelled[Lane(lane.decode())].inc()
+
+    def _abandon(self, lane: Lane, id: bytes) -> bool:
+        """Hold a claim no more; returns whether its computation was stopped."""
+        held = self._held.pop((lane, id), None)
+        if held is None or held.task is None:
+            return False
+        held.task.cancel()
+        return True

@@ -8,6 +8,7 @@ from services.jobs.messages import Answer
 from services.jobs.names import Lane
 from services.worker.bell import Bell
 from services.worker.child import compute
+from services.worker.chunks import examine_all
 from services.worker.consumer import Claim, Consumer
 from services.worker.desk import Desk
 
@@ -37,13 +38,24 @@ class Inline:
                 continue
             backoff.reset()
             if claims:
-                await self._desk.finish(claims, [await self._compute(claim) for claim in claims], [])
+                await self._answer(claims)
             else:
                 await self.bell.wait()
 
+    async def _answer(self, claims: list[Claim]) -> None:
+        """Jobs whose clients wait for them first, then chunks of uploads: the next is computed while the last is stored."""
+        for claim in claims:
+            self._desk.take(claim)
+        if plain := [claim for claim in claims if claim.chunk is None]:
+            await self._desk.finish(plain, [await self._compute(claim) for claim in plain], [])
+        async with asyncio.TaskGroup() as storing:
+            for claim in claims:
+                if claim.chunk is not None:
+                    storing.create_task(self._desk.store(claim, examine_all(claim.chunk)))
+                    await asyncio.sleep(0)
+
     async def _compute(self, claim: Claim) -> list[Answer]:
         """The answers to one entry, about a millisecond of work; others may run after it."""
-        self._desk.take(claim)
         answers = [compute(job, claim.queue_ms) for job in claim.jobs]
         await asyncio.sleep(0)
         return answers

@@ -6,12 +6,14 @@ import logging
 import msgspec
 from prometheus_client import Counter
 
+from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.finish import DeadLetter
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.worker.bell import Bell
 from services.worker.computer import Computer, Died
-from services.worker.consumer import Claim, Consumer, DeadLetter
+from services.worker.consumer import Claim, Consumer
 from services.worker.desk import Desk
 from services.worker.settings import WorkerSettings
 
@@ -90,18 +92,31 @@ class Isolated:
     async def _answer(self, claim: Claim, computer: Computer) -> None:
         """Compute an entry's jobs one by one and answer them."""
         dead: list[DeadLetter] = []
+        jobs = claim.chunk.jobs() if claim.chunk else claim.jobs
         try:
+            if await self._unwanted(claim):
+                return
             if claim.deliveries > self._most:
                 reason = f"delivered {claim.deliveries - 1} times without an answer"
-                dead = [DeadLetter(job, reason) for job in claim.jobs]
-                answers = [poisoned(job) for job in claim.jobs]
+                dead = [DeadLetter(job, reason, self._consumer.name) for job in jobs]
+                answers = [poisoned(job) for job in jobs]
             else:
-                answers = [await self._compute(job, computer, dead) for job in claim.jobs]
+                answers = [await self._compute(job, computer, dead) for job in jobs]
             timed = [msgspec.structs.replace(answer, queue_ms=claim.queue_ms) for answer in answers]
-            await self._desk.finish([claim], [timed], dead)
+            if claim.chunk:
+                await self._desk.store(claim, Outcome.of_answers(claim.chunk, timed), dead)
+            else:
+                await self._desk.finish([claim], [timed], dead)
         finally:
             self._desk.drop(claim)
             self._free.put_nowait(computer)
+
+    async def _unwanted(self, claim: Claim) -> bool:
+        """Whether it is a chunk of an upload that is gone; if Redis cannot tell, the next renewal of the lease will."""
+        try:
+            return bool(await self._consumer.unwanted([claim]))
+        except PASSING:
+            return False
 
     async def _compute(self, job: Job, computer: Computer, dead: list[DeadLetter]) -> Answer:
         """One job's answer; adds to `dead` when the job ended every child it was given."""
@@ -111,7 +126,7 @@ class Isolated:
             except Died as error:
                 log.warning("a job of %d digits in the %s lane: %s", len(job.number), self._lane, error)
                 last = error
-        dead.append(DeadLetter(job, f"{last}, {self._most} times"))
+        dead.append(DeadLetter(job, f"{last}, {self._most} times", self._consumer.name))
         return poisoned(job)
 
 

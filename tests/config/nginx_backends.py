@@ -71,7 +71,14 @@ class WebProcess:
     @classmethod
     async def start(cls, port: int, address: str) -> "WebProcess":
         web = cls(address)
-        routes = [(r"/chatsocket", Socket), (r"/jobs", Upload), (r"/late", Late), (r"/busy", Busy), (r".*", Mirror)]
+        routes = [
+            (r"/chatsocket", Socket),
+            (r"/jobs", Upload),
+            (r"/jobs/.+", Listing),
+            (r"/late", Late),
+            (r"/busy", Busy),
+            (r".*", Mirror),
+        ]
         web._server = HTTPServer(Application([(path, handler, {"web": web}) for path, handler in routes]), xheaders=True)
         web._server.listen(port, address)
         web.port = next(iter(web._server._sockets.values())).getsockname()[1]
@@ -138,6 +145,17 @@ class Upload(Handler):
     async def flush_line(self, line: str) -> None:
         self.write(line + "\n")
         await self.flush()
+
+
+class Listing(Handler):
+    """A list of two lines, the second of which comes late."""
+
+    async def get(self) -> None:
+        self.set_header("X-Accel-Buffering", "no")
+        self.write("1\n")
+        await self.flush()
+        await asyncio.to_thread(self.web.released.wait, 10)
+        self.write("2\n")
 
 
 class Socket(WebSocketHandler):

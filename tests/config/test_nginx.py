@@ -334,6 +334,15 @@ class TestPassing:
         web.released.set()
         assert response.readline() == b"done\n"
 
+    def test_a_list_streams_out(self, site: tuple[Nginx, WebProcess]) -> None:
+        nginx, web = site
+        connection = nginx.connect()
+        connection.request("GET", "/jobs/1")
+        response = connection.getresponse()
+        assert response.readline() == b"1\n"  # before the web process may go on
+        web.released.set()
+        assert response.readline() == b"2\n"
+
     def test_long_json_is_compressed(self, site: tuple[Nginx, WebProcess]) -> None:
         answer = site[0].ask("/primes/" + "7" * 2000, headers={"Accept-Encoding": "gzip"})
         assert answer.headers["Content-Encoding"] == "gzip"

@@ -168,6 +168,7 @@ class RawClient:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.socket.connect((uri.host, uri.port))
+        self.pings = 0  # that the server sent
         self._sending = threading.Lock()
         self._events: deque[Frame | Response] = deque()
         self._protocol.send_request(self._protocol.connect())
@@ -211,6 +212,17 @@ class RawClient:
         for _ in range(count):
             yield self.receive()
 
+    def idle(self, pings: int) -> bool:
+        """Say nothing but pongs until so many pings came; False when the connection ended before."""
+        while self.pings < pings:
+            received = self.socket.recv(65536)
+            if not received:
+                return False
+            self._protocol.receive_data(received)
+            assert not self._arrived()
+            self._flush_replies()
+        return True
+
     def quiet(self) -> bool:
         """Whether nothing has come that was not read."""
         if self._events:
@@ -227,8 +239,10 @@ class RawClient:
 
     def _arrived(self) -> list[Frame | Response]:
         """What has come, without the pings."""
-        pings = (Opcode.PING, Opcode.PONG)
-        return [event for event in self._protocol.events_received() if not (isinstance(event, Frame) and event.opcode in pings)]
+        events = self._protocol.events_received()
+        pings = [event for event in events if isinstance(event, Frame) and event.opcode is Opcode.PING]
+        self.pings += len(pings)
+        return [event for event in events if event not in pings]
 
     def _next(self) -> Frame | Response:
         deadline = time.monotonic() + PATIENCE

@@ -56,13 +56,17 @@ class RpcClient:
     answers: dict[Any, list[dict[str, Any]]] = field(default_factory=dict)  # every response, by id
     notices: list[dict[str, Any]] = field(default_factory=list)  # `session` notifications
     resumed: list[dict[str, Any]] = field(default_factory=list)  # results of `resume`
+    farewells: list[float] = field(default_factory=list)  # `reconnect_after` of every `going_away`
     errors: list[dict[str, Any]] = field(default_factory=list)
     arrays: list[list[dict[str, Any]]] = field(default_factory=list)
+    progress: list[list[dict[str, Any]]] = field(default_factory=list)  # the jobs of each `progress` notification
+    cancelled: dict[Any, bool] = field(default_factory=dict)  # results of `cancel`, by the id of the request cancelled
     disordered: int = 0
     close_code: int | None = None
     socket: ClientConnection | None = None
     _reader: "asyncio.Task[None] | None" = None
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _cancelling: list[Any] = field(default_factory=list)  # what the answers to come are to
 
     @property
     def cut_off(self) -> bool:
@@ -107,6 +111,14 @@ class RpcClient:
         for id, number in zip(ids, numbers, strict=True):
             await self.send(self.request(id, number))
         return ids
+
+    async def cancel(self, id: Any) -> bool:
+        """Whether the server says that it was in time."""
+        self._cancelling.append(id)
+        self.cancelled.pop(id, None)
+        await self.send({"id": "cancel", "method": "cancel", "params": {"request": id}})
+        await self.until(lambda: id in self.cancelled, "the cancellation is answered")
+        return self.cancelled[id]
 
     async def ask_again(self) -> None:
         for id in self.unanswered:
@@ -181,6 +193,12 @@ class RpcClient:
                 if response["params"].get("recovered") is False:
                     self.offset = response["params"]["offset"]
                     asyncio.get_running_loop().create_task(self.ask_again())  # ends with the test
+            elif response.get("method") == "progress":
+                self.progress.append(response["params"]["jobs"])
+            elif response.get("method") == "going_away":
+                self.farewells.append(response["params"]["reconnect_after"])
+            elif response["id"] == "cancel" and "result" in response:
+                self.cancelled[self._cancelling.pop(0)] = response["result"]["cancelled"]
             elif response["id"] == "resume" and "result" in response:
                 self.resumed.append(response["result"])
                 self.token, self.offset = response["result"]["session"], response["result"]["offset"]

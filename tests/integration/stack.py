@@ -109,6 +109,7 @@ class Stack:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self.redis = RedisServer(directory)
+        self.redis_url = f"unix://{self.redis.socket}"  # where the next process looks for it
         self.services: list[Service] = []
 
     def web(self, name: str = "web0", *options: str, environment: dict[str, str] | None = None) -> Web:
@@ -151,8 +152,7 @@ class Stack:
 
     def _command(self, role: str, name: str) -> list[str]:
         access = ["--redis-user", role, "--redis-password-file", str(self.redis.password_file(role))]
-        url = f"unix://{self.redis.socket}"
-        return [sys.executable, "-m", f"services.{role}", "--instance", name, "--redis-url", url, *access]
+        return [sys.executable, "-m", f"services.{role}", "--instance", name, "--redis-url", self.redis_url, *access]
 
     def _log(self, name: str) -> Path:
         return self._directory / f"{name}.log"

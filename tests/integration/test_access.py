@@ -25,8 +25,6 @@ EVERYBODY = {
 }
 WEB = {
     "claim jobs": ("XREADGROUP", "GROUP", GROUP, "thief", "STREAMS", STREAM, ">"),
-    "acknowledge jobs": ("XACK", STREAM, GROUP, "1-1"),
-    "delete entries": ("XDEL", STREAM, "1-1"),
     "read dead letters": ("XRANGE", names.DEAD, "-", "+"),
     "append to a foreign stream": ("XADD", "foreign", "*", "a", "b"),
     "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),

@@ -104,13 +104,13 @@ def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None
 
     assert response.status == 500
     assert response.json["error"]["code"] == "deadline"
-    assert response.json["error"]["message"] == "The job took longer than the server allows"
+    assert response.json["error"]["message"] == "The job took longer than the server, or its own request, allows"
     assert not state(child)
     assert children(worker.pid) == []
     with RawClient(front.web0.url) as client:
         for number in (SLOW, HEAVY):
             client.send(number)
-        assert list(client.messages(2)) == ["No answer: The job took longer than the server allows", PRIME]
+        assert list(client.messages(2)) == ["No answer: The job took longer than the server, or its own request, allows", PRIME]
 
 
 def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) -> None:

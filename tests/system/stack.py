@@ -71,6 +71,17 @@ class Stack:
         )
         return done.stdout
 
+    def deploy(self, *options: str, **variables: str) -> "subprocess.Popen[str]":
+        """Start a rolling deploy; what it says comes over its one pipe."""
+        return subprocess.Popen(
+            [ROOT / "deploy" / "rolling.sh", *options],
+            env={**self._environment, **variables},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
     def up(self) -> None:
         self.compose("up", "--detach", "--build", "--wait")
 
@@ -85,6 +96,18 @@ class Stack:
     def kill(self, container: dict[str, Any], sent: signal.Signals = signal.SIGKILL) -> None:
         """Signal the main process itself, as the kernel would: unlike `docker kill`, which also tells Docker not to restart it."""
         os.kill(container["State"]["Pid"], sent)
+
+    def kill_named(self, name: str) -> None:
+        """Kill the main process of this container ("web0-1"), once it runs."""
+
+        def pid() -> int:
+            format_ = "{{.State.Pid}}"
+            inspected = subprocess.run(
+                ["docker", "inspect", "--format", format_, f"{PROJECT}-{name}"], capture_output=True, text=True, check=True
+            )
+            return int(inspected.stdout)
+
+        os.kill(wait_until(pid, f"{name} runs"), signal.SIGKILL)
 
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 import signal
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ import gmpy2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
-from tests.system.stack import WORKERS, Stack, wait_until
+from tests.system.stack import Stack, wait_until
 
 CLIENTS, REQUESTS = 100, 10
 SLOW = gmpy2.next_prime(gmpy2.mpz(10) ** 700)  # 30 ms in the heavy lane
@@ -87,6 +88,7 @@ def tally(clients: list[Client]) -> tuple[int, int, int]:
     duplicated = sum(len(verdicts) > 1 for _, verdicts in shown)
     wrong = sum(gmpy2.is_prime(n) != (v in ("prime", "probably_prime")) for n, verdicts in shown for v in verdicts)
     moved = sum(len(set(c.instances)) > 1 for c in clients)
+    print(Counter(c.instances[0] for c in clients))
     print(f"requests {len(shown)}, lost {lost}, duplicated {duplicated}, wrong {wrong}; {moved} of {len(clients)} clients moved")
     assert moved
     return lost, duplicated, wrong
@@ -129,7 +131,14 @@ def test_clients_that_lose_their_sockets_get_every_answer_once_on_other_instance
 
 def test_clients_of_a_killed_web_container_get_every_answer_once_elsewhere(stack: Stack) -> None:
     everyone = clients(stack, 31)
-    victim = stack.containers("web1")[0]
-    ask_and_break(stack, everyone, lambda: stack.kill(victim))
-    assert tally(everyone) == (0, 0, 0)
-    stack.wait_healthy("web1-1", *WORKERS)
+
+    def kill() -> None:
+        # One that holds clients, whatever nginx chose; by Docker, which then leaves it dead. One that is back within the second
+        # gets its clients back: they need not move.
+        stack.compose("kill", everyone[0].instances[-1])
+
+    try:
+        ask_and_break(stack, everyone, kill)
+        assert tally(everyone) == (0, 0, 0)
+    finally:
+        stack.compose("up", "--detach", "--wait", "--no-recreate")

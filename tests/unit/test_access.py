@@ -19,7 +19,7 @@ USERS = ["web", "worker", "exporter", "health"]
 WITH_PASSWORD = ["web", "worker", "health"]
 
 # Commands that take jobs away from the workers, or out of the queue.
-WORKER_ONLY = {"xreadgroup", "xread", "xautoclaim", "xclaim", "xpending", "xack", "xdel", "xtrim", "xgroup", "multi", "exec"}
+WORKER_ONLY = {"xreadgroup", "xread", "xautoclaim", "xclaim", "xpending", "xtrim", "xgroup", "multi", "exec"}
 # Commands that read or destroy what is another's, or the server.
 READING = {"keys", "scan", "dump", "monitor", "psubscribe", "pubsub", "client", "client|list", "acl", "config", "script"}
 DESTROYING = {"flushall", "flushdb", "del", "unlink", "rename", "restore", "migrate", "swapdb", "client|kill", "function", "module"}
@@ -183,20 +183,27 @@ def test_web_and_worker_reach_the_keys_of_a_lane(user: str, lane: Lane) -> None:
 @pytest.mark.parametrize("user", ["web", "worker"])
 @pytest.mark.parametrize(
     "channel",
-    [*map(names.bell, Lane), names.results("web0-1"), names.pulse("web0-1"), names.deliveries("web0-1"), names.evictions("web0-1")],
+    [
+        *map(names.bell, Lane),
+        names.results("web0-1"),
+        names.pulse("web0-1"),
+        names.deliveries("web0-1"),
+        names.evictions("web0-1"),
+        names.notices("web0-1"),
+    ],
 )
 def test_web_and_worker_reach_every_channel(user: str, channel: str) -> None:
     assert any(fnmatchcase(channel, pattern) for pattern in patterns(user, "&"))
 
 
-@pytest.mark.parametrize("key", [names.session("token"), names.answers("token")])
-def test_web_and_worker_alone_reach_sessions(key: str) -> None:
+@pytest.mark.parametrize("key", [names.session("token"), names.answers("token"), names.upload("id"), names.upload_key("digest")])
+def test_web_and_worker_alone_reach_sessions_and_uploads(key: str) -> None:
     reached = [user for user in USERS if any(fnmatchcase(key, pattern) for pattern in patterns(user, "~"))]
     assert reached == ["web", "worker"]
 
 
-def test_only_the_worker_removes_what_a_session_has_in_flight() -> None:
-    assert [user for user in USERS if "hdel" in granted(user)] == ["worker"]
+def test_only_web_and_worker_remove_what_a_session_has_in_flight() -> None:
+    assert [user for user in USERS if "hdel" in granted(user)] == ["web", "worker"]
 
 
 def test_only_the_worker_reaches_the_dead_letters() -> None:

@@ -1,6 +1,7 @@
 """What the code has, the documentation names; what the documentation names, the repository has."""
 
 import importlib
+import json
 import pkgutil
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from prometheus_client import REGISTRY
 from pydantic_core import PydanticUndefined
 
@@ -110,7 +112,14 @@ def test_every_route_is_told() -> None:
     registered = re.findall(r"""url\(r"([^"]+)",""", read("services/web/__main__.py") + read("services/jobs/diagnostics.py"))
     assert len(registered) >= 6
     for route in registered:
-        assert f"`GET {route.replace('(.*)', 'N')}`" in read("docs/protocol.md"), route
+        path = route.replace("(.*)", "N").replace("([^/]*)", "ID")
+        assert re.search(rf"`(GET|POST) {re.escape(path)}`", read("docs/protocol.md")), route
+
+
+def test_the_contract_has_every_http_route_and_no_other() -> None:
+    registered = re.findall(r"""url\(r"([^"]+)",""", read("services/web/__main__.py") + read("services/jobs/diagnostics.py"))
+    paths = {route.replace("/primes/(.*)", "/primes/{n}").replace("([^/]*)", "{id}") for route in registered}
+    assert set(yaml.safe_load(read("docs/openapi.yaml"))["paths"]) == paths - {"/chatsocket", "/metrics"}
 
 
 def test_every_verdict_and_fault_is_told() -> None:
@@ -125,7 +134,8 @@ def test_every_sentence_of_the_plain_protocol_is_told() -> None:
 
 
 def test_every_error_is_told_with_its_status() -> None:
-    ours = re.findall(r"""self\.fail\((\d+), "(\w+)\"""", read("services/web/handlers.py"))
+    handlers = read("services/web/handlers.py") + read("services/web/upload_handlers.py")
+    ours = re.findall(r"""self\._?(?:fail|refuse)\((\d+), "(\w+)\"""", handlers)
     nginx = re.findall(r"""^ +(\d+) '\{"error":\{"code":"(\w+)\"""", read("nginx/conf/error_messages.conf"), re.MULTILINE)
     assert len(ours) >= 4 and len(nginx) >= 6
     for status, code in ours + nginx:
@@ -143,6 +153,8 @@ def test_every_method_and_close_code_of_primes_v1_is_told() -> None:
     told = read("docs/protocol-v1.md")
     for method in rpc._METHODS:
         assert f"### `{method}`" in told
+    notice = json.loads(rpc.going_away(1))
+    assert f"### `{notice['method']}`" in told and all(f"`{name}`" in told for name in notice["params"])
     for code, reason in (rpc_client.EVICTED, rpc_client.TOO_SLOW, rpc_client.MISSED):
         assert f"| {code}, reason `{reason}` |" in told
 
@@ -150,8 +162,9 @@ def test_every_method_and_close_code_of_primes_v1_is_told() -> None:
 def test_every_name_in_redis_is_told() -> None:
     told = read("docs/architecture.md")
     per_lane = [name(lane) for name in (names.stream, names.bell) for lane in Lane]
-    per_instance = [name("INSTANCE") for name in (names.results, names.pulse, names.deliveries, names.evictions)]
-    for name in (*per_lane, *per_instance, names.session("TOKEN"), names.answers("TOKEN"), names.DEAD, names.GROUP):
+    per_instance = [name("INSTANCE") for name in (names.results, names.pulse, names.deliveries, names.evictions, names.notices)]
+    uploads = (names.upload("ID"), names.upload_key("DIGEST"), names.UPLOADS)
+    for name in (*per_lane, *per_instance, names.session("TOKEN"), names.answers("TOKEN"), names.DEAD, names.GROUP, *uploads):
         assert f"`{name}`" in told, name
 
 
@@ -168,13 +181,22 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_tests_that_a_document_names_are_there(document: Path) -> None:
-    tests = {name for path in ROOT.glob("tests/**/*.py") for name in re.findall(r"def (test_\w+)", path.read_text())}
+    texts = [path.read_text() for path in ROOT.glob("tests/**/*.py")]
+    tests = {name for text in texts for name in re.findall(r"(?:def |^)(test_\w+)(?:\(| = )", text, re.MULTILINE)}
     for name in re.findall(r"`(test_\w+)`", document.read_text()):
         assert name in tests, name
 
 
+def test_every_guarantee_names_the_tests_that_hold_it() -> None:
+    _, *sections = re.split(r"^## .*$", read("docs/guarantees.md"), flags=re.MULTILINE)
+    sentences = [line for section in sections for line in section.splitlines() if line]
+    assert len(sentences) >= 10
+    for sentence in sentences:  # that the tests exist: see above
+        assert re.fullmatch(r"- [A-Z].*[^.]: `test_\w+`(, `test_\w+`)*", sentence), sentence
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
-    folders = "services|nginx|monitoring|redis|local|tests|docs"
+    folders = "services|deploy|nginx|monitoring|redis|local|tests|docs"
     for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w(?![\w:-])", document.read_text()):
         assert (ROOT / path).exists(), path

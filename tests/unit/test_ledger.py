@@ -20,6 +20,9 @@ class Clock:
     def monotonic(self) -> float:
         return self.now
 
+    def time(self) -> float:
+        return self.now
+
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
@@ -212,6 +215,80 @@ def test_an_entry_is_forgotten_with_its_last_answer() -> None:
     assert book.lanes[Lane.QUICK].entries == {}
 
 
+def test_a_session_is_handed_over_when_redis_holds_its_jobs() -> None:
+    book = Ledger(10)
+    accept(book, "2")
+    assert book.handed_over  # nobody else may answer a plain job
+    book.accept("3", nobody, session="token", request="1")
+    assert not book.handed_over
+    entries = book.take(Lane.QUICK)
+    assert not book.handed_over
+    book.unwritten(entries)
+    assert not book.handed_over
+    book.written(book.take(Lane.QUICK), [b"1-0"])
+    assert book.handed_over
+    book.lost(book.due(Lane.QUICK, age=0))
+    assert not book.handed_over
+
+
+def test_a_cancelled_job_that_waits_is_not_written() -> None:
+    book = Ledger(10)
+    first, second = accept(book, "97", "89")
+    assert book.cancel([first.job.id]) == []
+    (entry,) = book.take(Lane.QUICK)
+    assert entry.jobs == [second.job]
+
+
+def test_an_entry_is_unwanted_once_all_of_its_open_jobs_are_cancelled() -> None:
+    book = Ledger(10)
+    first, second, third = accept(book, "97", "89", "83")
+    (entry,) = write(book, Lane.QUICK, b"1-1")
+    book.settle(prime(first.job.id))
+    assert book.cancel([second.job.id]) == []
+    assert book.cancel([third.job.id]) == [entry]
+    assert book.cancel([third.job.id]) == []
+    assert len(book) == 0 and book.due(Lane.QUICK, age=0) == []
+
+
+def test_an_entry_that_is_cancelled_while_it_is_written_is_unwanted_when_redis_has_it() -> None:
+    book = Ledger(10)
+    (pending,) = accept(book, HEAVY)
+    entries = book.take(Lane.HEAVY)
+    assert book.cancel([pending.job.id]) == []
+    assert book.written(entries, [b"1-1"]) == entries
+
+
+def test_an_answered_entry_is_not_unwanted() -> None:
+    book = Ledger(10)
+    (pending,) = accept(book, HEAVY)
+    entries = book.take(Lane.HEAVY)
+    book.settle(prime(pending.job.id))
+    assert book.written(entries, [b"1-1"]) == []
+
+
+def test_a_job_is_expired_once_a_second_until_it_is_closed(clock: Clock) -> None:
+    book = Ledger(10)
+    ends = int((clock.now + 5) * 1000)
+    pending = book.accept("97", nobody, expires=ends)
+    book.accept("89", nobody)
+    assert book.expired() == []
+    clock.now += 5
+    assert book.expired() == [pending] and book.expired() == []
+    clock.now += 1
+    assert book.expired() == [pending]
+    book.settle(prime(pending.job.id))
+    clock.now += 1
+    assert book.expired() == []
+
+
+def test_deadlines_of_closed_jobs_do_not_pile_up(clock: Clock) -> None:
+    book = Ledger(10)
+    for _ in range(3 * ledger.STALE):
+        book.settle(prime(book.accept("97", nobody, expires=2_000_000_000_000).job.id))
+        book.expired()
+    assert len(book._deadlines) <= ledger.STALE
+
+
 def test_ids_must_be_as_many_as_entries() -> None:
     book = Ledger(10)
     accept(book, HEAVY, HEAVY)
@@ -381,7 +458,7 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def every_pending_job_waits_or_travels(self) -> None:
         for lane, part in self.ledger.lanes.items():
-            assert [pending.job.id for pending in part.unwritten] == self.waiting[lane]
+            assert list(part.unwritten) == self.waiting[lane]
             assert list(part.entries.values()) == self.in_redis[lane]
             assert [entry.open for entry in part.entries.values()] == [len(self.carried(e)) for e in self.in_redis[lane]]
         travelling = [entry for write in self.on_the_way for entry in write] + [

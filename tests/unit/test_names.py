@@ -20,8 +20,20 @@ def test_no_two_things_share_a_name() -> None:
         (names.results("web0-1"), "primes:results:web0-1"),
         (names.pulse("web0-1"), "primes:pulse:web0-1"),
         (names.DEAD, "primes:dead"),
+        (names.CANCELLATIONS, "primes:cancellations"),
+        (names.upload("x"), "primes:upload:x"),
+        (names.notices("web0-1"), "primes:notices:web0-1"),
     ],
 )
 def test_a_name_is_the_same_for_processes_of_every_version(name: str, expected: str) -> None:
     # a rolling update runs old and new processes side by side
     assert name == expected
+
+
+def test_a_mark_tells_where_its_job_is_and_perhaps_since_when_it_runs() -> None:
+    assert names.Mark.read(b"heavy 17-0 web0-1a 5") == (Lane.HEAVY, "17-0", "web0-1a", 5, 0)
+    assert names.Mark.read(b"quick 17-0 web0-1a 5 1795454158536").started == 1795454158536
+
+
+def test_a_cancellation_names_its_lane_and_entries() -> None:
+    assert names.cancellation(Lane.HEAVY, [b"17-0", "18-0"]) == ("primes:cancellations", b"heavy 17-0 18-0")

@@ -28,7 +28,7 @@ def test_tells_a_verdict_in_the_words_of_the_protocol(verdict: Verdict, expected
     ("fault", "expected"),
     [
         (Fault.POISON, "No answer: The job ended the process that ran it, several times, and was set aside"),
-        (Fault.DEADLINE, "No answer: The job took longer than the server allows"),
+        (Fault.DEADLINE, "No answer: The job took longer than the server, or its own request, allows"),
     ],
 )
 def test_tells_a_fault_in_a_sentence(fault: Fault, expected: str) -> None:
@@ -50,6 +50,17 @@ def test_every_verdict_has_a_line(verdict: Verdict) -> None:
 def test_a_refusal_has_a_line() -> None:
     assert plain.INVALID == "Invalid input"
     assert plain.BUSY == "Busy: the server has as many jobs as it takes, try again in a second"
+
+
+def test_is_empty_when_every_reply_is_written() -> None:
+    window = Window(10)
+    assert window.empty
+    slot = window.open()
+    assert not window.empty
+    window.fill(slot, "one")
+    assert not window.empty
+    window.flushed(1)
+    assert window.empty
 
 
 def test_an_answer_waits_for_the_messages_before_it() -> None:

@@ -72,7 +72,11 @@ def test_reads_bytes_as_text() -> None:
         ([""], Code.NOT_AN_INTEGER),
         (["1" + "0" * DIGITS], Code.TOO_LARGE),
         ([], Code.INVALID_PARAMS),
-        ([1, 2], Code.INVALID_PARAMS),
+        ([1, 2, 3], Code.INVALID_PARAMS),
+        ([1, 0], Code.INVALID_PARAMS),
+        ([1, 3600.5], Code.INVALID_PARAMS),
+        ([1, "2"], Code.INVALID_PARAMS),
+        ({"number": 1, "deadline": None}, Code.INVALID_PARAMS),
         ({}, Code.INVALID_PARAMS),
         ({"number": 1, "other": 2}, Code.INVALID_PARAMS),
         ("97", Code.INVALID_PARAMS),
@@ -129,7 +133,7 @@ def test_an_invalid_request_keeps_its_id_if_it_has_one() -> None:
 
 def test_an_unknown_method_is_told_the_known_ones() -> None:
     failed = call(request(id=1, method="was_prime"))
-    assert failed == Failed("1", Code.METHOD_NOT_FOUND, "Expected is_prime or resume, got 'was_prime'")
+    assert failed == Failed("1", Code.METHOD_NOT_FOUND, "Expected is_prime or cancel or resume, got 'was_prime'")
 
 
 @pytest.mark.parametrize("method", ["is_prime", "resume", "other"])

@@ -1,7 +1,7 @@
--- Delivers answers, acknowledges and deletes their entries. Returns the number of publications that nobody heard.
+-- Delivers answers, acknowledges and deletes their entries. Returns {publications that nobody heard, answers kept}.
 -- A session's request is answered by whoever removes its mark, so of any number of answers one counts. It is numbered and kept
 -- before the entry goes: dying in between repeats a computation and neither loses nor repeats an answer.
--- KEYS[1] stream   KEYS[2] dead letters   KEYS[3..] for each session its hash and its answers
+-- KEYS[1] stream   KEYS[2..] for each session its hash and its answers   then the dead letters, if there are any
 -- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
 -- ARGV[5] most dead letters   then four lists, each after its length:
 --   entry ids · channel, message of the publications to plain clients · lane, jobs, reason, worker of the dead letters
@@ -51,14 +51,15 @@ local function keep(session, history, request, answer)
     return owner, epoch, n
 end
 
-local deliveries, results = {}, {}
+local deliveries, results, kept = {}, {}, 0
 for i = 1, #answered, 5 do
     local index, token, request, reply_to, answer = unpack(answered, i, i + 4)
-    local session, history = KEYS[2 * index + 1], KEYS[2 * index + 2]
+    local session, history = KEYS[2 * index], KEYS[2 * index + 1]
     local owner = false
     if redis.call('HDEL', session, '?' .. request) == 1 then
         local epoch, n
         owner, epoch, n = keep(session, history, request, answer)
+        kept = kept + 1
         if owner then
             local head, tail = cmsgpack.pack(token, request, reply_to), cmsgpack.pack(tonumber(epoch), n)
             add(deliveries, owner, '\150' .. head .. answer .. tail)
@@ -81,9 +82,11 @@ end
 for i = 1, #letters, 4 do
     local lane, jobs, reason, worker = unpack(letters, i, i + 3)
     redis.call(
-        'XADD', KEYS[2], 'MAXLEN', '~', ARGV[5], '*', 'lane', lane, 'jobs', jobs, 'reason', reason, 'worker', worker
+        'XADD', KEYS[#KEYS], 'MAXLEN', '~', ARGV[5], '*', 'lane', lane, 'jobs', jobs, 'reason', reason, 'worker', worker
     )
 end
-redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
-redis.call('XDEL', KEYS[1], unpack(ids))
-return unheard
+if #ids > 0 then
+    redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
+    redis.call('XDEL', KEYS[1], unpack(ids))
+end
+return { unheard, kept }

@@ -1,0 +1,74 @@
+"""The step that ends entries: answers are kept and published, entries acknowledged and deleted, all at once."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import redis.asyncio
+
+from services.jobs import names
+from services.jobs.messages import Answer, Job, encode
+from services.jobs.names import GROUP, Lane
+from services.jobs.script import Script
+
+_finish = Script(Path(__file__).with_name("finish.lua"))
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A session's request, and its answer."""
+
+    job: Job
+    reply_to: str  # web process whose ledger holds the job
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that is set aside, why, and by whom."""
+
+    job: Job
+    reason: str
+    worker: str
+
+    def fields(self, lane: Lane) -> tuple[str, bytes, str, str]:
+        """As scripts take it: lane, jobs, reason, worker."""
+        return lane, encode([self.job]), self.reason, self.worker
+
+
+class Finished(NamedTuple):
+    """What came of it."""
+
+    unheard: int  # publications that nobody heard
+    kept: int  # sessions' requests that had no answer before
+
+
+async def finish(
+    redis: redis.asyncio.Redis,
+    lane: Lane,
+    ids: Sequence[bytes | str],
+    *,
+    answered: Iterable[Answered] = (),
+    publications: Iterable[tuple[str, bytes]] = (),
+    dead: Sequence[DeadLetter] = (),
+) -> Finished:
+    """End these entries of a lane.
+
+    A session's request that was answered before is not answered again. `publications`: channel and message, for whoever
+    has no session.
+    """
+    sessions: dict[str, int] = {}  # token to index
+    parts: list[str | bytes | int] = []
+    for each in answered:
+        job = each.job
+        index = sessions.setdefault(job.session, len(sessions) + 1)
+        parts += (index, job.session, job.request, each.reply_to, encode(each.answer))
+    plain = [part for publication in publications for part in publication]
+    letters = [part for letter in dead for part in letter.fields(lane)]
+    keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.answers(token)))]
+    if dead:
+        keys.append(names.DEAD)
+    lists = [part for each in (ids, plain, letters, parts) for part in (len(each), *each)]
+    prefixes = names.deliveries(""), names.results("")
+    return Finished(*await _finish(redis, keys, GROUP, *prefixes, names.HISTORY, names.DEAD_LENGTH, *lists))

@@ -1,0 +1,224 @@
+"""Clients of `primes.v1` that follow the protocol's one rule and write down everything they do and see."""
+
+import asyncio
+import contextlib
+import json
+import random
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Self
+
+import gmpy2
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+
+from tests.chaos.history import Asked, Away, Closed, Event, Figures, Forgotten, Opened, Refused, Shown, judge
+
+PATIENCE = 60  # seconds without any answer after which what is open counts as lost
+OPENING = 10  # seconds until a try to open a socket and its session is given up for another
+SLOW = gmpy2.next_prime(gmpy2.mpz(10) ** 700).digits()  # 30 ms in a child process
+JITTER = 0.05, 0.5  # seconds between two tries: what every client owes the server
+BACK = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)  # come back after these
+
+
+class Client:
+    """One client over as many sockets as its life takes; asks one number each `interval` seconds."""
+
+    def __init__(self, name: str, url: Callable[[], str], numbers: Sequence[str], interval: float, seed: int) -> None:
+        self.history: list[Event] = []
+        self.instance = ""  # that holds the socket; empty without one
+        self._name = name
+        self._url = url  # where to connect now
+        self._numbers = numbers
+        self._interval = interval
+        self._chance = random.Random(seed)
+        self._open: dict[str, str] = {}  # requests without an answer: their numbers
+        self._session, self._offset = "", "0"
+        self._sockets = 0
+        self._socket: ClientConnection | None = None  # once its session is told or resumed
+        self._stay_away = 0.0  # seconds, after the present socket
+        self._asked_all = False
+        self._finished = asyncio.Event()
+        self._retries: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Until every request has its answer, or PATIENCE is over."""
+        living = asyncio.create_task(self._live())
+        await self._ask_all()
+        try:
+            while not self._finished.is_set():
+                seen = len(self.history)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._finished.wait(), PATIENCE + self._stay_away)
+                if len(self.history) == seen:
+                    return  # what is open is lost
+        finally:
+            for task in (living, *self._retries):
+                task.cancel()
+            await asyncio.gather(living, *self._retries, return_exceptions=True)
+
+    def cut_off(self, away: float) -> None:
+        """End the socket without a word, as a lost network does, and stay away for so many seconds."""
+        if self._socket is not None:
+            self._stay_away = away
+            self._socket.transport.abort()
+
+    def figures(self) -> Figures:
+        """What the history says."""
+        return judge(self.history)
+
+    async def _ask_all(self) -> None:
+        await asyncio.sleep(self._chance.random() * self._interval)  # else all ask in the same instant
+        for index, number in enumerate(self._numbers):
+            request = f"{self._name}-{index}"
+            self._asked_all = index == len(self._numbers) - 1
+            self._note(Asked(time.monotonic(), request, number))
+            self._open[request] = number
+            if self._socket is not None:
+                await self._ask(self._socket, request)
+            await asyncio.sleep(self._interval)
+
+    def _note(self, event: Event) -> None:
+        self.history.append(event)
+
+    async def _live(self) -> None:
+        """Connect, listen, come back."""
+        while True:
+            try:
+                await self._use_socket()
+            except BACK:
+                await asyncio.sleep(self._chance.uniform(*JITTER))
+            if self._stay_away:
+                now = time.monotonic()
+                self._note(Away(now, now + self._stay_away))
+                await asyncio.sleep(self._stay_away)
+                self._stay_away = 0.0
+
+    async def _use_socket(self) -> None:
+        """One socket from its opening to its end."""
+        number, self._sockets = self._sockets, self._sockets + 1
+        async with asyncio.timeout(OPENING) as opening:
+            socket = await connect(self._url(), subprotocols=["primes.v1"], compression=None, ping_interval=None, close_timeout=1)  # type: ignore[list-item]
+            try:
+                await self._begin(socket, number)
+                opening.reschedule(None)
+                async for message in socket:
+                    await self._hear(socket, number, json.loads(message))
+            finally:
+                self._socket, self.instance = None, ""
+                self._note(Closed(time.monotonic(), number, socket.close_code))
+                socket.transport.abort()
+
+    async def _begin(self, socket: ClientConnection, number: int) -> None:
+        """Learn the session, or resume the former one, and ask again what is open."""
+        told = json.loads(await socket.recv())["params"]
+        if self._session:
+            await self._call(socket, "resume", "resume", {"session": self._session, "offset": self._offset})
+            while (answer := json.loads(await socket.recv())).get("id") != "resume":
+                pass  # a notification; nothing else was asked over this socket
+            if "error" in answer:
+                raise ConnectionResetError(answer["error"]["message"])  # come back with the same session
+            told = answer["result"]
+        self._session, self._offset = told["session"], told["offset"]
+        self._note(Opened(time.monotonic(), number, told["instance"], told["session"], told.get("recovered")))
+        self._socket, self.instance = socket, told["instance"]
+        await self._ask_again(socket)
+
+    async def _ask_again(self, socket: ClientConnection) -> None:
+        for request in list(self._open):
+            await self._ask(socket, request)
+
+    async def _ask(self, socket: ClientConnection, request: str) -> None:
+        if request in self._open:
+            await self._call(socket, request, "is_prime", {"number": self._open[request]})
+
+    async def _call(self, socket: ClientConnection, id: str, method: str, params: dict[str, str]) -> None:
+        with contextlib.suppress(ConnectionClosed):  # the next socket asks again
+            await socket.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+
+    async def _hear(self, socket: ClientConnection, number: int, message: dict[str, Any]) -> None:
+        now = time.monotonic()
+        if message.get("method") == "session":
+            if message["params"].get("recovered") is False:
+                self._note(Forgotten(now, number))
+                self._offset = message["params"]["offset"]
+                await self._ask_again(socket)
+        elif "method" in message:
+            pass  # other notifications promise nothing about answers
+        elif message.get("error", {}).get("data", {}).get("retryable"):
+            self._note(Refused(now, message["id"], message["error"]["data"]["code"], number))
+            retry = asyncio.create_task(self._retry(socket, message["id"], message["error"]["data"]["retry_after"]))
+            self._retries.add(retry)
+            retry.add_done_callback(self._retries.discard)
+        else:
+            self._take(now, number, message)
+
+    async def _retry(self, socket: ClientConnection, request: str, seconds: float) -> None:
+        await asyncio.sleep(seconds * self._chance.uniform(1.0, 1.5))
+        if socket is self._socket:  # else the next socket has asked
+            await self._ask(socket, request)
+
+    def _take(self, now: float, number: int, message: dict[str, Any]) -> None:
+        """A result, or an error that is final."""
+        answer = message.get("result") or message["error"]["data"]
+        self._offset = answer.get("offset", self._offset)
+        verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
+        self._note(Shown(now, message["id"], verdict, self._offset, number))
+        self._open.pop(message["id"], None)
+        if self._asked_all and not self._open:
+            self._finished.set()
+
+
+class Crowd:
+    """Many clients in a thread of their own, so that faults can block."""
+
+    def __init__(self, clients: list[Client]) -> None:
+        self.clients = clients
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+
+    @property
+    def asking(self) -> bool:
+        """Whether somebody still waits for something."""
+        return self._thread.is_alive()
+
+    @property
+    def answered(self) -> int:
+        """Answers that have come so far."""
+        return sum(isinstance(event, Shown) for client in self.clients for event in tuple(client.history))
+
+    def cut_off(self, instance: str, away: float) -> int:
+        """Cut off the clients of one web process ("": all), for so many seconds; returns how many."""
+        affected = [client for client in self.clients if client.instance and client.instance.startswith(instance)]
+        assert self._loop
+        for client in affected:
+            self._loop.call_soon_threadsafe(client.cut_off, away)
+        return len(affected)
+
+    def figures(self) -> Figures:
+        """When all have ended."""
+        self._thread.join()
+        return sum((client.figures() for client in self.clients), Figures())
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        async with asyncio.TaskGroup() as group:
+            for client in self.clients:
+                group.create_task(client.run())
+
+
+def numbers(count: int, seed: int, heavy: int) -> list[str]:
+    """Numbers of up to 30 digits, and so many that travel alone, the half of them the prime that takes longest; shuffled."""
+    chance = random.Random(seed)
+    chosen = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(count - heavy)]
+    chosen += [SLOW if index % 2 else str(chance.randrange(10 ** chance.randint(180, 500)) | 1) for index in range(heavy)]
+    chance.shuffle(chosen)
+    return chosen

@@ -1,0 +1,106 @@
+"""The compose stack, and what can be done to it."""
+
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.chaos.client import Crowd
+from tests.system.stack import CONTAINERS, PROJECT, WEBS, WORKERS, Stack, wait_until
+
+LEASE = 10  # seconds
+
+
+def last(seconds: float) -> None:
+    """The length of a fault."""
+    time.sleep(seconds)
+
+
+def docker(*words: str) -> None:
+    subprocess.run(["docker", *words], check=True, capture_output=True)
+
+
+def busiest(crowd: Crowd) -> str:
+    """The web container that holds the most sockets."""
+    return max(WEBS, key=lambda web: sum(client.instance == web for client in crowd.clients))
+
+
+def kill_workers_again_and_again(stack: Stack, crowd: Crowd) -> None:
+    while crowd.asking:
+        for name in WORKERS:
+            stack.kill_named(name)
+            deadline = time.monotonic() + 5
+            while crowd.asking and time.monotonic() < deadline:
+                last(0.1)
+
+
+def stop_a_worker_past_its_lease(stack: Stack, crowd: Crowd) -> None:
+    victim = stack.containers("worker")[0]
+    stack.kill(victim, signal.SIGSTOP)
+    try:
+        last(LEASE + 3)
+    finally:
+        stack.kill(victim, signal.SIGCONT)
+
+
+def kill_the_web_container(stack: Stack, crowd: Crowd, away: float = 0) -> None:
+    name = busiest(crowd)
+    if away:
+        assert crowd.cut_off(name, away)
+    stack.kill_named(f"{name}-1")
+
+
+def kill_the_web_container_and_come_back_after_5_s(stack: Stack, crowd: Crowd) -> None:
+    kill_the_web_container(stack, crowd, 5)
+
+
+def kill_the_web_container_and_come_back_after_60_s(stack: Stack, crowd: Crowd) -> None:
+    kill_the_web_container(stack, crowd, 60)
+
+
+def kill_the_web_container_twice(stack: Stack, crowd: Crowd) -> None:
+    kill_the_web_container(stack, crowd)
+    wait_until(lambda: sum(bool(client.instance) for client in crowd.clients) > len(crowd.clients) * 0.9, "clients are back", 20)
+    kill_the_web_container(stack, crowd)
+
+
+def kill_redis(stack: Stack, crowd: Crowd) -> None:
+    stack.kill_named("redis-1")
+
+
+def empty_redis(stack: Stack, crowd: Crowd) -> None:
+    stack.compose("rm", "--stop", "--force", "redis")
+    docker("volume", "rm", f"{PROJECT}_redis")
+    stack.compose("up", "--detach", "--wait", "redis")
+
+
+@contextmanager
+def without_network(container: str, network: str) -> Iterator[None]:
+    docker("network", "disconnect", f"{PROJECT}_{network}", f"{PROJECT}-{container}")
+    try:
+        yield
+    finally:
+        docker("network", "connect", f"{PROJECT}_{network}", f"{PROJECT}-{container}")
+
+
+def cut_off_a_web_container(stack: Stack, crowd: Crowd) -> None:
+    with without_network(f"{busiest(crowd)}-1", "jobs"):
+        last(10)
+
+
+def cut_off_a_worker(stack: Stack, crowd: Crowd) -> None:
+    with without_network("worker-1", "jobs"):
+        last(10)
+
+
+def reload_nginx(stack: Stack, crowd: Crowd) -> None:
+    stack.compose("exec", "-T", "nginx", "nginx", "-p", "/tmp", "-e", "stderr", "-s", "reload")
+
+
+def kill_nginx(stack: Stack, crowd: Crowd) -> None:
+    stack.kill_named("nginx-1")
+
+
+def wait_whole(stack: Stack) -> None:
+    stack.wait_healthy(*CONTAINERS)

@@ -1,0 +1,44 @@
+"""Faults against the stack as processes: every request gets its answer, once."""
+
+from collections.abc import Callable
+
+from tests.chaos import processes
+from tests.chaos.cases import BRIEF, MOVING, MOVING_BRIEF, STEADY, WORKING, WORKING_BRIEF, Case, Load, parametrize
+from tests.chaos.history import Figures
+from tests.chaos.processes import RECOVERY, Processes
+from tests.integration.waiting import wait_until
+
+CASES = [
+    Case(processes.nothing, "none", STEADY, BRIEF),
+    Case(processes.kill_workers_again_and_again, "worker killed every 5 s", WORKING, WORKING_BRIEF, True),
+    Case(processes.stop_a_worker_past_its_lease, "worker stopped past its lease", STEADY, BRIEF),
+    Case(processes.cut_clients_off, "sockets cut three times", MOVING, MOVING_BRIEF),
+    Case(processes.kill_the_web_process, "web killed, back at once", MOVING, MOVING_BRIEF, True),
+    Case(processes.kill_the_web_process_and_come_back_after_5_s, "web killed, back after 5 s", MOVING, MOVING_BRIEF, True),
+    Case(processes.kill_the_web_process_and_come_back_after_60_s, "web killed, back after 60 s", MOVING, None, True),
+    Case(processes.kill_the_web_process_twice, "web killed twice in a row", Load(200, 5, 2.0, 1), None, True),
+    Case(processes.restart_redis_always, "Redis killed, appendfsync always", STEADY, BRIEF),
+    Case(processes.restart_redis_everysec, "Redis killed, appendfsync everysec", STEADY, BRIEF),
+    Case(processes.empty_redis, "Redis emptied", STEADY, BRIEF),
+    Case(processes.take_redis_away, "Redis away for 10 s", STEADY, None),
+    Case(processes.hang_redis, "Redis hangs for 8 s", STEADY, None),
+    Case(processes.fill_redis, "Redis full for 5 s", STEADY, BRIEF),
+    Case(processes.slow_redis, "Redis 0.4 s slower for 8 s", STEADY, BRIEF),
+    Case(processes.cut_off_a_web_process, "web cut off from Redis for 10 s", STEADY, BRIEF),
+    Case(processes.cut_off_a_worker, "worker cut off from Redis for 10 s", STEADY, None),
+    Case(processes.lose_publications, "publications lost for 5 s", STEADY, BRIEF),
+]
+
+
+@parametrize(CASES)
+def test_processes_answer_every_request_once(case: Case, stage: Processes, record: Callable[[str, str, Figures], None]) -> None:
+    before = {name: service.pid for name, service in stage.services.items()}
+    with case.load.crowd(stage.url) as crowd:
+        wait_until(lambda: crowd.answered > case.load.clients // 2, "answers come")
+        case.fault(stage, crowd)
+        stage.wait_ready(RECOVERY)
+    figures = crowd.figures()
+    print(figures)
+    record("processes", case.name, figures)
+    assert figures.clean, [client.history for client in crowd.clients if not client.figures().clean][:1]
+    assert case.restarts or before == {name: service.pid for name, service in stage.services.items()}
