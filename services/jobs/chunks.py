@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from services.jobs.evidence import Evidence
 from services.jobs.messages import Answer, Fault, Job, Verdict
 
 BLANK = 0xFFFF  # code of a line without anything on it
@@ -48,6 +49,7 @@ class Result(msgspec.Struct, array_like=True, frozen=True, gc=False):
     verdict: Verdict
     method: str
     fault: Fault | None = None
+    evidence: Evidence | None = None
 
 
 class Outcome:
@@ -65,7 +67,7 @@ class Outcome:
         codes = blank_codes(chunk)
         results: dict[Result, int] = {}
         for answer in answers:
-            result = Result(answer.verdict, answer.method, answer.fault)
+            result = Result(answer.verdict, answer.method, answer.fault, answer.evidence)
             codes[answer.id] = results.setdefault(result, len(results))
         return cls(chunk.first, codes, list(results), chunk.refused)
 
@@ -108,7 +110,7 @@ def decode(payload: bytes) -> Chunk:
 
 
 def pack(outcome: Outcome) -> bytes:
-    """As it is kept in Redis: about two bits a line."""
+    """As it is kept in Redis: a few bits a line."""
     packed = _Packed(_swapped(outcome.codes).tobytes(), outcome.results, outcome.refused)
     return HEAD.pack(outcome.first) + zlib.compress(_encoder.encode(packed), 1)
 

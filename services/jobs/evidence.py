@@ -19,6 +19,11 @@ class Witness(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="witne
 Evidence = Factor | Witness
 
 
+def describe(evidence: Evidence) -> dict[str, str]:
+    """The JSON form, the same for every protocol: {"factor": "7"} or {"witness": "2"}."""
+    return {"factor": str(evidence.factor)} if isinstance(evidence, Factor) else {"witness": str(evidence.base)}
+
+
 def holds(number: int, evidence: Evidence) -> bool:
     """Whether this shows that `number` is composite, by `%` and `pow()` alone."""
     if isinstance(evidence, Factor):

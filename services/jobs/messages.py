@@ -5,6 +5,8 @@ from typing import TypeVar
 
 import msgspec
 
+from services.jobs.evidence import Evidence
+
 
 class Operation(enum.StrEnum):
     """What a client can ask of a number."""
@@ -66,6 +68,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     queue_ms: int = 0
     compute_us: int = 0
     fault: Fault | None = None
+    evidence: Evidence | None = None  # that it is composite
 
     @property
     def proven(self) -> bool:

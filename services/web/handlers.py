@@ -11,6 +11,7 @@ from typing import Any
 from prometheus_client import Counter
 from tornado.web import Finish, HTTPError, RequestHandler
 
+from services.jobs import evidence
 from services.jobs.messages import SENTENCES, Answer, Fault
 from services.web import number
 from services.web.dispatcher import Dispatcher
@@ -172,11 +173,13 @@ class Primes(JSONHandler):
 
 def describe(canonical: str, answer: Answer, elapsed: float) -> dict[str, Any]:
     """The JSON form of an answer; times in milliseconds."""
+    shown = {"evidence": evidence.describe(answer.evidence)} if answer.evidence else {}
     return {
         "number": canonical,
         "verdict": answer.verdict,
         "proven": answer.proven,
         "method": answer.method,
+        **shown,
         "queue_ms": answer.queue_ms,
         "compute_ms": answer.compute_us / 1000,
         "total_ms": round(elapsed * 1000, 3),

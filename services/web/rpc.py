@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
+from services.jobs.evidence import describe
 from services.jobs.messages import SENTENCES, Answer
 from services.web import number
 
@@ -300,6 +301,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     queue_ms: int
     compute_ms: float
     offset: str
+    evidence: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -348,7 +350,8 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
     """What an answer tells its client."""
     if answer.fault is not None:
         return error(id, Code(answer.fault), SENTENCES[answer.fault], offset)
-    found = Finding(answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset)
+    shown = describe(answer.evidence) if answer.evidence else msgspec.UNSET
+    found = Finding(answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown)
     return result(id, found)
 
 

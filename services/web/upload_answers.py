@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from services.jobs import evidence
 from services.jobs.chunks import BLANK, REFUSED, Outcome, Result, unpack
 from services.jobs.messages import SENTENCES
 from services.web.uploads import Unavailable, Uploads
@@ -39,7 +40,8 @@ def render(outcome: Outcome, after: int) -> bytes:
 def _describe(result: Result) -> dict[str, Any]:
     if result.fault is not None:
         return _error(result.fault, SENTENCES[result.fault])
-    return {"verdict": result.verdict, "proven": result.verdict.proven, "method": result.method}
+    told = {"verdict": result.verdict, "proven": result.verdict.proven, "method": result.method}
+    return told | {"evidence": evidence.describe(result.evidence)} if result.evidence else told
 
 
 def _error(code: str, message: str, retryable: bool = False) -> dict[str, Any]:

@@ -61,7 +61,8 @@ def compute(job: Job, queue_ms: int = 0) -> Answer:
         return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.DEADLINE)
     started = time.perf_counter_ns()
     finding = examine(job.number)
-    return Answer(job.id, finding.verdict, finding.method, queue_ms, (time.perf_counter_ns() - started) // 1000)
+    elapsed = (time.perf_counter_ns() - started) // 1000
+    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, evidence=finding.evidence)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import socket
 import time
 
+import gmpy2
 import pytest
 
 from tests.integration.clients import HEAVY
@@ -34,6 +35,20 @@ def test_a_number_is_answered(whole: Whole, text: str, number: str, verdict: str
     assert response.json["verdict"] == verdict
     assert response.json["proven"] is (verdict != "probably_prime")
     assert response.json["total_ms"] > 0
+    assert ("evidence" in response.json) is (verdict == "composite")
+
+
+@pytest.mark.parametrize(
+    "number", [91, (10**9 + 7) * (10**9 + 9), (2**127 - 1) * (2**89 - 1), 2**4423 - 3], ids=lambda n: str(n.bit_length())
+)
+def test_the_evidence_shows_that_a_number_is_composite(whole: Whole, number: int) -> None:
+    evidence = whole.webs[0].get(f"/primes/{gmpy2.mpz(number)}").json["evidence"]
+
+    if "factor" in evidence:
+        assert 1 < int(evidence["factor"]) < number
+        assert number % int(evidence["factor"]) == 0
+    else:
+        assert not gmpy2.is_strong_prp(gmpy2.mpz(number), int(evidence["witness"]))
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,11 @@ def test_every_number_of_a_chunk_is_examined(lines: list[str]) -> None:
         assert verdicts.get(number) == expected
 
 
+def test_a_composite_of_a_chunk_comes_out_with_its_evidence() -> None:
+    outcome = chunks.unpack(chunks.pack(examine_all(Chunk(0, 1, f"97\n91\n{(2**31 - 1) ** 2}"))))
+    assert [line.get("evidence") for line in told(outcome)] == [None, {"factor": "7"}, {"witness": "2"}]
+
+
 def test_a_chunk_travels_as_it_is() -> None:
     chunk = Chunk(3, 17, "2\n\n5", [Refusal(1, "not_an_integer", "Expected …")])
     assert chunks.decode(chunks.encode(chunk)) == chunk

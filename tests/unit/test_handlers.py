@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from services.jobs.evidence import Factor
 from services.jobs.messages import Answer, Verdict
 from services.web.handlers import describe
 
@@ -19,6 +20,11 @@ def test_an_answer_is_told_with_its_times_in_milliseconds() -> None:
         "compute_ms": 1.25,
         "total_ms": 5.124,
     }
+
+
+def test_a_composite_is_told_with_its_evidence() -> None:
+    answer = Answer(7, Verdict.COMPOSITE, "trial division", evidence=Factor(7))
+    assert describe("91", answer, elapsed=0.0)["evidence"] == {"factor": "7"}
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.jobs.evidence import Evidence, Factor, Witness
 from services.jobs.messages import Answer, Fault, Verdict
 from services.web import rpc
 from services.web.rpc import Asked, Code, Failed, Resuming, Standing
@@ -196,6 +197,12 @@ def test_a_response_carries_verdict_times_and_offset() -> None:
             "verdict": "probably_prime", "proven": False, "method": "BPSW", "queue_ms": 12, "compute_ms": 3.456, "offset": "5-6",
         },
     }  # fmt: skip
+
+
+@pytest.mark.parametrize(("evidence", "told"), [(Factor(7), {"factor": "7"}), (Witness(2**63), {"witness": str(2**63)})])
+def test_a_response_carries_the_evidence_as_text(evidence: Evidence, told: dict[str, str]) -> None:
+    answer = Answer(7, Verdict.COMPOSITE, "method", evidence=evidence)
+    assert json.loads(rpc.response('"a"', answer, "5-6"))["result"]["evidence"] == told
 
 
 @pytest.mark.parametrize("fault", Fault)
