@@ -149,6 +149,7 @@ class Dispatcher:
             for lane in Lane:
                 tasks.create_task(self._write_entries(lane), name=f"write {lane}")
             tasks.create_task(self._subscription.run(), name="listen")
+            tasks.create_task(self.pulse.run(self._redis), name="pulse")
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
             tasks.create_task(self._end_expired(), name="expire")
@@ -281,19 +282,24 @@ class Dispatcher:
         The pulse is the barrier: an entry is gone only after its answers were published, so once a later beat is heard
         those answers have been heard too, or never will be.
         """
+        gone: list[tuple[Lane, list[Entry]]] = []  # found after beat `before`; kept until a later one is heard
+        before = 0
         while True:
             started = time.monotonic()
             try:
-                gone = [(lane, await self._find_gone(lane)) for lane in Lane]
+                if not gone:
+                    gone = [(lane, entries) for lane in Lane if (entries := await self._find_gone(lane))]
+                    before = self.pulse.sent
                 touched = await self.sessions.touch()
-                heard = await self.pulse.beat(self._redis)
+                heard = await self.pulse.pass_by(before)
                 await self.sessions.catch_up(touched)  # first: what the history has is not sent again
                 if heard:
                     for lane, entries in gone:
                         self._send_again(lane, entries)
+                    gone = []
             except PASSING as error:
                 log.warning("could not audit pending jobs, will try again: %s", error)
-            await asyncio.sleep(max(0.0, started + INTERVAL - time.monotonic()))
+            await self.pulse.rest(started)
 
     async def _find_gone(self, lane: Lane) -> list[Entry]:
         """Entries with pending jobs that the lane's stream no longer holds."""

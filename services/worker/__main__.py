@@ -15,7 +15,7 @@ from services.jobs import diagnostics, names
 from services.jobs.connection import PASSING, connect
 from services.jobs.journal import log_to_stderr
 from services.jobs.names import Lane
-from services.jobs.pulse import INTERVAL, Pulse
+from services.jobs.pulse import Pulse
 from services.jobs.settings import load, refuse
 from services.jobs.subscription import Subscription
 from services.jobs.tasks import end, end_all_others
@@ -29,7 +29,7 @@ from services.worker.settings import WorkerSettings
 
 log = logging.getLogger("services.worker")
 
-HOUSEKEEPING = 300  # sweeps (seconds) between two looks for consumers of workers that are gone
+HOUSEKEEPING = 300  # sweeps, most of them a second apart, between two looks for consumers of workers that are gone
 
 
 class Worker:
@@ -77,7 +77,8 @@ class Worker:
         log.info("works as %s, metrics on %d", self._consumer.name, settings.metrics_port)
         async with asyncio.TaskGroup() as tasks:
             lanes = [tasks.create_task(lane.run()) for lane in (self._quick, self._orphans, self._heavy)]
-            for service in (self._subscription.run(), self._desk.renew(), self._sweep(), watch(settings.watchdog)):
+            hearing = self._subscription.run(), self._pulse.run(self._redis)
+            for service in (*hearing, self._desk.renew(), self._sweep(), watch(settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()
             await self._drain(lanes)
@@ -85,7 +86,7 @@ class Worker:
         await self._redis.aclose()
 
     async def _sweep(self) -> None:
-        """Every second: beat, find what a lost announcement or a dead worker left behind, measure the queue."""
+        """Every second, more often while announcements are lost: find what they or a dead worker left behind, measure the queue."""
         sweeps = 0
         while True:
             started = time.monotonic()
@@ -93,7 +94,6 @@ class Worker:
             self._heavy.sweep()
             self._orphans.sweep()
             try:
-                await self._pulse.beat(self._redis)
                 await depth.measure(self._redis)
                 if sweeps % HOUSEKEEPING == 0:
                     for lane in Lane:
@@ -101,7 +101,7 @@ class Worker:
             except PASSING as error:
                 log.warning("could not sweep, will try again: %s", error)
             sweeps += 1
-            await asyncio.sleep(max(0.0, started + INTERVAL - time.monotonic()))  # a beat that is not heard has taken its time
+            await self._pulse.rest(started)
 
     async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, finish what is held, give back what is not finished in time."""
