@@ -90,11 +90,14 @@ def test_a_list_is_continued_through_nginx_after_its_web_process_died(stack: Sta
     with uploading(gzip.compress(text), headers) as response:
         assert response.status == 202
         location = response.headers["Location"]
-    for web in WEBS[:3]:
-        stack.kill(stack.containers(web)[0], signal.SIGKILL)
+    doomed = {web: stack.containers(web)[0] for web in WEBS[:3]}
+    for container in doomed.values():
+        stack.kill(container, signal.SIGKILL)
 
     status, answered, body = wait_until(lambda: (got := stack.get(f"{location}?offset=15000"))[0] == 200 and got, "the list")
 
+    for web, container in doomed.items():  # the next test must find them well
+        wait_until(lambda: stack.containers(web)[0]["State"]["Pid"] not in {0, container["State"]["Pid"]}, f"{web} is back")  # noqa: B023
     *lines, done = [json.loads(line) for line in body.splitlines()]
     assert (status, answered["Content-Type"]) == (200, "application/x-ndjson")
     assert "X-Accel-Buffering" not in answered
