@@ -39,6 +39,7 @@ WINDOW = 16  # weight of an upload's chunks without an outcome: enough for a few
 WEIGHTS = {Lane.QUICK: 1, Lane.HEAVY: 4}
 LOSSES = 10  # a chunk that vanishes more often is given up with its upload
 PATIENCE = 30.0  # seconds that a write may fail before the upload does
+FIRST_PATIENCE = 2.0  # the same for the first: a client that has sent nothing yet can as well come again
 READ_LEASE = 5.0  # seconds after which an upload that no process says it reads counts as interrupted
 READ_TTL = 60  # seconds that an upload without a key outlives its process, should that die while it reads
 RESERVE = 8 << 20  # bytes that count for an upload under way: about what 50 MB of small numbers take
@@ -157,18 +158,13 @@ class Uploads:
         if key:
             keys.append(names.upload_key(hashlib.sha256(key.encode()).hexdigest()))
         settings = self._settings
-        try:
-            reply = await _begin(
-                self._redis, keys, id, self._me, settings.upload_ttl, READ_TTL, names.upload(""),
-                *(settings.upload_memory << 20, RESERVE, int(READ_LEASE * 1000), SMALLEST),
-            )  # fmt: skip
-        except PASSING as error:
-            raise Unavailable(str(error)) from error
-        match reply:
+        bounds = (settings.upload_memory << 20, RESERVE, int(READ_LEASE * 1000), SMALLEST)
+        arguments = (id, self._me, settings.upload_ttl, READ_TTL, names.upload(""), *bounds)
+        match await self._patiently(lambda: _begin(self._redis, keys, *arguments), FIRST_PATIENCE):
             case [b"full"]:
                 ENDED.labels("busy").inc()
                 raise Busy(FULL)
-            case [b"reading", former]:
+            case [b"reading", former] if former.decode() != id:  # ours: an earlier try was heard, its reply was not
                 raise BeingRead(former.decode())
             case [b"kept", former, fingerprint]:
                 ENDED.labels("repeated").inc()
@@ -329,9 +325,9 @@ class Uploads:
         except PASSING as error:
             raise Unavailable(str(error)) from error
 
-    async def _patiently(self, write: Callable[[], Awaitable[T]]) -> T:
+    async def _patiently(self, write: Callable[[], Awaitable[T]], seconds: float = PATIENCE) -> T:
         """Write until Redis has it. Raises Unavailable."""
-        backoff, until = Backoff(), time.monotonic() + PATIENCE
+        backoff, until = Backoff(), time.monotonic() + seconds
         while True:
             try:
                 return await write()
