@@ -79,12 +79,7 @@ end
 for i = 1, #plain, 2 do
     publish(plain[i], plain[i + 1])
 end
-for i = 1, #letters, 4 do
-    local lane, jobs, reason, worker = unpack(letters, i, i + 3)
-    redis.call(
-        'XADD', KEYS[#KEYS], 'MAXLEN', '~', ARGV[5], '*', 'lane', lane, 'jobs', jobs, 'reason', reason, 'worker', worker
-    )
-end
+set_aside(KEYS[#KEYS], ARGV[5], letters) -- set_aside.lua
 if #ids > 0 then
     redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
     redis.call('XDEL', KEYS[1], unpack(ids))

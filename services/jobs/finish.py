@@ -12,7 +12,9 @@ from services.jobs.messages import Answer, Job, encode
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
 
-_finish = Script(Path(__file__).with_name("finish.lua"))
+SET_ASIDE = Path(__file__).with_name("set_aside.lua")  # what scripts that set jobs aside have in common
+
+_finish = Script(SET_ASIDE, Path(__file__).with_name("finish.lua"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +30,14 @@ class Answered:
 class DeadLetter:
     """A job that is set aside, why, and by whom."""
 
-    job: Job
+    job: Job | bytes  # or what an entry that cannot be read holds
     reason: str
     worker: str
 
     def fields(self, lane: Lane) -> tuple[str, bytes, str, str]:
         """As scripts take it: lane, jobs, reason, worker."""
-        return lane, encode([self.job]), self.reason, self.worker
+        jobs = self.job if isinstance(self.job, bytes) else encode([self.job])
+        return lane, jobs, self.reason, self.worker
 
 
 class Finished(NamedTuple):

@@ -16,7 +16,7 @@ from redis.exceptions import ResponseError
 from services.jobs import chunks, messages, names
 from services.jobs.chunks import Chunk, Outcome
 from services.jobs.connection import PASSING
-from services.jobs.finish import Answered, DeadLetter, finish
+from services.jobs.finish import SET_ASIDE, Answered, DeadLetter, finish
 from services.jobs.messages import Answer, Job
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
@@ -35,7 +35,7 @@ RETURNED = "returned"  # consumer that holds what a stopping worker gave back, u
 
 _renew = Script(Path(__file__).with_name("renew.lua"))
 _started = Script(Path(__file__).with_name("started.lua"))
-_store = Script(Path(__file__).with_name("store.lua"))
+_store = Script(SET_ASIDE, Path(__file__).with_name("store.lua"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +128,14 @@ class Consumer:
         Together, so that dying can repeat an answer but not lose one.
         """
         lane = claims[0].lane
-        if any(job.session for claim in claims for job in claim.jobs):
+        if dead or any(job.session for claim in claims for job in claim.jobs):
             unheard = await self._finish_sessions(claims, answers, dead)
         else:
-            unheard = await self._finish_plain(claims, answers, dead)
+            unheard = await self._finish_plain(claims, answers)
         UNHEARD.inc(unheard)
         DEAD_LETTERS.labels(lane).inc(len(dead))
 
-    async def _finish_plain(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> int:
+    async def _finish_plain(self, claims: Sequence[Claim], answers: Sequence[list[Answer]]) -> int:
         """The step for clients without a session, who are most: a transaction costs Redis less than a script."""
         replies: dict[str, list[Answer]] = defaultdict(list)
         for claim, answered in zip(claims, answers, strict=True):
@@ -145,15 +145,13 @@ class Consumer:
         async with self._redis.pipeline(transaction=True) as step:
             for web, batch in replies.items():
                 step.publish(names.results(web), messages.encode(batch))
-            for letter in dead:
-                self._set_aside(step, lane, messages.encode([letter.job]), letter.reason)
             step.xack(names.stream(lane), GROUP, *ids)
             step.xdel(names.stream(lane), *ids)
             outcomes = await step.execute()
         return outcomes[: len(replies)].count(0)
 
     async def _finish_sessions(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> int:
-        """The step where sessions are among the clients."""
+        """The step where sessions are among the clients, or dead letters among the jobs."""
         replies: dict[str, list[Answer]] = defaultdict(list)
         answered: list[Answered] = []
         for claim, batch in zip(claims, answers, strict=True):
@@ -260,13 +258,5 @@ class Consumer:
 
     async def _discard(self, lane: Lane, id: bytes, payload: bytes, reason: str) -> None:
         log.error("entry %s of the %s lane set aside: %s", id.decode(), lane, reason)
-        async with self._redis.pipeline(transaction=True) as step:
-            self._set_aside(step, lane, payload, reason)
-            step.xack(names.stream(lane), GROUP, id)
-            step.xdel(names.stream(lane), id)
-            await step.execute()
+        await finish(self._redis, lane, [id], dead=[DeadLetter(payload, reason, self.name)])
         DEAD_LETTERS.labels(lane).inc()
-
-    def _set_aside(self, step: redis.asyncio.client.Pipeline, lane: Lane, jobs: bytes, reason: str) -> None:
-        letter: dict[Any, Any] = {"lane": lane, "jobs": jobs, "reason": reason, "worker": self.name}
-        step.xadd(names.DEAD, letter, maxlen=names.DEAD_LENGTH, approximate=True)

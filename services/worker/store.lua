@@ -18,10 +18,7 @@ if ttl and redis.call('HEXISTS', KEYS[2], ARGV[3]) == 0 then
     end
     redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[3])
 end
-for i = 8, #ARGV, 4 do
-    local lane, jobs, reason, worker = unpack(ARGV, i, i + 3)
-    redis.call('XADD', KEYS[3], 'MAXLEN', '~', ARGV[7], '*', 'lane', lane, 'jobs', jobs, 'reason', reason, 'worker', worker)
-end
+set_aside(KEYS[3], ARGV[7], { unpack(ARGV, 8) }) -- set_aside.lua
 redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
 redis.call('XDEL', KEYS[1], ARGV[2])
 return kept
