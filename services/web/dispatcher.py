@@ -182,7 +182,7 @@ class Dispatcher:
         """One write; returns how many entries it took: not all when the queue is full, none when Redis is away."""
         batches = [messages.encode(entry.jobs) for entry in entries]
         try:
-            keys, marks = self.sessions.mark(entries)
+            keys, marks = self.sessions.mark(entries, self._ledger.since)
             ids = await _enqueue(
                 self._redis,
                 [names.stream(lane), *keys],

@@ -35,6 +35,7 @@ class Pending:
     answered: Answered
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
+    since: int = 0  # when it was accepted, or written if its entry vanished; ms since 1970, for a session's
 
 
 @dataclass(slots=True, eq=False)
@@ -93,6 +94,8 @@ class Ledger:
         estimate = cost.estimate(number)
         job = Job(self._last_id, number, operation, session, request, expires)
         pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
+        if session:
+            pending.since = int(time.time() * 1000)
         self._pending[job.id] = pending
         lane = self.lanes[pending.lane]
         lane.pending += 1
@@ -175,6 +178,7 @@ class Ledger:
             for pending in filter(None, (self._pending.get(job.id) for job in entry.jobs)):
                 if pending.entry is entry:
                     pending.losses += 1
+                    pending.since = int(entry.id.partition(b"-")[0])
                     if pending.losses > LOSSES:
                         given_up.append(Answer(pending.job.id, Verdict.UNKNOWN, fault=Fault.LOST))
         return self.unwritten(entries) - len(given_up), given_up
@@ -209,6 +213,10 @@ class Ledger:
     def get(self, id: int) -> Pending | None:
         """A job that is pending."""
         return self._pending.get(id)
+
+    def since(self, id: int) -> int:
+        """Since when (ms since 1970) its session, or Redis, has known a job that is pending."""
+        return self._pending[id].since
 
     def expired(self) -> list[Pending]:
         """Pending jobs whose time is over; again a second later, if they are still pending then."""

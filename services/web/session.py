@@ -87,9 +87,14 @@ class Session:
 
     def settled(self, request: str, job: int) -> None:
         """It does no longer: the delivery comes next, or never, when Redis had lost the session before the job ended."""
-        flight = self.in_flight.get(request)
-        if flight is not None and flight.job == job:
+        if self.waits_for(request, job):
+            flight = self.in_flight[request]
             flight.job, flight.orphan = None, True
+
+    def waits_for(self, request: str, job: int) -> bool:
+        """Whether this very job shall answer the request."""
+        flight = self.in_flight.get(request)
+        return flight is not None and flight.job == job
 
     @property
     def orphans(self) -> list[str]:

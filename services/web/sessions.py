@@ -120,17 +120,23 @@ class Sessions:
         seat = self._held.get(session.token)
         return seat is not None and seat.session is session
 
-    def mark(self, entries: list[Entry]) -> tuple[list[str], list[str | int]]:
-        """Keys and arguments by which enqueue.lua marks these entries' requests as in flight."""
+    def mark(self, entries: list[Entry], since: Callable[[int], int]) -> tuple[list[str], list[str | int]]:
+        """Keys and arguments by which enqueue.lua marks these entries' requests as in flight; `since` of their jobs' ids.
+
+        A job for which no socket here waits any more is no business of a session that was made after it: Redis lost the
+        one that was meant, and its client knows, or will, that it must ask again for what it has no answer to.
+        """
         requests: dict[str, list[str | int]] = defaultdict(list)
         for number, entry in enumerate(entries, 1):
             for job in entry.jobs:
                 if job.session:
-                    requests[job.session] += (number, job.id, job.request)
+                    seat = self._held.get(job.session)
+                    waited = seat is not None and seat.session.waits_for(job.request, job.id)
+                    requests[job.session] += (number, job.id, job.request, 0 if waited else since(job.id))
         keys = [key for token in requests for key in (names.session(token), names.answers(token))]
         marks: list[str | int] = []
         for token, ids in requests.items():
-            marks += (int(token in self._held), len(ids) // 3, *ids)
+            marks += (int(token in self._held), len(ids) // 4, *ids)
         return keys, marks
 
     def hear(self, deliveries: list[Delivery]) -> None:

@@ -249,6 +249,35 @@ def test_redis_restarted_empty_is_admitted_and_nothing_is_lost(stack: Stack) -> 
     run(scenario())
 
 
+def test_what_redis_lost_is_not_asked_in_the_name_of_a_client_that_left(stack: Stack) -> None:
+    """Only the client knows what it has no answer to."""
+    stack.redis.start()
+    webs, worker = [stack.web("web0"), stack.web("web1")], stack.worker("worker0")
+    stack.wait_ready()
+    child = freeze_child(webs[0], worker)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(webs[0].url)
+        await client.ask(HEAVY)
+        await marked(stack, client, 1)
+        await client.drop()
+        stack.redis.stop(signal.SIGKILL)
+        stack.redis.wipe()
+        stack.redis.start()
+        await in_thread(lambda: wait_until(lambda: webs[0].metric("primes_web_jobs_resent_total"), "the job is sent again"))
+        with contextlib.suppress(ProcessLookupError):  # ended by its worker, which has found that it lost the lease
+            thaw(child)
+        await in_thread(lambda: wait_until(lambda: not webs[0].pending, "it is answered"))
+        assert not stack.redis.admin.exists(names.session(client.token))
+        await client.connect(webs[1].url)
+        await client.answered()
+        check(client)
+        assert not client.resumed[0]["recovered"]
+        await client.close()
+
+    run(scenario())
+
+
 def test_answers_that_nobody_heard_are_fetched(stack: Stack) -> None:
     stack.redis.start()
     web, _ = stack.web("web0"), stack.worker("worker0")

@@ -173,6 +173,7 @@ class Process:
     """A web process: its ledger, its channel, and the session if it holds its socket."""
 
     pending: dict[int, Question] = field(default_factory=dict)
+    since: dict[int, int] = field(default_factory=dict)  # epoch in which a job was taken, then in which it was written
     unwritten: list[int] = field(default_factory=list)
     channel: list[tuple[str, list[Delivery] | int]] = field(default_factory=list)
     session: Session | None = None
@@ -301,6 +302,7 @@ class Everything(RuleBasedStateMachine):
         if repeat in (Repeat.NEW, Repeat.ANSWERED):
             self.jobs += 1
             process.pending[self.jobs] = (self.token, request)
+            process.since[self.jobs] = self.epochs
             process.unwritten.append(self.jobs)
             session.submitted(request, self.jobs)
 
@@ -312,14 +314,20 @@ class Everything(RuleBasedStateMachine):
             if question is None:
                 continue
             if question[0] == self.token:  # a session that was left is of no interest any more
-                self.mark(web, question[1])
+                self.mark(web, job, question[1])
             self.queue.append((web, job, question))
         process.unwritten = []
 
-    def mark(self, web: int, request: str) -> None:
+    def mark(self, web: int, job: int, request: str) -> None:
+        """Where no socket waits for this job any more, only in a session that is no younger: a later one is asked again."""
+        process = self.webs[web]
+        flight = process.session.in_flight.get(request) if process.session else None
+        if not (flight and flight.job == job) and (self.record is None or self.record.epoch > process.since[job]):
+            return
         if self.record is None:
             self.epochs += 1
             self.record = Record(self.epochs, web if self.webs[web].session else None)
+        process.since[job] = self.record.epoch
         if request not in self.record.answered:
             self.record.marks.add(request)
 
