@@ -5,17 +5,18 @@ cd "$(dirname "$0")/.."
 
 usage() {
     cat <<'END'
-usage: deploy/rolling.sh [--force-recreate] [--no-build]        (make deploy)
+usage: deploy/rolling.sh [--web-first] [--force-recreate] [--no-build]        (make deploy)
 
-Builds the images, then replaces what runs with an older image or configuration: first each web container, then each worker. A new container
+Builds the images, then replaces what runs with an older image or configuration: first each worker, then each web container. A new container
 must be healthy before the next one is touched. nginx, Redis, Prometheus and the exporters are left alone.
 
-A web container is stopped and a new one takes its place, while the others serve: its clients are sent to them.
 A new worker is started beside an old one, which then finishes or gives back what it holds and ends. There are as many afterwards as before.
+A web container is stopped and a new one takes its place, while the others serve: its clients are sent to them.
 
 When a new container does not become healthy nothing more is touched, the end of its log is shown, and the status is 1.
 Ctrl-C ends it after the step under way. Run it again to go on with what is left.
 
+  --web-first        web containers before workers: to go back to a version whose workers know less
   --force-recreate   replace containers that are up to date, too
   --no-build         use the images that are there
   --help             this text
@@ -28,13 +29,14 @@ PATIENCE=90  # seconds for a container to become healthy: Docker calls it unheal
 RESTARTS=3   # times that it may end and be started again meanwhile
 LOG_LINES=30 # of a container that failed
 
-build=yes force=
+build=yes force="" web_first=""
 for argument in "$@"; do
     case $argument in
+        --web-first) web_first=yes ;;
         --force-recreate) force=yes ;;
-        --no-build) build= ;;
+        --no-build) build="" ;;
         --help) usage && exit ;;
-        *) printf 'deploy/rolling.sh: expected --force-recreate, --no-build or --help, got %s\n' "$argument" >&2 && exit 2 ;;
+        *) printf 'deploy/rolling.sh: expected --web-first, --force-recreate, --no-build or --help, got %s\n' "$argument" >&2 && exit 2 ;;
     esac
 done
 
@@ -144,24 +146,24 @@ replace_workers() {
 }
 
 deploy() {
-    local webs web
+    local steps step
     trap finish EXIT
     trap 'interrupted=yes; say "interrupted: ends after this step"' USR1
-    webs=$(docker compose config --services | grep '^web' | sort | tr '\n' ' ')
+    steps=$(docker compose config --services | grep '^web' | sort | xargs)
+    # Web processes ask, workers answer: who answers must know first what may be asked.
+    if [[ -n $web_first ]]; then steps+=" worker"; else steps="worker $steps"; fi
     [[ -n $(containers redis) ]] || fail "the stack does not run: make up starts it"
-    todo="${webs}worker"
+    todo=$steps
     if [[ -n $build ]]; then
         say "builds the images"
         docker compose build --quiet || fail "the images could not be built; nothing was replaced"
     fi
-    for web in $webs; do
+    for step in $steps; do
         check_interrupted
-        replace_web "$web"
-        todo=${todo#"$web "}
+        if [[ $step == worker ]]; then replace_workers; else replace_web "$step"; fi
+        todo=${todo#"$step"}
+        todo=${todo# }
     done
-    check_interrupted
-    replace_workers
-    todo=
     say "done"
 }
 

@@ -22,6 +22,7 @@ BaseParser.EXCEPTION_CLASSES["MISCONF"] = CannotSaveError
 # full, without a disk, or a replica for the moment. Anything else is a fault of ours and ends the process.
 PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError)
 
+CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 
 
@@ -39,7 +40,7 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
             max_connections=CONNECTIONS,
             timeout=settings.redis_timeout,
             socket_timeout=settings.redis_timeout,
-            socket_connect_timeout=settings.redis_timeout,
+            socket_connect_timeout=min(CONNECT, settings.redis_timeout),
             retry=Retry(NoBackoff(), 0),
         )
     )

@@ -94,6 +94,15 @@ def cut_off_a_worker(stack: Stack, crowd: Crowd) -> None:
         last(10)
 
 
+def deploy_everything(stack: Stack, crowd: Crowd) -> None:
+    """Replace every web container and worker while all ask."""
+    deploy = stack.deploy("--force-recreate")
+    said, _ = deploy.communicate(timeout=300)
+    print(said)
+    assert deploy.returncode == 0, said
+    assert crowd.asking, "the crowd asked until the end"
+
+
 def reload_nginx(stack: Stack, crowd: Crowd) -> None:
     stack.compose("exec", "-T", "nginx", "nginx", "-p", "/tmp", "-e", "stderr", "-s", "reload")
 
@@ -103,4 +112,7 @@ def kill_nginx(stack: Stack, crowd: Crowd) -> None:
 
 
 def wait_whole(stack: Stack) -> None:
+    if not stack.statuses().keys() >= set(WORKERS):  # a deploy gave them other names
+        for workers in (0, len(WORKERS)):
+            stack.compose("up", "--detach", "--wait", "--no-recreate", "--scale", f"worker={workers}")
     stack.wait_healthy(*CONTAINERS)

@@ -7,12 +7,12 @@ import socket
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
 import gmpy2
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
@@ -31,9 +31,14 @@ PATIENCE = 60  # seconds until an answer counts as lost
 Question = tuple[str, str]  # a message and its answer
 
 
+def expect(number: int, prime: bool) -> Question:
+    """The number with the answer that is known from elsewhere."""
+    return gmpy2.mpz(number).digits(), PRIME if prime else NOT_PRIME
+
+
 def question(number: int) -> Question:
     """The number with its answer by GMP."""
-    return str(number), PRIME if number > 1 and gmpy2.is_prime(number) else NOT_PRIME
+    return expect(number, number > 1 and gmpy2.is_prime(number))
 
 
 def questions(count: int, seed: int) -> list[Question]:
@@ -71,7 +76,7 @@ class Tally:
 
 
 @contextlib.asynccontextmanager
-async def opened(url: str, tally: Tally) -> "contextlib.AsyncIterator":
+async def opened(url: str, tally: Tally) -> AsyncIterator[ClientConnection]:
     """A socket; an end that came too early, or an answer that did not, is counted."""
     async with connect(url, compression=None, ping_interval=None, open_timeout=30) as sock:
         try:
@@ -85,14 +90,34 @@ async def opened(url: str, tally: Tally) -> "contextlib.AsyncIterator":
             pass  # the tally has one answer too few
 
 
-async def ask(url: str, asked: Sequence[Question], tally: Tally) -> None:
-    """Send all questions at once and compare the answers, in order."""
+async def ask(
+    url: str,
+    asked: Sequence[Question],
+    tally: Tally,
+    *,
+    together: asyncio.Barrier | None = None,
+    after_send: Callable[[], None] | None = None,
+) -> None:
+    """Send all questions at once, when everybody is connected (`together`), and compare the answers, in order."""
     async with opened(url, tally) as sock:
         tally.asked += len(asked)
+        if together:
+            await together.wait()
+        sending = asyncio.create_task(send_all(sock, asked, after_send))
+        try:
+            for one in asked:
+                tally.check(await asyncio.wait_for(sock.recv(), PATIENCE), one)
+            await sending
+        finally:
+            sending.cancel()
+
+
+async def send_all(sock: ClientConnection, asked: Sequence[Question], after_send: Callable[[], None] | None) -> None:
+    with contextlib.suppress(ConnectionClosed):  # whoever waits for the answers counts it
         for message, _ in asked:
             await sock.send(message)
-        for one in asked:
-            tally.check(await asyncio.wait_for(sock.recv(), PATIENCE), one)
+        if after_send:
+            after_send()
 
 
 def ask_all(clients: Iterable[tuple[str, Sequence[Question]]]) -> Tally:

@@ -134,6 +134,11 @@ class RpcClient:
         self.socket.transport.abort()
         await self._reader
 
+    def cut(self) -> None:
+        """The same from any thread, which does not wait for it."""
+        assert self.socket and self._reader
+        self._reader.get_loop().call_soon_threadsafe(self.socket.transport.abort)
+
     async def close(self) -> None:
         if self.socket and self._reader:
             await self.socket.close()

@@ -7,13 +7,12 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import gmpy2
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
+from tests.integration.clients import question
 from tests.integration.rpc_clients import RpcClient, Tally
-from tests.system.client import NOT_PRIME, PRIME
 from tests.system.stack import WEBS, Stack, wait_until
 
 RESTART = 1012  # close code: service restart
@@ -52,8 +51,8 @@ class PlainClient:
             try:
                 async with connect(url, compression=None, open_timeout=30) as socket:
                     while not over.is_set():
-                        await socket.send(str(number))
-                        expected = PRIME if gmpy2.is_prime(number) else NOT_PRIME
+                        asked, expected = question(number)
+                        await socket.send(asked)
                         self.wrong += await asyncio.wait_for(socket.recv(), 60) != expected
                         self.answered += 1
                         number = chance.getrandbits(64)
@@ -133,7 +132,7 @@ def test_a_deploy_that_does_not_become_healthy_stops_and_the_next_one_goes_on(st
     assert status == 1
     assert "web0 is not healthy (running, unhealthy, restarted 0 times)" in said
     assert "serves clients on port 8000" in said  # its log
-    assert "not done: web0 web1 web2 web3 worker" in said
+    assert "not done: web0 web1 web2 web3." in said  # the workers come first, and were up to date
     assert ids(stack, *WEBS[1:], "worker") == others
     # one request in four still goes to the broken one, which accepts it and waits for Redis
     wait_until(lambda: stack.get("/primes/97?timeout=1")[0] == 200, "the others serve")
@@ -144,9 +143,25 @@ def test_a_deploy_that_does_not_become_healthy_stops_and_the_next_one_goes_on(st
     assert ids(stack, *WEBS[1:], "worker") == others  # up to date
 
 
-def test_an_interrupted_deploy_finishes_its_step_and_says_what_is_left(stack: Stack) -> None:
-    others = ids(stack, *WEBS[1:], "worker")
+def test_an_interrupted_deploy_finishes_its_step_and_says_what_is_left(deployed: Stack) -> None:
+    stack = deployed
+    webs, workers = ids(stack, *WEBS), ids(stack, "worker")
     deploy = stack.deploy("--no-build", "--force-recreate")
+    while ids(stack, "worker") == workers:  # the test's time limit bounds it
+        assert deploy.poll() is None
+    deploy.send_signal(signal.SIGINT)
+    status, said = finish(deploy)
+    assert status == 130
+    assert said.count("gave back what it held and is gone") == 1
+    assert "not done: worker web0 web1 web2 web3." in said
+    assert ids(stack, *WEBS) == webs
+    assert len(now := ids(stack, "worker")) == len(workers) and len(now & workers) == len(workers) - 1
+
+
+def test_web_containers_can_be_replaced_first(deployed: Stack) -> None:
+    stack = deployed
+    workers = ids(stack, "worker")
+    deploy = stack.deploy("--no-build", "--force-recreate", "--web-first")
     before = ids(stack, "web0")
     while ids(stack, "web0") == before:  # the test's time limit bounds it
         assert deploy.poll() is None
@@ -154,6 +169,6 @@ def test_an_interrupted_deploy_finishes_its_step_and_says_what_is_left(stack: St
     status, said = finish(deploy)
     assert status == 130
     assert "web0 was replaced and is healthy" in said
-    assert "not done: web1 web2 web3 worker" in said
-    assert ids(stack, *WEBS[1:], "worker") == others
+    assert "not done: web1 web2 web3 worker." in said
+    assert ids(stack, "worker") == workers
     assert "(healthy)" in stack.statuses()["web0-1"]

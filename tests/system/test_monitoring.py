@@ -4,7 +4,7 @@ import json
 import urllib.request
 
 from tests.config.dashboard import dashboard_queries
-from tests.system.client import ask_all, expect
+from tests.integration.clients import ask_all, expect
 from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack, wait_until
 
 DASHBOARD = ROOT / "monitoring" / "grafana" / "dashboards" / "primes.json"
@@ -30,7 +30,7 @@ def test_the_exporters_reach_what_they_watch(stack: Stack) -> None:
 
 
 def test_every_query_of_the_dashboard_returns_data(stack: Stack) -> None:
-    ask_all(stack.socket, [[expect(7, True), expect(10**400, False)]] * 20)
+    assert ask_all([(stack.socket, [expect(7, True), expect(10**400, False)])] * 20).clean
     empty = dict(dashboard_queries(DASHBOARD))
     assert len(empty) >= 10
 
