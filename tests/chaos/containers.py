@@ -4,8 +4,11 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
+from services.jobs import names
+from services.jobs.names import Lane
 from tests.chaos.client import Crowd
 from tests.system.stack import CONTAINERS, PROJECT, WEBS, WORKERS, Stack, wait_until
 
@@ -35,13 +38,41 @@ def kill_workers_again_and_again(stack: Stack, crowd: Crowd) -> None:
                 last(0.1)
 
 
-def stop_a_worker_past_its_lease(stack: Stack, crowd: Crowd) -> None:
-    victim = stack.containers("worker")[0]
-    stack.kill(victim, signal.SIGSTOP)
+def held(stack: Stack, worker: dict[str, Any]) -> int:
+    """Entries that a worker has claimed and not answered."""
+    password = stack.compose("exec", "-T", "worker", "cat", "/run/access/password").strip()
+    count = 0
+    for lane in Lane:
+        command = ("redis-cli", "--raw", "--user", "worker", "XPENDING", names.stream(lane), names.GROUP)
+        told = stack.compose("exec", "-T", "--env", f"REDISCLI_AUTH={password}", "redis", *command).split()
+        consumers = zip(told[3::2], told[4::2], strict=True)  # after how many there are, the first and the last
+        count += sum(int(pending) for name, pending in consumers if name.startswith(worker["Config"]["Hostname"]))
+    return count
+
+
+@contextmanager
+def caught(stack: Stack, crowd: Crowd) -> Iterator[dict[str, Any]]:
+    """Stop a worker at a moment at which it holds jobs; it goes on afterwards."""
+    worker = stack.containers("worker")[0]
+
+    def holds() -> bool:
+        stack.kill(worker, signal.SIGSTOP)
+        # twice: the first look may come before Redis has read the worker's last command
+        if held(stack, worker) and held(stack, worker):
+            return True
+        stack.kill(worker, signal.SIGCONT)
+        return False
+
+    wait_until(holds, "the worker holds jobs")
     try:
-        last(LEASE + 3)
+        yield worker
     finally:
-        stack.kill(victim, signal.SIGCONT)
+        stack.kill(worker, signal.SIGCONT)
+
+
+def stop_a_worker_past_its_lease(stack: Stack, crowd: Crowd) -> None:
+    with caught(stack, crowd):
+        last(LEASE + 3)
 
 
 def kill_the_web_container(stack: Stack, crowd: Crowd, away: float = 0) -> None:
@@ -90,8 +121,11 @@ def cut_off_a_web_container(stack: Stack, crowd: Crowd) -> None:
 
 
 def cut_off_a_worker(stack: Stack, crowd: Crowd) -> None:
-    with without_network("worker-1", "jobs"):
-        last(10)
+    """While it holds jobs, which it goes on computing."""
+    with ExitStack() as cut:
+        with caught(stack, crowd) as worker:
+            cut.enter_context(without_network(worker["Name"].removeprefix(f"/{PROJECT}-"), "jobs"))
+        last(LEASE + 3)
 
 
 def deploy_everything(stack: Stack, crowd: Crowd) -> None:

@@ -192,6 +192,7 @@ def cut_off(stage: Processes, name: str) -> None:
     """One process loses Redis for 10 s, and says so; the others do not."""
     proxy = stage.proxies[name]
     proxy.cut()
+    thaw(stage.services[name].pid)
     try:
         deadline = time.monotonic() + 10
         wait_until(lambda: not stage.services[name].ready(), f"{name} says that it is not ready", 8)
@@ -206,6 +207,8 @@ def cut_off_a_web_process(stage: Processes, crowd: Crowd) -> None:
 
 
 def cut_off_a_worker(stage: Processes, crowd: Crowd) -> None:
+    """While it holds jobs, which it goes on computing."""
+    assert catch(stage, crowd, "worker0")
     cut_off(stage, "worker0")
 
 
