@@ -12,6 +12,8 @@ class Operation(enum.StrEnum):
     """What a client can ask of a number."""
 
     IS_PRIME = "is_prime"
+    NEXT_PRIME = "next_prime"  # the least prime above it
+    PREVIOUS_PRIME = "previous_prime"  # the greatest prime below it
 
 
 class Verdict(enum.StrEnum):
@@ -69,11 +71,21 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     compute_us: int = 0
     fault: Fault | None = None
     evidence: Evidence | None = None  # that it is composite
+    best: Verdict | None = None  # where time ran out: what the tests say that were done until then, by `method`
+    number: str = ""  # the prime that an operation found (canonical decimal), of which the verdict speaks
 
     @property
     def proven(self) -> bool:
         """Whether the verdict is certain rather than probable."""
         return self.verdict.proven
+
+
+def describe_unknown(answer: Answer) -> dict[str, str]:
+    """JSON fields of an error that say what is known when time ran out; none for other faults."""
+    if answer.fault is not Fault.DEADLINE:
+        return {}
+    known = {} if answer.best is None else {"best": answer.best.value, "method": answer.method}
+    return {"verdict": Verdict.UNKNOWN.value, **known}
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):

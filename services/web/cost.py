@@ -1,18 +1,22 @@
 """What a job will cost, estimated before it is queued: it decides the lane and how many jobs share a stream entry."""
 
+from services.jobs.messages import Operation
 from services.jobs.names import Lane
 
 BASE = 2  # µs: a 64-bit test with its share of decoding and encoding
 HUNDRED_DIGITS = 400  # µs: gmpy2.is_prime of a 100-digit prime, measured
 EXPONENT = 2.5  # between what 100 to 300 digits (1.8) and 1,000 to 3,000 digits (3.1) showed; a guess in the middle
 
+GAP = 4  # digits of n for each further test, of average cost, that the way to the next prime takes: a guess on the dear side
+
 QUICKEST_HEAVY = 500  # µs: dearer than this and the worker's event loop would notice
 
 
-def estimate(number: str) -> int:
-    """Microseconds on one core to test this number (canonical decimal), were it prime: the dear case."""
+def estimate(number: str, operation: Operation = Operation.IS_PRIME) -> int:
+    """Microseconds on one core for this operation on a number (canonical decimal), were it prime: the dear case."""
     digits = len(number)
-    return BASE if digits < 20 or number[0] == "-" else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
+    test = BASE if digits < 20 or number[0] == "-" else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
+    return test if operation is Operation.IS_PRIME else test * (2 + digits // GAP)
 
 
 def lane(cost: int) -> Lane:

@@ -16,7 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import finish
-from services.jobs.messages import Answer, Fault, Verdict
+from services.jobs.messages import Answer, Fault, Operation, Verdict
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
@@ -96,15 +96,24 @@ class Dispatcher:
         for lane in Lane:
             PENDING.labels(lane).set_function(partial(self._count_pending, lane))
 
-    def submit(self, number: str, answered: Answered, session: str = "", request: str = "", seconds: float | None = None) -> int:
-        """Queue the primality of `number` (canonical decimal), wanted within `seconds`; `answered` is called once.
+    def submit(
+        self,
+        number: str,
+        answered: Answered,
+        *,
+        session: str = "",
+        request: str = "",
+        seconds: float | None = None,
+        operation: Operation = Operation.IS_PRIME,
+    ) -> int:
+        """Queue an operation on `number` (canonical decimal), wanted within `seconds`; `answered` is called once.
         Returns the job's id. Raises Busy.
 
         A session's answer comes to its client by `sessions`; `answered` only says that this process is done with the job.
         """
         expires = int((time.time() + seconds) * 1000) if seconds is not None else 0
         try:
-            pending = self._ledger.accept(number, answered, session=session, request=request, expires=expires)
+            pending = self._ledger.accept(number, answered, operation=operation, session=session, request=request, expires=expires)
         except Busy:
             _refused_busy.inc()
             raise

@@ -12,7 +12,7 @@ from prometheus_client import Counter
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from services.jobs import evidence
-from services.jobs.messages import SENTENCES, Answer, Fault
+from services.jobs.messages import SENTENCES, Answer, Fault, describe_unknown
 from services.web import number
 from services.web.dispatcher import Dispatcher
 from services.web.ledger import Busy
@@ -46,12 +46,12 @@ class JSONHandler(RequestHandler):
         sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
 
-    def fail(self, status: int, code: str, message: str, retryable: bool = False) -> None:
-        """End the request with this error."""
+    def fail(self, status: int, code: str, message: str, retryable: bool = False, **known: str) -> None:
+        """End the request with this error; `known`: what is known all the same."""
         self.set_status(status)
         if retryable:
             self.set_header("Retry-After", str(RETRY_AFTER))
-        self.finish({"error": {"code": code, "message": message, "retryable": retryable}})
+        self.finish({"error": {"code": code, "message": message, "retryable": retryable, **known}})
 
     def read_timeout(self, most: float, *, zero: bool = False) -> float:
         """`?timeout=`: seconds to wait, `most` unless given; 0 only if `zero`. Raises HTTPError 400."""
@@ -148,7 +148,8 @@ class Primes(JSONHandler):
         if answer is None:
             return self.fail(503, "going_away", "The web process ends before its answer came; ask again", retryable=True)
         if answer.fault is not None:
-            return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable=answer.fault is Fault.LOST)
+            retryable = answer.fault is Fault.LOST
+            return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable, **describe_unknown(answer))
         self.write(describe(canonical, answer, elapsed))
 
     async def _wait(self, job: int, seconds: float) -> Answer | None:

@@ -91,7 +91,7 @@ class Ledger:
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
         self._last_id += 1
-        estimate = cost.estimate(number)
+        estimate = cost.estimate(number, operation)
         job = Job(self._last_id, number, operation, session, request, expires)
         pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
         if session:

@@ -3,13 +3,14 @@
 import enum
 import re
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from services.jobs.evidence import describe
-from services.jobs.messages import SENTENCES, Answer
+from services.jobs.messages import SENTENCES, Answer, Operation, describe_unknown
 from services.web import number
 
 SUBPROTOCOL = "primes.v1"
@@ -72,11 +73,12 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """`is_prime`: `id` is canonical JSON text, `number` canonical decimal, `seconds` how long the answer is wanted."""
+    """An operation: `id` is canonical JSON text, `number` canonical decimal, `seconds` how long the answer is wanted."""
 
     id: str
     number: str
     seconds: float | None = None
+    operation: Operation = Operation.IS_PRIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,16 +217,16 @@ def _salvage_id(text: "str | bytes | Raw") -> str:
         return NO_ID
 
 
-def _read_is_prime(id: str, params: Raw, most_digits: int) -> Asked:
+def _read_asked(operation: Operation, id: str, params: Raw, most_digits: int) -> Asked:
     """`{"number": N, "deadline": S}` or `[N, S]`, N a string or an integer of any size, S seconds, if at all."""
     given, deadline = _pick(params, _number_params, "number", optional="deadline")
     seconds = _read_deadline(deadline) if deadline else None
     raw = bytes(given)
     try:
         if raw.startswith(b'"'):
-            return Asked(id, number.read(_text.decode(raw), most_digits), seconds)
+            return Asked(id, number.read(_text.decode(raw), most_digits), seconds, operation)
         if _INTEGER.fullmatch(raw):
-            return Asked(id, number.read(raw.decode(), most_digits), seconds)
+            return Asked(id, number.read(raw.decode(), most_digits), seconds, operation)
     except number.TooLarge as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
     except ValueError:
@@ -289,11 +291,15 @@ def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str, option
     return [getattr(named, name) for name in (*names, optional) if name]
 
 
-_METHODS: dict[str, Any] = {"is_prime": _read_is_prime, "cancel": _read_cancel, "resume": _read_resume}
+_METHODS: dict[str, Any] = {
+    **{operation.value: partial(_read_asked, operation) for operation in Operation},
+    "cancel": _read_cancel,
+    "resume": _read_resume,
+}
 
 
 class Finding(msgspec.Struct, frozen=True, gc=False):
-    """The result of `is_prime`."""
+    """The result of an operation."""
 
     verdict: str
     proven: bool
@@ -302,6 +308,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     compute_ms: float
     offset: str
     evidence: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    number: str | msgspec.UnsetType = msgspec.UNSET  # the prime that was found
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -335,9 +342,9 @@ def result(id: str, value: Finding | Standing | Ended) -> bytes:
     return _encoder.encode({"jsonrpc": "2.0", "id": Raw(id.encode()), "result": value})
 
 
-def error(id: str, code: Code, message: str, offset: str = "") -> bytes:
-    """A response with an error: what went wrong, and whether and when (s) to try again."""
-    about: dict[str, Any] = {"code": code, "retryable": code in RETRY_AFTER}
+def error(id: str, code: Code, message: str, offset: str = "", known: dict[str, str] | None = None) -> bytes:
+    """A response with an error: what went wrong, whether and when (s) to try again, and what is known all the same."""
+    about: dict[str, Any] = {"code": code, "retryable": code in RETRY_AFTER, **(known or {})}
     if code in RETRY_AFTER:
         about["retry_after"] = RETRY_AFTER[code]
     if offset:
@@ -349,9 +356,12 @@ def error(id: str, code: Code, message: str, offset: str = "") -> bytes:
 def response(id: str, answer: Answer, offset: str) -> bytes:
     """What an answer tells its client."""
     if answer.fault is not None:
-        return error(id, Code(answer.fault), SENTENCES[answer.fault], offset)
+        return error(id, Code(answer.fault), SENTENCES[answer.fault], offset, describe_unknown(answer))
     shown = describe(answer.evidence) if answer.evidence else msgspec.UNSET
-    found = Finding(answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown)
+    found = Finding(
+        answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown,
+        answer.number or msgspec.UNSET,
+    )  # fmt: skip
     return result(id, found)
 
 

@@ -101,7 +101,14 @@ class RpcClient:
             return
         settled = partial(self._settled, call.id)
         try:
-            job = self._dispatcher.submit(call.number, settled, self._session.token, call.id, call.seconds)
+            job = self._dispatcher.submit(
+                call.number,
+                settled,
+                session=self._session.token,
+                request=call.id,
+                seconds=call.seconds,
+                operation=call.operation,
+            )
         except Busy as error:
             self._fail(call.id, Code.BUSY, f"Busy: {error}", batch)
             return

@@ -1,7 +1,7 @@
 """The child process that computes one job at a time, so that a job can be killed: `python -m services.worker.child`.
 
 GMP and FLINT hold the interpreter's lock for as long as they compute: only a process of its own can be stopped.
-It speaks over standard input and output: four bytes of length (big endian), then MessagePack; a job in, an answer out.
+It speaks over standard input and output: four bytes of length (big endian), then MessagePack; a job in, reports out.
 """
 
 import argparse
@@ -16,12 +16,38 @@ from typing import BinaryIO
 
 import msgspec
 
-from services.jobs.messages import Answer, Fault, Job, Verdict
+from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
 from services.jobs.tether import tether
-from services.worker.primes import examine
+from services.worker.neighbours import find
+from services.worker.primes import Finding, Note, examine, ignore
 
 LENGTH = 4  # bytes that announce a frame's length
 NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
+
+
+class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is known of a job so far or, at last, its answer."""
+
+    answer: Answer
+    final: bool = True
+
+
+class Reporter:
+    """Writes reports."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._encoder = msgspec.msgpack.Encoder()
+
+    def tell(self, report: Report) -> None:
+        """Write one, at once."""
+        frame = self._encoder.encode(report)
+        self._stream.write(len(frame).to_bytes(LENGTH, "big") + frame)
+        self._stream.flush()
+
+    def note(self, finding: Finding) -> None:
+        """What is known of the job under way."""
+        self.tell(Report(Answer(0, finding.verdict, finding.method), final=False))
 
 
 def main() -> None:
@@ -32,11 +58,9 @@ def main() -> None:
     arguments = parser.parse_args()
     tether(arguments.parent, signal.SIGKILL)
     limit(arguments.memory)
-    encoder = msgspec.msgpack.Encoder()
+    reporter = Reporter(sys.stdout.buffer)
     for job in read_jobs(sys.stdin.buffer):
-        frame = encoder.encode(compute(job))
-        sys.stdout.buffer.write(len(frame).to_bytes(LENGTH, "big") + frame)
-        sys.stdout.buffer.flush()
+        reporter.tell(Report(compute(job, note=reporter.note)))
 
 
 def limit(memory: int) -> None:
@@ -55,14 +79,17 @@ def read_jobs(stream: BinaryIO) -> Iterator[Job]:
         yield decoder.decode(stream.read(int.from_bytes(header, "big")))
 
 
-def compute(job: Job, queue_ms: int = 0) -> Answer:
-    """The answer to one job, with the time it took; none to one whose time is over."""
+def compute(job: Job, queue_ms: int = 0, note: Note = ignore) -> Answer:
+    """The answer to one job, with the time it took; none to one whose time is over. `note`: see `examine`."""
     if job.expires and job.expires <= time.time() * 1000:
         return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.DEADLINE)
     started = time.perf_counter_ns()
-    finding = examine(job.number)
+    if job.operation is Operation.IS_PRIME:
+        number, finding = "", examine(job.number, note)
+    else:
+        number, finding = find(job.operation, job.number)
     elapsed = (time.perf_counter_ns() - started) // 1000
-    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, evidence=finding.evidence)
+    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, evidence=finding.evidence, number=number)
 
 
 if __name__ == "__main__":

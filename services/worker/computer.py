@@ -10,9 +10,12 @@ import msgspec
 from prometheus_client import Counter
 
 from services.jobs.messages import Answer, Fault, Job, Verdict
-from services.worker.child import LENGTH
+from services.worker.child import LENGTH, Report
 
 DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended while they computed")
+
+
+EARLY = 0.25  # seconds before a request's time is over at which its computation ends, so that what is known arrives in time
 
 
 class Died(Exception):
@@ -28,20 +31,25 @@ class Computer:
         self._deadline = deadline
         self._process: asyncio.subprocess.Process | None = None
         self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Answer)
+        self._decoder = msgspec.msgpack.Decoder(Report)
+        self._known: Answer | None = None  # of the job under way
 
     async def compute(self, job: Job) -> Answer:
         """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too."""
-        seconds = min(self._deadline, job.expires / 1000 - time.time()) if job.expires else self._deadline
+        seconds = self._deadline
+        if job.expires:
+            left = job.expires / 1000 - time.time()
+            seconds = min(seconds, left - min(EARLY, left / 4))
         if seconds <= 0:
             return late(job)
+        self._known = None
         process = await self._start()
         try:
             async with asyncio.timeout(seconds):
                 return await self._ask(process, job)
         except TimeoutError:
             await self.close()
-            return late(job, seconds)
+            return late(job, seconds, self._known)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             DEATHS.inc()
             status = await process.wait()
@@ -74,13 +82,18 @@ class Computer:
         frame = self._encoder.encode(job)
         process.stdin.write(len(frame).to_bytes(LENGTH, "big") + frame)
         await process.stdin.drain()
-        length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
-        return self._decoder.decode(await process.stdout.readexactly(length))
+        while True:
+            length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
+            report = self._decoder.decode(await process.stdout.readexactly(length))
+            if report.final:
+                return report.answer
+            self._known = report.answer
 
 
-def late(job: Job, seconds: float = 0.0) -> Answer:
-    """The answer to a job whose time ran out after so many seconds of computation."""
-    return Answer(job.id, Verdict.UNKNOWN, fault=Fault.DEADLINE, compute_us=int(seconds * 1e6))
+def late(job: Job, seconds: float = 0.0, known: Answer | None = None) -> Answer:
+    """The answer to a job whose time ran out after so many seconds of computation, with what was known by then."""
+    answer = Answer(job.id, Verdict.UNKNOWN, fault=Fault.DEADLINE, compute_us=int(seconds * 1e6))
+    return answer if known is None else msgspec.structs.replace(answer, method=known.method, best=known.verdict)
 
 
 def describe(status: int) -> str:

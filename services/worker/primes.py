@@ -1,6 +1,7 @@
 """Decides whether an integer is prime, and what shows it when it is not. Pure arithmetic: no I/O, no state."""
 
 import random
+from collections.abc import Callable
 from typing import NamedTuple
 
 import flint
@@ -18,6 +19,8 @@ class Finding(NamedTuple):
     evidence: Evidence | None = None
 
 
+Note = Callable[[Finding], None]
+
 # The 13 smallest primes as bases of the strong probable prime test decide every n below this bound
 # (Sorenson and Webster, "Strong pseudoprimes to twelve prime bases", 2017; OEIS A014233).
 BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
@@ -34,20 +37,29 @@ _SECOND_FROM = 1_500  # bits of n at which one strong test costs about that much
 _NEITHER = Finding(Verdict.NEITHER, "below 2")
 _BPSW_PRIME = Finding(Verdict.PRIME, "BPSW, exact below 2^64")
 _BASES_PRIME = Finding(Verdict.PRIME, "strong tests to 13 bases, exact below 3.3e24")
+_PASSED_BASE_2 = Finding(Verdict.PROBABLY_PRIME, "strong test to base 2")
+_PASSED_BPSW = Finding(Verdict.PROBABLY_PRIME, "BPSW")
 _PROBABLY = Finding(Verdict.PROBABLY_PRIME, "BPSW and Miller-Rabin")
 _FACTORS = [(p, Finding(Verdict.COMPOSITE, "trial division", Factor(p))) for p in BASES]
 _BY_BASE_2 = Finding(Verdict.COMPOSITE, "strong test to base 2", Witness(2))
 
 
-def examine(number: str) -> Finding:
-    """What is known of `number` (canonical decimal) after the cheapest test that decides it."""
+def ignore(_: Finding) -> None:
+    """For whoever waits for the last finding alone."""
+
+
+def examine(number: str, note: Note = ignore) -> Finding:
+    """What is known of `number` (canonical decimal) after the cheapest test that decides it.
+
+    `note` is told what is known earlier, where the next test takes long.
+    """
     if len(number) < 20:  # below 10^19 and so below 2^64; a negative number is below 2 anyway
         n = int(number)
         return _examine_word(n) if n >= 2 else _NEITHER
-    return examine_large(gmpy2.mpz(number))
+    return examine_large(gmpy2.mpz(number), note)
 
 
-def examine_large(n: gmpy2.mpz) -> Finding:
+def examine_large(n: gmpy2.mpz, note: Note = ignore) -> Finding:
     """The same for an integer of any size that was read already."""
     if n < 2:
         return _NEITHER
@@ -60,13 +72,15 @@ def examine_large(n: gmpy2.mpz) -> Finding:
         return _BY_BASE_2
     if n < BASES_BOUND:
         return next((by_witness(base) for base in BASES if fails_strong_test(n, base)), _BASES_PRIME)
-    return _examine_probable(n)
+    note(_PASSED_BASE_2)
+    return _examine_probable(n, note)
 
 
-def _examine_probable(n: gmpy2.mpz) -> Finding:
+def _examine_probable(n: gmpy2.mpz, note: Note) -> Finding:
     """For odd n that passed the strong test to base 2."""
     if not flint.fmpz(int(n)).is_probable_prime():
         return by_witness(find_witness(n))
+    note(_PASSED_BPSW)
     base = random_base(n)  # one that nobody knew when the number was made
     return by_witness(base) if fails_strong_test(n, base) else _PROBABLY
 

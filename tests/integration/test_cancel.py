@@ -176,7 +176,7 @@ def test_a_deadline_ends_a_job_that_runs_and_one_that_waits(manned: Front) -> No
 
     async def scenario() -> None:
         client = await RpcClient().connect(web.url)
-        for id, number in enumerate([HEAVY, HEAVY]):
+        for id, number in enumerate([HEAVY, LONG]):  # the second may begin when the first is ended
             await client.send({"id": id, "method": "is_prime", "params": {"number": number, "deadline": 1}})
         await client.until(lambda: sorted(codes(client)) == [(0, "deadline"), (1, "deadline")], "both are answered")
         await client.close()

@@ -210,3 +210,18 @@ def test_fermat_numbers_after_the_fourth_are_composite(power: int) -> None:
 def test_reads_more_digits_than_int_takes() -> None:
     assert examine("1" + "0" * 9_998 + "5").verdict is COMPOSITE
     assert examine("-" + "9" * 9_999).verdict is NEITHER
+
+
+def test_notes_what_is_known_before_the_dear_tests() -> None:
+    notes: list[Finding] = []
+    assert examine(str(2**607 - 1), notes.append).verdict is Verdict.PROBABLY_PRIME
+    assert [(note.verdict, note.method) for note in notes] == [
+        (Verdict.PROBABLY_PRIME, "strong test to base 2"),
+        (Verdict.PROBABLY_PRIME, "BPSW"),
+    ]
+
+
+def test_notes_nothing_of_a_composite() -> None:
+    notes: list[Finding] = []
+    assert examine(str((2**127 - 1) * (2**89 - 1)), notes.append).verdict is Verdict.COMPOSITE
+    assert notes == []

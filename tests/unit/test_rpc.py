@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.evidence import Evidence, Factor, Witness
-from services.jobs.messages import Answer, Fault, Verdict
+from services.jobs.messages import Answer, Fault, Operation, Verdict
 from services.web import rpc
 from services.web.rpc import Asked, Code, Failed, Resuming, Standing
 
@@ -134,7 +134,8 @@ def test_an_invalid_request_keeps_its_id_if_it_has_one() -> None:
 
 def test_an_unknown_method_is_told_the_known_ones() -> None:
     failed = call(request(id=1, method="was_prime"))
-    assert failed == Failed("1", Code.METHOD_NOT_FOUND, "Expected is_prime or cancel or resume, got 'was_prime'")
+    methods = "is_prime or next_prime or previous_prime or cancel or resume"
+    assert failed == Failed("1", Code.METHOD_NOT_FOUND, f"Expected {methods}, got 'was_prime'")
 
 
 @pytest.mark.parametrize("method", ["is_prime", "resume", "other"])
@@ -210,6 +211,27 @@ def test_every_fault_has_an_error(fault: Fault) -> None:
     error = json.loads(rpc.response("1", Answer(7, Verdict.UNKNOWN, fault=fault), "5-6"))["error"]
     assert error["data"]["code"] == fault
     assert error["data"]["offset"] == "5-6"
+
+
+def test_a_late_answer_says_what_is_known() -> None:
+    answer = Answer(7, Verdict.UNKNOWN, "BPSW", fault=Fault.DEADLINE, best=Verdict.PROBABLY_PRIME)
+    told = json.loads(rpc.response("1", answer, "5-6"))["error"]["data"]
+    assert (told["verdict"], told["best"], told["method"]) == ("unknown", "probably_prime", "BPSW")
+
+
+def test_a_late_answer_of_which_nothing_is_known_is_unknown() -> None:
+    told = json.loads(rpc.response("1", Answer(7, Verdict.UNKNOWN, fault=Fault.DEADLINE), "5-6"))["error"]["data"]
+    assert told == {"code": "deadline", "retryable": False, "verdict": "unknown", "offset": "5-6"}
+
+
+@pytest.mark.parametrize("operation", Operation)
+def test_every_operation_is_a_method(operation: Operation) -> None:
+    assert call(request(id=1, method=operation.value, params=["97", 5])) == Asked("1", "97", 5.0, operation)
+
+
+def test_a_result_names_the_prime_that_was_found() -> None:
+    told = json.loads(rpc.response("1", Answer(7, Verdict.PRIME, "method", number="101"), "5-6"))["result"]
+    assert told["number"] == "101"
 
 
 @pytest.mark.parametrize("code", Code)
