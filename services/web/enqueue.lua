@@ -4,8 +4,8 @@
 -- KEYS[1] stream   KEYS[2..] for each session its hash and its answers
 -- ARGV[1] consumer group   ARGV[2] bell channel   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
 -- ARGV[5] sessions' time to live (s)   ARGV[6] number of entries   then one MessagePack batch an entry
--- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry, job, id, and ms since 1970
--- after which the session must not have been made: what Redis lost with a former one is asked again by its client, if it is wanted; 0: waited for
+-- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry, job, id, and 0, or for a job
+-- that Redis lost and nobody here waits for when it had it (ms since 1970): in a session that was made later its client asks again
 local stream = KEYS[1]
 local lane = string.match(stream, '[^:]+$')
 local batches = tonumber(ARGV[6])

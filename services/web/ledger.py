@@ -35,7 +35,7 @@ class Pending:
     answered: Answered
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
-    since: int = 0  # when it was accepted, or written if its entry vanished; ms since 1970, for a session's
+    since: int = 0  # when the last of its entries that vanished was written (ms since 1970, by Redis' clock); 0: none did
 
 
 @dataclass(slots=True, eq=False)
@@ -94,8 +94,6 @@ class Ledger:
         estimate = cost.estimate(number, operation)
         job = Job(self._last_id, number, operation, session, request, expires)
         pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
-        if session:
-            pending.since = int(time.time() * 1000)
         self._pending[job.id] = pending
         lane = self.lanes[pending.lane]
         lane.pending += 1
@@ -215,7 +213,7 @@ class Ledger:
         return self._pending.get(id)
 
     def since(self, id: int) -> int:
-        """Since when (ms since 1970) its session, or Redis, has known a job that is pending."""
+        """When Redis last had a pending job that it has no longer (ms since 1970); 0 for one that it never lost."""
         return self._pending[id].since
 
     def expired(self) -> list[Pending]:

@@ -123,8 +123,8 @@ class Sessions:
     def mark(self, entries: list[Entry], since: Callable[[int], int]) -> tuple[list[str], list[str | int]]:
         """Keys and arguments by which enqueue.lua marks these entries' requests as in flight; `since` of their jobs' ids.
 
-        A job for which no socket here waits any more is no business of a session that was made after it: Redis lost the
-        one that was meant, and its client knows, or will, that it must ask again for what it has no answer to.
+        A job that Redis lost, and for which no socket here waits any more, is no business of a session that was made later:
+        Redis lost the one that was meant, and its client knows, or will, that it must ask again for what it has no answer to.
         """
         requests: dict[str, list[str | int]] = defaultdict(list)
         for number, entry in enumerate(entries, 1):

@@ -173,7 +173,7 @@ class Process:
     """A web process: its ledger, its channel, and the session if it holds its socket."""
 
     pending: dict[int, Question] = field(default_factory=dict)
-    since: dict[int, int] = field(default_factory=dict)  # epoch in which a job was taken, then in which it was written
+    since: dict[int, int] = field(default_factory=dict)  # epoch in which Redis last had a job
     unwritten: list[int] = field(default_factory=list)
     channel: list[tuple[str, list[Delivery] | int]] = field(default_factory=list)
     session: Session | None = None
@@ -302,7 +302,6 @@ class Everything(RuleBasedStateMachine):
         if repeat in (Repeat.NEW, Repeat.ANSWERED):
             self.jobs += 1
             process.pending[self.jobs] = (self.token, request)
-            process.since[self.jobs] = self.epochs
             process.unwritten.append(self.jobs)
             session.submitted(request, self.jobs)
 
@@ -319,10 +318,11 @@ class Everything(RuleBasedStateMachine):
         process.unwritten = []
 
     def mark(self, web: int, job: int, request: str) -> None:
-        """Where no socket waits for this job any more, only in a session that is no younger: a later one is asked again."""
+        """A job that Redis had, and for which no socket waits any more, only in a session that is no younger."""
         process = self.webs[web]
         flight = process.session.in_flight.get(request) if process.session else None
-        if not (flight and flight.job == job) and (self.record is None or self.record.epoch > process.since[job]):
+        before = process.since.get(job) if not flight or flight.job != job else None
+        if before and (self.record is None or self.record.epoch > before):
             return
         if self.record is None:
             self.epochs += 1
