@@ -38,6 +38,7 @@ class Fault(enum.StrEnum):
     DEADLINE = "deadline"  # it took longer than a job, or its request, may
     LOST = "lost"  # it was written to Redis again and again, and vanished each time
     CANCELLED = "cancelled"  # its client wanted it no longer
+    NO_INTEGER = "no_integer"  # a division in its expression leaves a remainder
 
 
 SENTENCES = {
@@ -45,13 +46,14 @@ SENTENCES = {
     Fault.DEADLINE: "The job took longer than the server, or its own request, allows",
     Fault.LOST: "The job was lost on its way, several times",
     Fault.CANCELLED: "The client cancelled the job",
+    Fault.NO_INTEGER: "The expression has no integer value: a division leaves a remainder",
 }
 
 
 # New fields go last and have a default: an old process reads what a new one writes, and the other way round. A new
 # value of an enum is not read by an old process: deploy its readers first.
 class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One question: `id` is unique within the web process that asks, `number` is canonical decimal ("-12", "97")."""
+    """One question: `id` is unique within the web process that asks, `number` canonical decimal ("-12") or an expression."""
 
     id: int
     number: str
@@ -59,6 +61,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     session: str = ""  # token of the client's session; empty for plain and HTTP clients
     request: str = ""  # the client's own id of its request, as canonical JSON text
     expires: int = 0  # ms since 1970, by the clock of the web process; nobody wants an answer after that; 0: always
+    expression: bool = False  # whether `number` is to be evaluated
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -104,16 +104,20 @@ class Dispatcher:
         session: str = "",
         request: str = "",
         seconds: float | None = None,
+        digits: int = 0,
         operation: Operation = Operation.IS_PRIME,
     ) -> int:
-        """Queue an operation on `number` (canonical decimal), wanted within `seconds`; `answered` is called once.
-        Returns the job's id. Raises Busy.
+        """Queue an operation on `number`, wanted within `seconds`; `answered` is called once. Returns the job's id.
+
+        `number` is canonical decimal, or an expression of at most so many `digits`. Raises Busy.
 
         A session's answer comes to its client by `sessions`; `answered` only says that this process is done with the job.
         """
         expires = int((time.time() + seconds) * 1000) if seconds is not None else 0
         try:
-            pending = self._ledger.accept(number, answered, operation=operation, session=session, request=request, expires=expires)
+            pending = self._ledger.accept(
+                number, answered, digits=digits, operation=operation, session=session, request=request, expires=expires
+            )
         except Busy:
             _refused_busy.inc()
             raise

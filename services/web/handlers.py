@@ -12,8 +12,9 @@ from prometheus_client import Counter
 from tornado.web import Finish, HTTPError, RequestHandler
 
 from services.jobs import evidence
+from services.jobs.expression import NotAnExpression
 from services.jobs.messages import SENTENCES, Answer, Fault, describe_unknown
-from services.web import number
+from services.web import question
 from services.web.dispatcher import Dispatcher
 from services.web.ledger import Busy
 from services.web.settings import WebSettings
@@ -129,27 +130,28 @@ class Primes(JSONHandler):
         timeout = self.read_timeout(self._settings.long_poll)
         started = time.monotonic()
         try:
-            canonical = number.read(text, self._settings.max_digits)
-            job = self._dispatcher.submit(canonical, self._settle, seconds=timeout + GRACE)
+            asked = question.read(text, self._settings.max_digits)
+            job = self._dispatcher.submit(asked.number, self._settle, seconds=timeout + GRACE, digits=asked.digits)
             answer = await self._wait(job, timeout)
-        except number.TooLarge as error:
+        except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
-        except number.NotAnInteger:
-            return self.fail(400, "not_an_integer", f"Expected a decimal integer, got {text[:40]!r}")
+        except NotAnExpression as error:
+            return self.fail(400, "not_an_integer", f"Expected an integer or an expression, got {text[:40]!r}: {error}")
         except Busy as error:
             return self.fail(503, "busy", f"Busy: {error}", retryable=True)
         except TimeoutError:
             return self.fail(504, "timeout", f"No answer within {timeout:g} s; ask again", retryable=True)
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
-        self._tell(canonical, answer, time.monotonic() - started)
+        self._tell(asked.number, answer, time.monotonic() - started)
 
     def _tell(self, canonical: str, answer: Answer | None, elapsed: float) -> None:
         if answer is None:
             return self.fail(503, "going_away", "The web process ends before its answer came; ask again", retryable=True)
         if answer.fault is not None:
             retryable = answer.fault is Fault.LOST
-            return self.fail(500, answer.fault, SENTENCES[answer.fault], retryable, **describe_unknown(answer))
+            status = 400 if answer.fault is Fault.NO_INTEGER else 500
+            return self.fail(status, answer.fault, SENTENCES[answer.fault], retryable, **describe_unknown(answer))
         self.write(describe(canonical, answer, elapsed))
 
     async def _wait(self, job: int, seconds: float) -> Answer | None:

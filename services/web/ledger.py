@@ -82,17 +82,21 @@ class Ledger:
         number: str,
         answered: Answered,
         *,
+        digits: int = 0,
         operation: Operation = Operation.IS_PRIME,
         session: str = "",
         request: str = "",
         expires: int = 0,
     ) -> Pending:
-        """Take a job on, for a session's request or for nobody's; `answered` is called once. Raises Busy."""
+        """Take a job on, for a session's request or for nobody's; `answered` is called once. Raises Busy.
+
+        `digits`: if `number` is an expression, those of its value at most.
+        """
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
         self._last_id += 1
-        estimate = cost.estimate(number, operation)
-        job = Job(self._last_id, number, operation, session, request, expires)
+        estimate = cost.estimate(number, operation, digits)
+        job = Job(self._last_id, number, operation, session, request, expires, digits > 0)
         pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
         self._pending[job.id] = pending
         lane = self.lanes[pending.lane]

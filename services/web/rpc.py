@@ -11,7 +11,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from services.jobs.evidence import describe
 from services.jobs.messages import SENTENCES, Answer, Operation, describe_unknown
-from services.web import number
+from services.web import question
 
 SUBPROTOCOL = "primes.v1"
 
@@ -38,6 +38,7 @@ class Code(enum.StrEnum):
     DEADLINE = "deadline"
     LOST = "lost"
     CANCELLED = "cancelled"
+    NO_INTEGER = "no_integer"
     RESUME_LATE = "resume_late"
     UNAVAILABLE = "unavailable"
 
@@ -57,6 +58,7 @@ NUMBERS = {
     Code.UNAVAILABLE: -32004,
     Code.LOST: -32005,
     Code.CANCELLED: -32006,
+    Code.NO_INTEGER: -32007,
 }
 RETRY_AFTER = {Code.BUSY: 1, Code.UNAVAILABLE: 1, Code.LOST: 1}  # seconds; the others fail again however long one waits
 
@@ -73,12 +75,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """An operation: `id` is canonical JSON text, `number` canonical decimal, `seconds` how long the answer is wanted."""
+    """An operation: `id` is canonical JSON text, `number` as `Question` has it, `seconds` how long the answer is wanted."""
 
     id: str
     number: str
     seconds: float | None = None
     operation: Operation = Operation.IS_PRIME
+    digits: int = 0  # of an expression's value at most; 0: `number` is decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,21 +221,23 @@ def _salvage_id(text: "str | bytes | Raw") -> str:
 
 
 def _read_asked(operation: Operation, id: str, params: Raw, most_digits: int) -> Asked:
-    """`{"number": N, "deadline": S}` or `[N, S]`, N a string or an integer of any size, S seconds, if at all."""
+    """`{"number": N, "deadline": S}` or `[N, S]`: N a string that `question` reads or an integer, S seconds, if at all."""
     given, deadline = _pick(params, _number_params, "number", optional="deadline")
     seconds = _read_deadline(deadline) if deadline else None
     raw = bytes(given)
     try:
-        if raw.startswith(b'"'):
-            return Asked(id, number.read(_text.decode(raw), most_digits), seconds, operation)
-        if _INTEGER.fullmatch(raw):
-            return Asked(id, number.read(raw.decode(), most_digits), seconds, operation)
-    except number.TooLarge as error:
+        text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
+        if text is not None:
+            asked = question.read(text, most_digits)
+            return Asked(id, asked.number, seconds, operation, asked.digits)
+        where = ""
+    except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
-    except ValueError:
-        pass  # not an integer, in a string
+    except ValueError as error:
+        where = f": {error}"
     shown = raw[:SHOWN].decode(errors="replace")
-    raise Refused(Code.NOT_AN_INTEGER, f"Expected an integer, as a decimal string or a JSON integer, got {shown}")
+    expected = "Expected an integer or an expression, as a string, or a JSON integer"
+    raise Refused(Code.NOT_AN_INTEGER, f"{expected}, got {shown}{where}")
 
 
 def _read_deadline(text: Raw) -> float:

@@ -107,6 +107,7 @@ class RpcClient:
                 session=self._session.token,
                 request=call.id,
                 seconds=call.seconds,
+                digits=call.digits,
                 operation=call.operation,
             )
         except Busy as error:

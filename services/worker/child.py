@@ -14,14 +14,18 @@ import time
 from collections.abc import Iterator
 from typing import BinaryIO
 
+import gmpy2
 import msgspec
 
+from services.jobs import expression
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
 from services.jobs.tether import tether
+from services.worker.evaluation import NoInteger, evaluate
 from services.worker.neighbours import find
-from services.worker.primes import Finding, Note, examine, ignore
+from services.worker.primes import Finding, Note, examine, examine_large, ignore
 
 LENGTH = 4  # bytes that announce a frame's length
+MOST_DIGITS = 1_000_000  # of an expression: the largest bound that a web process may set and has checked
 NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
 
 
@@ -84,12 +88,20 @@ def compute(job: Job, queue_ms: int = 0, note: Note = ignore) -> Answer:
     if job.expires and job.expires <= time.time() * 1000:
         return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.DEADLINE)
     started = time.perf_counter_ns()
-    if job.operation is Operation.IS_PRIME:
-        number, finding = "", examine(job.number, note)
-    else:
-        number, finding = find(job.operation, job.number)
+    try:
+        number, finding = look(job, note)
+    except NoInteger:
+        return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.NO_INTEGER)
     elapsed = (time.perf_counter_ns() - started) // 1000
     return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, evidence=finding.evidence, number=number)
+
+
+def look(job: Job, note: Note) -> tuple[str, Finding]:
+    """The prime that was found, if one was asked for, and the finding. Raises NoInteger."""
+    if not job.expression and job.operation is Operation.IS_PRIME:
+        return "", examine(job.number, note)
+    n = evaluate(expression.read(job.number, MOST_DIGITS).tree) if job.expression else gmpy2.mpz(job.number)
+    return ("", examine_large(n, note)) if job.operation is Operation.IS_PRIME else find(job.operation, n)
 
 
 if __name__ == "__main__":

@@ -9,9 +9,8 @@ _PRIMES = (Verdict.PRIME, Verdict.PROBABLY_PRIME)
 _NONE = Finding(Verdict.NEITHER, "no prime is below 2")
 
 
-def find(operation: Operation, number: str) -> tuple[str, Finding]:
+def find(operation: Operation, n: gmpy2.mpz) -> tuple[str, Finding]:
     """The prime that the operation asks for (canonical decimal) and what is known of it; "" where there is none."""
-    n = gmpy2.mpz(number)
     prime, finding = next_prime(n) if operation is Operation.NEXT_PRIME else previous_prime(n)
     return ("" if prime is None else str(prime)), finding
 

@@ -35,6 +35,23 @@ def test_neighbouring_primes_are_found_by_the_worker(manned: Front) -> None:
     asyncio.run(scenario())
 
 
+def test_an_expression_is_evaluated_by_the_worker(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        assert (await ask(client, 1, "is_prime", number="2^127-1"))["verdict"] == "probably_prime"
+        assert (await ask(client, 2, "is_prime", number="31# - 1"))["verdict"] == "composite"
+        assert (await ask(client, 3, "next_prime", number="10^100"))["number"] == str(10**100 + 267)
+        assert (await ask(client, 4, "is_prime", number="(10^30+1)/10"))["code"] == "no_integer"
+        assert (await ask(client, 5, "is_prime", number="9^9^9"))["code"] == "too_large"
+        assert (await ask(client, 6, "is_prime", number="1477!+1"))["verdict"] == "probably_prime"  # of 4,042 digits
+        await client.close()
+
+    asyncio.run(scenario())
+    found = manned.web0.get("/primes/2%5E89-1").json
+    assert (found["number"], found["verdict"]) == ("2^89-1", "probably_prime")
+    assert manned.web0.get("/primes/(10%5E30+1)%2F10").json["error"]["code"] == "no_integer"
+
+
 def test_a_job_that_runs_out_of_time_tells_the_best_that_is_known(manned: Front) -> None:
     async def scenario() -> None:
         client = await RpcClient().connect(manned.web0.url)

@@ -28,6 +28,7 @@ def test_tells_a_verdict_in_the_words_of_the_protocol(verdict: Verdict, expected
     ("fault", "expected"),
     [
         (Fault.POISON, "No answer: The job ended the process that ran it, several times, and was set aside"),
+        (Fault.NO_INTEGER, "No answer: The expression has no integer value: a division leaves a remainder"),
         (Fault.DEADLINE, "No answer: The job took longer than the server, or its own request, allows"),
     ],
 )

@@ -57,6 +57,16 @@ def test_reads_a_json_integer_of_any_size() -> None:
     assert call('{"jsonrpc":"2.0","id":1,"method":"is_prime","params":[' + digits + "]}") == Asked("1", digits)
 
 
+def test_reads_an_expression_with_the_size_of_its_value() -> None:
+    assert call(is_prime(["2^127 - 1"])) == Asked("1", "2^127-1", digits=39)
+
+
+def test_says_where_an_expression_is_wrong() -> None:
+    failed = call(is_prime(["2^"]))
+    assert isinstance(failed, Failed)
+    assert failed.message.endswith("got \"2^\": column 3: expected a number or '(', got the end")
+
+
 def test_reads_bytes_as_text() -> None:
     assert call(is_prime([97]).encode()) == Asked("1", "97")
 
@@ -72,6 +82,7 @@ def test_reads_bytes_as_text() -> None:
         ([True], Code.NOT_AN_INTEGER),
         ([""], Code.NOT_AN_INTEGER),
         (["1" + "0" * DIGITS], Code.TOO_LARGE),
+        (["9^9^9"], Code.TOO_LARGE),
         ([], Code.INVALID_PARAMS),
         ([1, 2, 3], Code.INVALID_PARAMS),
         ([1, 0], Code.INVALID_PARAMS),
