@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from typing import IO
 
 import gmpy2
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from services.worker.certificate import MOST_BYTES, Certificate, Kind, Malformed, read
 from services.worker.certify import Failure, Made, Status
 from services.worker.verify import Rejected, verify
+
+PIECE = 1 << 16  # bytes read at once: a stream sets aside what it is asked for, and memory is short here
 
 
 class NotPrime(Exception):
@@ -58,14 +61,21 @@ def ask(n: gmpy2.mpz, memory: int) -> Made:
             with contextlib.suppress(BrokenPipeError):  # it ended already: its status tells more
                 process.stdin.write(gmpy2.digits(n).encode())
                 process.stdin.close()
-            frame = process.stdout.read(2 * MOST_BYTES + 1)
+            frame = receive(process.stdout)
         except BaseException:
             process.kill()
             raise
-        if len(frame) > 2 * MOST_BYTES:
-            process.kill()
-            raise ProofFailed(f"expected at most {2 * MOST_BYTES} bytes of certificates")
     return unpack(frame, process.returncode)
+
+
+def receive(stream: IO[bytes]) -> bytes:
+    """All that comes. Raises ProofFailed when it is too much."""
+    frame = bytearray()
+    while piece := stream.read(PIECE):
+        frame += piece
+        if len(frame) > 2 * MOST_BYTES:
+            raise ProofFailed(f"expected at most {2 * MOST_BYTES} bytes of certificates")
+    return bytes(frame)
 
 
 def unpack(frame: bytes, status: int) -> Made:

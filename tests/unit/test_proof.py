@@ -1,6 +1,7 @@
 """A proof is made by another process, is checked before it is handed out, and ends with whoever asked for it."""
 
 import hashlib
+import io
 import signal
 import subprocess
 import sys
@@ -10,9 +11,10 @@ import msgspec
 import pytest
 from gmpy2 import mpz
 
+from services.worker import proof
 from services.worker.certificate import Kind, read
 from services.worker.certify import Failure, Made, Status
-from services.worker.proof import NotPrime, OutOfMemory, Proof, ProofFailed, check, prove, unpack
+from services.worker.proof import NotPrime, OutOfMemory, Proof, ProofFailed, check, prove, receive, unpack
 from tests.integration.processes import children, state
 from tests.integration.waiting import wait_until
 
@@ -21,21 +23,21 @@ DIGITS_30 = mpz(10) ** 29 + 319
 
 
 def test_a_proof_brings_both_texts_and_the_hash_of_primos() -> None:
-    proof = prove(DIGITS_30, 16)
-    assert (proof.kind, proof.steps, proof.sha256) == (Kind.ECPP, 2, hashlib.sha256(proof.primo).hexdigest())
-    assert read(proof.primo).n == read(proof.pari).n == DIGITS_30
+    made = prove(DIGITS_30, 16)
+    assert (made.kind, made.steps, made.sha256) == (Kind.ECPP, 2, hashlib.sha256(made.primo).hexdigest())
+    assert read(made.primo).n == read(made.pari).n == DIGITS_30
 
 
 def test_a_proof_by_n_minus_1_has_the_hash_of_paris_text() -> None:
     n = 3 * mpz(2) ** 2816 + 1
-    proof = prove(n, 16)
-    assert proof == Proof(Kind.N_MINUS_1, hashlib.sha256(f"[{n}, [2]]".encode()).hexdigest(), b"", f"[{n}, [2]]".encode(), 1)
+    made = prove(n, 16)
+    assert made == Proof(Kind.N_MINUS_1, hashlib.sha256(f"[{n}, [2]]".encode()).hexdigest(), b"", f"[{n}, [2]]".encode(), 1)
 
 
 @pytest.mark.parametrize("n", [2, 97, 2**61 - 1])
 def test_a_small_prime_is_its_own_proof(n: int) -> None:
-    proof = prove(mpz(n), 16)
-    assert (proof.kind, proof.steps, proof.pari) == (Kind.SMALL, 0, str(n).encode())
+    made = prove(mpz(n), 16)
+    assert (made.kind, made.steps, made.pari) == (Kind.SMALL, 0, str(n).encode())
 
 
 @pytest.mark.parametrize("n", [-7, 1, 91, 2**67 - 1])
@@ -63,6 +65,22 @@ def test_every_other_end_of_the_program_is_an_error(answer: bytes, error: type[E
     with pytest.raises(error, match=f"^{words}$") as caught:
         unpack(answer, -9)
     assert type(caught.value) is error
+
+
+def test_more_than_the_bound_is_refused_and_less_needs_no_more_memory_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert receive(io.BytesIO(b"x" * 100_000)) == b"x" * 100_000
+    monkeypatch.setattr(proof, "MOST_BYTES", 50_000)
+    assert len(receive(io.BytesIO(b"x" * 100_000))) == 100_000
+    with pytest.raises(ProofFailed, match="expected at most 100000 bytes of certificates"):
+        receive(io.BytesIO(b"x" * 100_001))
+
+
+def test_a_proof_needs_little_more_address_space_than_paris_stack() -> None:
+    code = (
+        "import resource, gmpy2; resource.setrlimit(resource.RLIMIT_AS, (160 << 20, 160 << 20));"
+        "from services.worker.proof import prove; print(prove(gmpy2.mpz(10) ** 29 + 319, 16).steps)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"2\n"
 
 
 def test_what_the_program_made_is_taken_as_it_is() -> None:

@@ -34,6 +34,7 @@ from services.worker.certificate import (
 )
 from services.worker.verify import Rejected, exceeds_bound, has_bases, is_small_prime, multiply
 from tests.unit import oracle, textbook
+from tests.unit.test_certificate import integers, pari_chains, pocklingtons, primo_chains
 from tests.unit.test_primes import ARNAULT
 from tests.unit.textbook import VECTORS
 
@@ -215,6 +216,11 @@ def test_a_certificate_by_n_minus_1_with_any_field_changed_is_rejected_unless_wh
             assert oracle.is_prime(int(factor.p)) and (changed.n - 1) % factor.p == 0
             part *= verify.power_in(changed.n - 1, factor.p)
         assert part**3 > changed.n
+
+
+@given(primo_chains() | pari_chains | pocklingtons | st.builds(Chain, integers))
+def test_any_certificate_is_rejected_or_its_number_is_prime(certificate: Certificate) -> None:
+    assert not holds(certificate) or gmpy2.is_prime(certificate.n)
 
 
 # Small primes, by which every chain ends.
