@@ -25,7 +25,7 @@ class Tally:
     lost: int = 0
     duplicated: int = 0
     wrong: int = 0
-    disordered: int = 0  # offsets that did not grow
+    disordered: int = 0  # offsets that went back
     unrecovered: int = 0  # resumes that said so
 
     @property
@@ -215,7 +215,8 @@ class RpcClient:
             else:
                 self.answers.setdefault(response["id"], []).append(response["result"])
                 offset = response["result"]["offset"]
-                self.disordered += position(offset) <= position(self.offset)
+                # the same again only where a request was sent again and its answer comes from the history
+                self.disordered += position(offset) < position(self.offset)
                 self.offset = offset
 
 
