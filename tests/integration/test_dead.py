@@ -179,8 +179,8 @@ def test_without_a_worker_the_wait_ends_and_the_job_is_done_later(front: Front, 
     assert "waits in the queue or is under way, and goes on" in err
     assert operator.ids() == []
     worker = front.worker("late")
-    wait_until(lambda: front.redis.length(Lane.HEAVY) == 0, "the job is done")
-    assert worker.metric("primes_worker_jobs_total", lane="heavy", verdict="probably_prime") == 1
+    done = {"lane": "heavy", "verdict": "probably_prime"}
+    wait_until(lambda: worker.metric("primes_worker_jobs_total", **done) == 1, "the job is done")
 
 
 def test_ctrl_c_leaves_the_job_going_and_says_so(front: Front, operator: Operator) -> None:
@@ -306,6 +306,10 @@ def test_without_redis_it_says_so(stack: Stack) -> None:
     assert (status, out) == (1, "")
     assert err.startswith(f"python -m services.worker.dead: could not ask Redis at unix://{stack.redis.socket}: ")
     assert len(err.splitlines()) == 1
+    status, _, err = Operator(stack.redis).give("list", "--redis-url", "redis://worker:secret@127.0.0.1:port")
+    assert (status, "--redis-url (PRIMES_REDIS_URL): " in err, "secret" in err) == (2, True, False)
+    status, _, err = Operator(stack.redis).give("list", "--redis-url", "redis://worker:se/cret@127.0.0.1:1")
+    assert "cret" not in err
 
 
 def test_a_redis_that_goes_away_is_told_and_the_job_goes_on(stack: Stack) -> None:
@@ -320,6 +324,17 @@ def test_a_redis_that_goes_away_is_told_and_the_job_goes_on(stack: Stack) -> Non
     assert "what was put back goes on" in err and "could not ask Redis at " in err
     stack.redis.start()
     assert (stack.redis.length(Lane.HEAVY), stack.redis.dead_letters()) == (1, [])
+
+
+def test_a_full_redis_leaves_the_letter_where_it_is(stack: Stack) -> None:
+    stack.redis.start()
+    operator = Operator(stack.redis)
+    id = operator.set_aside(Job(1, HEAVY))
+    stack.redis.admin.config_set("maxmemory", 1)
+    status, _, err = operator.give("retry", id)
+    assert (status, "used memory > 'maxmemory'" in err) == (1, True)
+    assert operator.ids() == [id]
+    assert stack.redis.length(Lane.HEAVY) == 0
 
 
 def test_another_user_of_redis_is_refused(shared: Front) -> None:

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 
+from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.jobs.connection import connect
@@ -26,12 +27,16 @@ def main() -> None:
     if request.command == "delete" and not request.yes:
         confirm(f"Delete {len(request.ids) or 'all'} dead letters for good?")
     try:
-        done = asyncio.run(run(request, settings))
+        redis = connect(settings)
+    except ValueError as error:  # a port that is no number, an unknown option
+        refuse(PROGRAM, [f"--redis-url (PRIMES_REDIS_URL): {error}"])
+    try:
+        done = asyncio.run(run(request, redis, settings.redis_timeout))
         sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except RedisError as error:
-        place = re.sub(r"//[^/]*@", "//", settings.redis_url)  # without a password that it may hold
+        place = re.sub(r"//.*@", "//", settings.redis_url)  # without a password that it may hold
         complain(f"could not ask Redis at {place}: {error}")
         raise SystemExit(1) from None
     except BrokenPipeError:  # `list | head`
@@ -53,9 +58,9 @@ def confirm(question: str) -> None:
         raise SystemExit(1)
 
 
-async def run(request: Request, settings: Settings) -> bool:
-    """Whether all was done."""
-    async with connect(settings) as redis:
+async def run(request: Request, redis: Redis, patience: float) -> bool:
+    """Whether all was done. `patience`: seconds until a silent Redis counts as lost."""
+    async with redis:
         shelf = Shelf(redis)
         if request.command == "list":
             return await show(shelf, request)
@@ -66,7 +71,7 @@ async def run(request: Request, settings: Settings) -> bool:
             return True
         if request.command == "delete":
             return await delete(shelf, ids)
-        async with Inbox(redis, settings.redis_timeout) as inbox:
+        async with Inbox(redis, patience) as inbox:
             return await Retrial(shelf, inbox).run(ids, request.timeout)
 
 
