@@ -15,40 +15,67 @@ SERVICES = ("nginx", *WEBS, "worker", "redis", "prometheus", "redis-exporter", "
 
 
 @dataclass(frozen=True, slots=True)
-class Lag:
-    """How many timers of an event loop ran so late or less, by seconds: cumulative, as Prometheus has them."""
+class Histogram:
+    """How many observations were so many seconds or less: cumulative, as Prometheus has them. Sums over all processes."""
 
     buckets: dict[float, float]
 
-    def __sub__(self, before: Self) -> "Lag":
-        return Lag({bound: count - before.buckets.get(bound, 0) for bound, count in self.buckets.items()})
+    def __sub__(self, before: Self) -> "Histogram":
+        return Histogram({bound: count - before.buckets.get(bound, 0) for bound, count in self.buckets.items()})
 
-    def __add__(self, other: Self) -> "Lag":
-        return Lag({bound: count + other.buckets.get(bound, 0) for bound, count in self.buckets.items()})
+    def __add__(self, other: Self) -> "Histogram":
+        bounds = self.buckets.keys() | other.buckets.keys()
+        return Histogram({bound: self.buckets.get(bound, 0) + other.buckets.get(bound, 0) for bound in bounds})
 
     @property
-    def looks(self) -> int:
+    def count(self) -> int:
         return int(self.buckets.get(math.inf, 0))
 
     def above(self, seconds: float) -> int:
-        """Looks that found more lag than this bound of a bucket."""
-        return self.looks - int(self.buckets.get(seconds, 0))
+        """Observations of more than this bound of a bucket."""
+        return self.count - int(self.buckets.get(seconds, 0))
 
-    @property
-    def most(self) -> float:
-        """The bound of the last bucket that has something."""
-        return min((bound for bound, count in self.buckets.items() if count >= self.looks), default=math.nan)
+    def quantile(self, share: float) -> float:
+        """The bound of the bucket in which it lies: an upper bound."""
+        return min((bound for bound, count in self.buckets.items() if count >= share * self.count), default=math.nan)
 
 
-def read_lag(stack: Stack, job: str) -> Lag:
-    """Everything until now, as soon as it has been scraped from every process of the job."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the processes tell of themselves."""
+
+    web: Histogram  # event-loop lag
+    worker: Histogram  # event-loop lag
+    queue: Histogram  # from the write of a quick entry to its claim
+
+    def __sub__(self, before: Self) -> "Told":
+        return Told(self.web - before.web, self.worker - before.worker, self.queue - before.queue)
+
+    def __add__(self, other: Self) -> "Told":
+        return Told(self.web + other.web, self.worker + other.worker, self.queue + other.queue)
+
+
+NOTHING = Told(Histogram({}), Histogram({}), Histogram({}))
+
+
+def read_told(stack: Stack) -> Told:
+    """Everything until now, as soon as it has been scraped from every process."""
     now = time.time()
+    scraped = 'timestamp(up{job=~"web|worker"})'
     wait_until(
-        lambda: min((float(sample["value"][1]) for sample in stack.query(f'timestamp(up{{job="{job}"}})')), default=0.0) > now,
-        f"every {job} process is scraped",
+        lambda: min((float(sample["value"][1]) for sample in stack.query(scraped)), default=0.0) > now, "every process is scraped"
     )
-    samples = stack.query(f'sum by (le) (primes_event_loop_lag_seconds_bucket{{job="{job}"}})')
-    return Lag({float(sample["metric"]["le"]): float(sample["value"][1]) for sample in samples})
+
+    def read(selector: str) -> Histogram:
+        samples = stack.query(f"sum by (le) ({selector})")
+        return Histogram({float(sample["metric"]["le"]): float(sample["value"][1]) for sample in samples})
+
+    lag = "primes_event_loop_lag_seconds_bucket"
+    return Told(
+        read(f'{lag}{{job="web"}}'),
+        read(f'{lag}{{job="worker"}}'),
+        read('primes_worker_queue_wait_seconds_bucket{lane="quick"}'),
+    )
 
 
 def read_cpu(stack: Stack) -> Counter[str]:

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
@@ -51,7 +52,6 @@ def draw(digits: int) -> list[tuple[str, str]]:
 async def ask(url: str, questions: Sequence[tuple[str, str]], rate: float, seconds: float) -> Waits:
     """`rate` questions a second, for so many seconds, over several sockets in turn; returns when all are answered."""
     waits = Waits()
-    loop = asyncio.get_running_loop()
     async with AsyncExitStack() as stack:
         sockets = [
             await stack.enter_async_context(connect(url, compression=None, ping_interval=None, max_size=None))
@@ -63,10 +63,10 @@ async def ask(url: str, questions: Sequence[tuple[str, str]], rate: float, secon
             asyncio.create_task(_read(socket, queue, len(range(first, count, SOCKETS)), waits))
             for first, (socket, queue) in enumerate(zip(sockets, queues, strict=True))
         ]
-        start = loop.time() + 0.1
+        start = time.monotonic() + 0.1
         for index in range(count):
             due = start + index / rate
-            if (early := due - loop.time()) > 0:
+            if (early := due - time.monotonic()) > 0:
                 await asyncio.sleep(early)
             number, answer = questions[index % len(questions)]
             queues[index % SOCKETS].append((due, answer))
@@ -80,9 +80,8 @@ async def ask(url: str, questions: Sequence[tuple[str, str]], rate: float, secon
 
 
 async def _read(socket: ClientConnection, queue: deque[tuple[float, str]], count: int, waits: Waits) -> None:
-    loop = asyncio.get_running_loop()
     for _ in range(count):
         message = await socket.recv()
         due, answer = queue.popleft()
-        waits.seconds.append(loop.time() - due)
+        waits.seconds.append(time.monotonic() - due)
         waits.wrong += message != answer

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 
-PARI_STACK = 1 << 30  # bytes at most: the default overflows at 250 digits
+PARI_STACK = 1 << 29  # bytes, taken as they are used: the default overflows at 250 digits
 SHORTEST = 50_000_000  # ns of CPU that one measurement takes at least, in whole passes
 
 
@@ -73,7 +73,7 @@ def _pari_probable() -> tuple[Callable[[str], Any], Test]:
 def _pari_proof() -> tuple[Callable[[str], Any], Test]:
     from cypari import pari
 
-    pari.allocatemem(PARI_STACK // 64, PARI_STACK, silent=True)
+    pari.allocatemem(PARI_STACK, PARI_STACK, silent=True)
     return pari, lambda n: bool(n.isprime())
 
 
