@@ -75,7 +75,12 @@ class Computer:
     def measure(self, numbers: list[str], seconds: int) -> Report:
         """Times these numbers. Raises TooSlow when it takes more CPU than so many seconds."""
         if self._process is None:
-            self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = subprocess.Popen(
+                self._command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                process_group=0,  # Ctrl-C is for the command alone, which ends this
+            )
         assert self._process.stdin and self._process.stdout  # both are pipes
         self._process.stdin.write(msgspec.json.encode(Request(numbers, seconds)) + b"\n")
         self._process.stdin.flush()
@@ -114,11 +119,14 @@ def main() -> int:
     """Measure, show, keep; returns the exit status."""
     arguments = _parse(sys.argv[1:])
     plan = QUICK if arguments.quick else LONG if arguments.long else WHOLE
+    progress = Progress(plan, sys.stderr.isatty())
     try:
-        results = run(plan, Progress(plan, sys.stderr.isatty()))
+        results = run(plan, progress)
     except KeyboardInterrupt:
-        print("\npython -m tests.bench.engine: interrupted, everything that it started has ended", file=sys.stderr)
+        progress.end()
+        print("python -m tests.bench.engine: interrupted, everything that it started has ended", file=sys.stderr)
         return 130
+    progress.end()
     text = "\n".join(describe(results, plan))
     print(text)
     if arguments.write:
@@ -178,7 +186,6 @@ def run(plan: Plan, progress: Progress) -> Results:
                     progress.tell(f"{repetition + 1} of {plan.repetitions}: {kind} of {digits:,} digits, {name}")
                     measure(results, computer, (name, digits, kind), drawn, plan.seconds)
                     progress.step()
-    progress.end()
     return results
 
 
