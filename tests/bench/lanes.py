@@ -45,6 +45,9 @@ def main() -> int:
     except KeyboardInterrupt:
         print("python -m tests.bench.lanes: interrupted", file=sys.stderr)
         return 130
+    except (AssertionError, OSError) as error:  # no Docker, or a stack that does not become what was waited for
+        print(f"python -m tests.bench.lanes: {error}", file=sys.stderr)
+        return 1
     finally:
         if not arguments.running:
             say("takes the stack down")
