@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos bench-engine bench-lanes lint types unit requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,12 @@ test: .venv/ready ## every test, on the real stack; installs what is missing (De
 
 chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
+
+bench-engine: .venv/ready ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
+	@$(BIN)/python -m tests.bench.engine $(ARGS)
+
+bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
+	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check
