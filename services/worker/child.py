@@ -116,7 +116,7 @@ def read_number(job: Job) -> gmpy2.mpz:
 
 
 def prove(job: Job, memory: int) -> Report:
-    """The answer with a certificate, to a job whose number passed all tests; `memory`: MiB of address space, half of it PARI's stack."""
+    """The answer with a certificate, to a job whose number passed all tests; `memory`: MiB, half of it for PARI's stack."""
     started = time.perf_counter_ns()
     n = read_number(job)
     try:

@@ -229,6 +229,8 @@ def numbers(count: int, seed: int, heavy: int) -> list[str]:
     """Numbers of up to 30 digits, and so many that travel alone, the half of them the prime that takes longest; shuffled."""
     chance = random.Random(seed)
     chosen = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(count - heavy)]
-    chosen += [slow(seed + index) if index % 2 else str(chance.randrange(10 ** chance.randint(180, 500)) | 1) for index in range(heavy)]
+    chosen += [
+        slow(seed + index) if index % 2 else str(chance.randrange(10 ** chance.randint(180, 500)) | 1) for index in range(heavy)
+    ]
     chance.shuffle(chosen)
     return chosen

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from services.jobs.names import Lane
-from tests.integration.clients import HEAVIES, HEAVY, INVALID, NOT_PRIME, PRIME, Question, RawClient, question
+from tests.integration.clients import HEAVIES, INVALID, NOT_PRIME, PRIME, Question, RawClient, question
 from tests.integration.conftest import Front, Whole
 from tests.integration.processes import frozen, memory, thaw
 from tests.integration.steps import asking

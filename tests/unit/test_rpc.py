@@ -310,6 +310,11 @@ def test_a_first_verdict_is_told_with_the_id_of_its_request() -> None:
         "jsonrpc": "2.0",
         "method": "verdict",
         "params": {
-            "id": "a", "verdict": "probably_prime", "proven": False, "method": "BPSW and Miller-Rabin", "queue_ms": 2, "compute_ms": 1.5,
+            "id": "a",
+            "verdict": "probably_prime",
+            "proven": False,
+            "method": "BPSW and Miller-Rabin",
+            "queue_ms": 2,
+            "compute_ms": 1.5,
         },
-    }  # fmt: skip
+    }
