@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ import uvloop
 
 from tests.bench import flood, open_loop
 from tests.bench.flood import Flood
-from tests.bench.observed import NOTHING, Told, read_cpu, read_told
+from tests.bench.observed import NOTHING, Told, find_processes, read_cpu, read_told
 from tests.bench.open_loop import Waits
 from tests.system.stack import Stack, wait_until
 
@@ -84,15 +85,16 @@ async def run(stack: Stack, arguments: argparse.Namespace) -> tuple[Phase, Phase
     say("draws the numbers")
     small, large = open_loop.draw(arguments.small), flood.composites(arguments.large)
     await open_loop.ask(stack.socket, small, arguments.rate, 2)  # what is done once, is done
+    processes = find_processes(stack)
     quiet, flooded = Phase(), Phase()
     for round_ in range(arguments.rounds):
         say(f"round {round_ + 1} of {arguments.rounds}: without the flood")
-        await observe(stack, quiet, small, arguments)
+        await observe(stack, quiet, small, processes, arguments)
         say(f"round {round_ + 1} of {arguments.rounds}: with the flood")
         async with Flood(stack.socket, large, arguments.waiting) as load:
             await until(lambda: load.answered > 0, "the flood has begun")
             answered = load.answered
-            await observe(stack, flooded, small, arguments)
+            await observe(stack, flooded, small, processes, arguments)
             flooded.heavy += load.answered - answered
             flooded.heavy_wrong += load.wrong
             flooded.queued = await asyncio.to_thread(stack.total, 'max(primes_queue_waiting{lane="heavy"})')
@@ -105,14 +107,19 @@ async def until(condition: Callable[[], object], description: str) -> None:
     await asyncio.to_thread(wait_until, condition, description, 120)
 
 
-async def observe(stack: Stack, phase: Phase, questions: Sequence[tuple[str, str]], arguments: argparse.Namespace) -> None:
+async def observe(
+    stack: Stack,
+    phase: Phase,
+    questions: Sequence[tuple[str, str]],
+    processes: list[tuple[str, int]],
+    arguments: argparse.Namespace,
+) -> None:
     """One round; what the stack tells of itself is read before and after, so that the reading is not measured."""
-    loop = asyncio.get_running_loop()
     told = await asyncio.to_thread(read_told, stack)
-    cpu, started = await asyncio.to_thread(read_cpu, stack), loop.time()
+    cpu, started = read_cpu(processes), time.monotonic()
     phase.waits += await open_loop.ask(stack.socket, questions, arguments.rate, arguments.seconds)
-    phase.seconds += loop.time() - started
-    phase.cpu += await asyncio.to_thread(read_cpu, stack) - cpu
+    phase.seconds += time.monotonic() - started
+    phase.cpu += read_cpu(processes) - cpu
     phase.told += await asyncio.to_thread(read_told, stack) - told
 
 

@@ -1,10 +1,13 @@
-"""The command that compares engines finds what they disagree about, bounds what is slow, and writes its page."""
+"""The commands that measure the engine and the lanes count right, bound what is slow, and write their page."""
+
+import math
 
 import gmpy2
 import pytest
 
 from tests.bench import engine, flood
 from tests.bench.engine import Computer, Results, TooSlow
+from tests.bench.observed import Histogram
 from tests.bench.open_loop import Waits
 from tests.bench.testers import TESTERS
 
@@ -63,3 +66,11 @@ def test_a_quantile_is_a_wait_that_was_seen() -> None:
     waits = Waits([0.4, 0.1, 0.3, 0.2], asked=5)
     assert [waits.quantile(share) for share in (0.25, 0.5, 0.99, 1)] == [0.1, 0.2, 0.4, 0.4]
     assert waits.lost == 1
+
+
+def test_a_histogram_tells_what_was_observed_between_two_looks() -> None:
+    before, after = Histogram({0.01: 5, 0.05: 6, math.inf: 6}), Histogram({0.01: 94, 0.05: 105, math.inf: 106})
+    seen = Histogram({}) + (after - before)
+    assert (seen.count, seen.above(0.05)) == (100, 1)
+    assert (seen.quantile(0.5), seen.quantile(0.99), seen.quantile(1)) == (0.01, 0.05, math.inf)
+    assert math.isnan(Histogram({}).quantile(0.99))
