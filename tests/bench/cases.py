@@ -7,8 +7,10 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from tests.bench import bulk, cpu, load, stacks
-from tests.bench.load import Load, Opened, Run
+from tests.bench.load import Load, Run
 from tests.bench.measurement import Measurement
 from tests.bench.stacks import Row
 
@@ -92,11 +94,12 @@ class Idle:
         """Memory of the web processes a socket, speed of accepting, and whether all are answered."""
         with Load(row.port, len(row.components["web"]), question.questions, address=row.address) as first:
             first.closed(len(row.components["web"]), 1, WARM_UP)  # what a process loads at its first socket is no socket's
-            before = cpu.memory(row.components["web"])
+            before, spent = cpu.memory(row.components["web"]), sum(cpu.used(row.components).values())
             with Load(row.port, self.sockets, question.questions, address=row.address) as clients:
                 memory = (cpu.memory(row.components["web"]) - before) / self.sockets / 1024
-                asked = partial(clients.closed, self.sockets, 1, 0)
-                return _watch(self.name, row, question, asked, memory=memory, opened=clients.opened)
+                opening = (sum(cpu.used(row.components).values()) - spent) / self.sockets
+                found = _watch(self.name, row, question, partial(clients.closed, self.sockets, 1, 0))
+                return msgspec.structs.replace(found, memory=memory, accepted=clients.opened.rate, opening=opening)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +119,7 @@ class Bulk:
         return Measurement(self.name, row.name, question.repetition, took.answers, took.answers / took.seconds, costs)
 
 
-def _watch(
-    name: str, row: Row, question: Question, ask: Callable[[], Run], *, memory: float | None = None, opened: Opened | None = None
-) -> Measurement:
+def _watch(name: str, row: Row, question: Question, ask: Callable[[], Run]) -> Measurement:
     """Ask, and look at the servers before and after."""
     commands = row.commands() if row.commands else 0
     before = cpu.used(row.components)
@@ -137,8 +138,6 @@ def _watch(
         run.spread,
         run.fewest,
         (row.commands() - commands) / run.answered if row.commands else None,
-        memory,
-        opened.rate if opened else None,
     )
 
 

@@ -30,6 +30,7 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
     commands: float | None = None  # of Redis, a job
     memory: float | None = None  # KiB of the web processes, a socket
     accepted: float | None = None  # sockets a second
+    opening: float | None = None  # µs of CPU, all servers together, a socket that is opened
 
     @property
     def total(self) -> float:

@@ -100,17 +100,12 @@ def median(found: Iterable[float | None]) -> str:
 def idle(measurements: Sequence[Measurement]) -> list[str]:
     """Sockets that do nothing."""
     rows = []
-    for case, row in dict.fromkeys((m.case, m.row) for m in measurements if m.memory is not None):
-        same = [m for m in measurements if (m.case, m.row) == (case, row)]
-        memory, accepted = (
-            Spread.of(v for m in same if (v := of(m)) is not None) for of in (lambda m: m.memory, lambda m: m.accepted)
-        )
-        rows.append((row, f"{same[0].jobs:,}", spread(memory), spread(accepted)))
-    return (
-        table(("row", "sockets, each answered once", "KiB of the web processes a socket", "accepted a second"), rows)
-        if rows
-        else []
-    )
+    for row in dict.fromkeys(m.row for m in measurements if m.memory is not None):
+        same = [m for m in measurements if m.row == row and m.memory is not None]
+        found = [[m.memory for m in same], [m.accepted for m in same], [m.opening for m in same]]
+        rows.append((row, *(spread(Spread.of(value for value in told if value is not None)) for told in found)))
+    head = ("row", "KiB of the web processes a socket", "sockets accepted a second", "CPU µs a socket accepted")
+    return table(head, rows) if rows else []
 
 
 def scaling(measurements: Sequence[Measurement]) -> list[str]:
