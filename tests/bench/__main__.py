@@ -131,8 +131,8 @@ def _measure(arguments: argparse.Namespace) -> Iterator[Measurement]:
                 for row in _rotated([row for row in rows if row.name in case.rows], repetition):
                     yield _once(case, row, Question(asked, arguments.seconds, repetition))
     for repetition in range(arguments.repetitions):
-        for case in (case for case in chosen if case.servers is not None and _due(case, repetition)):
-            if case.rows[0] in arguments.rows:
+        for case in (case for case in chosen if _due(case, repetition)):
+            if case.servers is not None and case.rows[0] in arguments.rows:
                 with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory, case.servers(Path(directory)) as row:
                     yield _once(case, row, Question(asked, arguments.seconds, repetition))
 

@@ -33,10 +33,17 @@ class Question:
 class Case(Protocol):
     """One case."""
 
-    name: str
-    rows: tuple[str, ...]  # that it is for
-    # Servers of its own, if those that other cases use would not do.
-    servers: Callable[[Path], AbstractContextManager[Row]] | None
+    @property
+    def name(self) -> str:
+        """By which `--only` finds it."""
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """That it is for."""
+
+    @property
+    def servers(self) -> Callable[[Path], AbstractContextManager[Row]] | None:
+        """Servers of its own, if those that other cases use would not do."""
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Once. Raises Failed when an answer is wrong or missing."""

@@ -106,7 +106,7 @@ class Load:
         address: str = "127.0.0.1",
         patience: int = 60,  # seconds that the last answers of a run may take
     ) -> None:
-        command = [build(), address, str(port), protocol, questions, str(clients), str(rate), str(patience)]
+        command = [str(build()), address, str(port), protocol, str(questions), str(clients), str(rate), str(patience)]
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
@@ -149,7 +149,7 @@ class Load:
 
     def _read(self) -> str:
         assert self._process.stdout and self._process.stderr
-        line = self._process.stdout.readline()
+        line: str = self._process.stdout.readline()
         if not line:
             raise Failed(self._process.stderr.read().strip())
         return line

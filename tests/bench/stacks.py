@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -56,7 +57,7 @@ def direct(directory: Path) -> Iterator[Row]:
     with contextlib.ExitStack() as ending:
         port = free_port()
         web = ending.enter_context(_program("web0", _module("tests.bench.rows.stock", str(port)), directory))
-        wait_until(lambda: _accepts(web, port), "stock Tornado listens")
+        wait_until(partial(_accepts, web, port), "stock Tornado listens")
         yield Row("direct", port, {"web": [web.pid]})
 
 
@@ -101,7 +102,7 @@ def primes(directory: Path, webs: int = WEBS, workers: int = WORKERS) -> Iterato
             for n in range(workers)
         ]
         for program, port in zip((*web, *worker), metrics_ports, strict=True):
-            wait_until(lambda program=program, port=port: _ready(program, port), f"{program.name} is ready")
+            wait_until(partial(_ready, program, port), f"{program.name} is ready")
         nginx, http_port = ending.enter_context(_nginx(directory, http_ports))
         parts = {"nginx": [nginx], "web": web, "worker": worker, "redis": [store]}
         pids = {name: [program.pid for program in members] for name, members in parts.items()}
@@ -160,7 +161,7 @@ def _answering(name: str, directory: Path) -> Iterator[Row]:
             for n, port in enumerate(ports)
         ]
         for program, port in zip(web, ports, strict=True):
-            wait_until(lambda program=program, port=port: _accepts(program, port), f"{name} listens on {port}")
+            wait_until(partial(_accepts, program, port), f"{name} listens on {port}")
         nginx, http_port = ending.enter_context(_nginx(directory, ports))
         yield Row(name, http_port, {"nginx": [nginx.pid], "web": [program.pid for program in web]})
 
@@ -186,7 +187,7 @@ def _nginx(directory: Path, web_ports: Sequence[int]) -> Iterator[tuple[Program,
         directives,
     ]
     with _program("nginx", command, directory) as nginx:
-        wait_until(lambda: _accepts(nginx, port), "nginx listens")
+        wait_until(partial(_accepts, nginx, port), "nginx listens")
         yield nginx, port
 
 
@@ -218,7 +219,7 @@ def _redis(directory: Path, port: int) -> Iterator[Program]:
     ]
     command += ["--dir", str(data), "--aclfile", str(access / "redis" / "users.acl"), "--loglevel", "warning"]
     with _program("redis", command, directory) as program:
-        wait_until(lambda: _accepts(program, port), "Redis listens")
+        wait_until(partial(_accepts, program, port), "Redis listens")
         yield program
 
 
@@ -228,7 +229,7 @@ def _counter(directory: Path, port: int) -> Callable[[], int]:
 
     def count() -> int:
         with contextlib.closing(redis.Redis(port=port, username="exporter", password=password)) as client:
-            return sum(int(told["calls"]) for told in client.info("commandstats").values())  # type: ignore[union-attr]
+            return sum(int(told["calls"]) for told in client.info("commandstats").values())
 
     return count
 
