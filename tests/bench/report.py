@@ -109,18 +109,29 @@ def idle(measurements: Sequence[Measurement]) -> list[str]:
 
 
 def scaling(measurements: Sequence[Measurement]) -> list[str]:
-    """Answers a second by the number of web processes and workers."""
+    """Answers a second by the number of web processes and workers, and how much of a core each process was busy meanwhile."""
     rows = []
     for case in dict.fromkeys(m.case for m in measurements if m.case.startswith("scale-")):
-        webs, workers = case.removeprefix("scale-").split("x")
+        webs, workers = map(int, case.removeprefix("scale-").split("x"))
         same = [m for m in measurements if m.case == case]
-        parts = [figure(part.median) if (part := Spread.of(m.cpu[name] for m in same)) else "" for name in COMPONENTS]
-        rows.append((webs, workers, spread(Spread.of(m.rate for m in same)), *parts, median(m.commands for m in same)))
-    return (
-        table(("web processes", "workers", "answers/s", *(f"{name} µs" for name in COMPONENTS), "Redis commands a job"), rows, 0)
-        if rows
-        else []
+        each = {"nginx": 1, "web": webs, "worker": workers, "redis": 1}
+        busy = [Spread.of(m.cpu[part] * m.rate / count / 1_000_000 for m in same) for part, count in each.items()]
+        loaded = Spread.of((m.total + m.load) * m.rate / 1_000_000 for m in same)
+        shares = [f"{share.median:.0%}" for share in busy if share]
+        rows.append(
+            (webs, workers, spread(Spread.of(m.rate for m in same)), *shares, median(m.commands for m in same), spread(loaded))
+        )
+    told = [tuple(map(str, row)) for row in rows]
+    parts = ("nginx", "a web process", "a worker", "Redis")
+    head = (
+        "web processes",
+        "workers",
+        "answers/s",
+        *(f"{part} busy" for part in parts),
+        "Redis commands a job",
+        "cores busy in all",
     )
+    return table(head, told, 0) if told else []
 
 
 def sections(results: Results) -> list[str]:

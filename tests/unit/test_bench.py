@@ -76,6 +76,13 @@ def test_the_report_names_command_machine_and_versions_and_leaves_out_empty_tabl
     assert [line for line in lines if line.startswith("###")] == ["### Cost, speed, latency"]
 
 
+def test_the_scaling_table_shows_how_busy_each_process_was() -> None:
+    cpu = {"nginx": 10.0, "web": 100.0, "worker": 40.0, "redis": 5.0}
+    lines = report.scaling([Measurement("scale-2x1", "primes", 0, 1000, 10_000.0, cpu, load=20.0, commands=0.125)])
+    cells = [cell.strip() for cell in lines[2].split("|")[1:-1]]
+    assert cells == ["2", "1", "10,000 (10,000–10,000)", "10%", "50%", "40%", "5%", "0.125", "1.75 (1.75–1.75)"]
+
+
 def test_the_tables_replace_what_stands_between_the_markers() -> None:
     document = f"before\n{report.BEGIN}\nold\n{report.END}\nafter\n"
     once = report.insert(document, ["new"])
