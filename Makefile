@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos bench bench-quick bench-ci lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos bench bench-quick bench-ci bench-engine bench-lanes lint types unit requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -44,6 +44,12 @@ bench-quick: .venv/ready ## the same in under two minutes, the closed loops alon
 
 bench-ci: .venv/ready
 	@$(BIN)/python -m tests.bench ci $(ARGS)
+
+bench-engine: .venv/ready ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
+	@$(BIN)/python -m tests.bench.engine $(ARGS)
+
+bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
+	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check
