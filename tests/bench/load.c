@@ -95,6 +95,7 @@ struct run {
 
 static struct question *questions;
 static size_t question_count;
+static uint64_t next_question;
 static struct client *clients;
 static uint32_t client_count;
 static uint32_t opened, handshakes;
@@ -340,7 +341,7 @@ static size_t ask(struct client *client, unsigned char *to, uint64_t since)
 {
     uint64_t sequence = ++client->sequence;
     uint32_t index = v1 ? client->free[run.window - 1 - client->in_flight] : (uint32_t)(sequence % run.window);
-    uint32_t chosen = (uint32_t)(draw() % question_count);
+    uint32_t chosen = (uint32_t)(next_question++ % question_count); /* in turn: none is in flight twice */
     const struct question *question = &questions[chosen];
     client->slots[index] = (struct slot){since, sequence, chosen};
     client->in_flight++;
@@ -850,6 +851,7 @@ int main(int count, char **arguments)
     }
     v1 = !strcmp(arguments[3], "v1");
     read_questions(arguments[4]);
+    next_question = now() / 1000; /* not always the first ones */
     int wanted = atoi(arguments[5]);
     if (wanted < 1 || wanted > MOST_CLIENTS)
         die("expected 1 to %d clients, got %s", MOST_CLIENTS, arguments[5]);

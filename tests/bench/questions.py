@@ -5,7 +5,7 @@ from pathlib import Path
 
 from flint import fmpz
 
-COUNT = 100_000  # more than any cache of answers would hold by accident; a run draws from them at random
+COUNT = 100_000  # as many as are ever in flight: a run asks them in turn, so that no two clients wait for the same number
 SEED = 64  # the same numbers in every run, so that runs can be compared
 
 
