@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos bench-engine bench-lanes lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos bench bench-quick bench-ci bench-engine bench-lanes lint types unit requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -35,6 +35,15 @@ test: .venv/ready ## every test, on the real stack; installs what is missing (De
 
 chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
+
+bench: .venv/ready ## what a job costs through the queue and without it, side by side, 20 minutes (needs a C compiler; ARGS=--help)
+	@$(BIN)/python -m tests.bench whole $(ARGS)
+
+bench-quick: .venv/ready ## the same in under two minutes, the closed loops alone (ARGS=--help)
+	@$(BIN)/python -m tests.bench quick $(ARGS)
+
+bench-ci: .venv/ready
+	@$(BIN)/python -m tests.bench ci $(ARGS)
 
 bench-engine: .venv/ready ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
