@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from prometheus_client import Counter
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from services.jobs.messages import Answer
 from services.web import number, plain
 from services.web.dispatcher import Dispatcher
+from services.web.lean import LeanHandler
 from services.web.ledger import Busy
 from services.web.settings import WebSettings
 
@@ -23,11 +24,12 @@ class PlainClient:
     our memory.
     """
 
-    def __init__(self, socket: WebSocketHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
         self._socket = socket
         self._dispatcher = dispatcher
         self._max_digits = settings.max_digits
         self._window = plain.Window(settings.max_in_flight)
+        self._unflushed = 0  # replies handed to the socket and not yet written
         self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
         self.paused = False  # whether frames, and so pongs, are left unread
         self._served: Callable[[], None] | None = None  # to be called once the window is empty
@@ -77,20 +79,19 @@ class PlainClient:
         """Write every reply whose turn it is; the last one written frees the places of all."""
         ready = self._window.fill(slot, reply)
         try:
-            writes = [self._socket.write_message(text) for text in ready]
+            for text in ready:
+                self._socket.send(text.encode())
         except WebSocketClosedError:
             return self.leave()
-        for write in writes:
-            asyncio.ensure_future(write).add_done_callback(self._flushed)
+        self._unflushed += len(ready)
 
-    def _flushed(self, write: "asyncio.Future[None]") -> None:
-        if write.exception() is None:
-            self._window.flushed(1)
-            self._room.set()
-            if self._served is not None and self._window.empty:
-                self._served()
-        else:
-            self.leave()
+    def flushed(self) -> None:
+        """All replies so far are written."""
+        self._window.flushed(self._unflushed)
+        self._unflushed = 0
+        self._room.set()
+        if self._served is not None and self._window.empty:
+            self._served()
 
     async def _wait_for_room(self) -> None:
         self.paused = True
