@@ -13,9 +13,10 @@ from services.web.dispatcher import Dispatcher
 from services.web.lean import LeanHandler
 from services.web.ledger import Busy
 from services.web.settings import WebSettings
+from services.web.tally import Tally
 
 MESSAGES = Counter("primes_web_messages_total", "Messages read, by what they held", ["outcome"])
-_integer, _invalid, _too_large, _busy = (MESSAGES.labels(o) for o in ("integer", "invalid", "too_large", "busy"))
+_integer, _invalid, _too_large, _busy = (Tally(MESSAGES.labels(o)) for o in ("integer", "invalid", "too_large", "busy"))
 
 
 class PlainClient:

@@ -465,6 +465,7 @@ def test_without_one_of_its_names_it_is_tornado_as_it_is(
         async with site.client("/plain/Lean") as (_, handler):
             return type(handler.ws_connection)
 
+    caplog.set_level(logging.WARNING, logger=lean.__name__)
     assert site.run(protocol()) is LeanProtocol
     monkeypatch.setitem(lean.METHODS, WebSocketProtocol13, ("_a_name_that_went_away",))
     lean.tell_once.cache_clear()
