@@ -153,7 +153,10 @@ class LeanHandler(WebSocketHandler):
         protocol = self.ws_connection
         if not isinstance(protocol, LeanProtocol) or protocol.compresses or type(detached) is not IOStream or detached.writing():
             return detached
-        self._stream = Stream(detached, self.on_flushed)
+        try:
+            self._stream = Stream(detached, self.on_flushed)
+        except OSError:  # it takes a descriptor more for a moment, and none is free
+            return detached
         return cast(IOStream, self._stream)  # as far as the protocol can tell
 
     def send(self, message: bytes) -> None:

@@ -31,7 +31,9 @@ class PlainClient:
         self._max_digits = settings.max_digits
         self._window = plain.Window(settings.max_in_flight)
         self._unflushed = 0  # replies handed to the socket and not yet written
-        self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
+        self._room: asyncio.Event | None = (
+            None  # set when the window may have room, or the socket is gone; while that is waited for
+        )
         self.paused = False  # whether frames, and so pongs, are left unread
         self._served: Callable[[], None] | None = None  # to be called once the window is empty
         self._gone = False  # whether writing failed: Tornado tells of the end only when it reads again
@@ -67,7 +69,8 @@ class PlainClient:
     def leave(self) -> None:
         """The peer is gone: end the waiting for room, so that Tornado reads on and finds out."""
         self._gone = True
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
 
     def close(self) -> None:
         """The socket is closed: nobody waits for its answers."""
@@ -90,13 +93,16 @@ class PlainClient:
         """All replies so far are written."""
         self._window.flushed(self._unflushed)
         self._unflushed = 0
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
         if self._served is not None and self._window.empty:
             self._served()
 
     async def _wait_for_room(self) -> None:
         self.paused = True
+        self._room = asyncio.Event()
         while self._window.full and not self._gone:
             self._room.clear()
             await self._room.wait()
+        self._room = None
         self.paused = False

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import resource
 import socket
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -15,6 +16,7 @@ import uvloop
 from hypothesis import given
 from hypothesis import strategies as st
 from tornado.httpserver import HTTPServer
+from tornado.iostream import IOStream
 from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
@@ -138,6 +140,7 @@ class Site:
     def __init__(self, loop_factory: Callable[[], asyncio.AbstractEventLoop]) -> None:
         self._runner = asyncio.Runner(loop_factory=loop_factory)
         self.run = self._runner.run
+        self.accepted: Callable[[], object] = lambda: None  # called when the server has accepted a client that asked nothing yet
         self.run(self._start())
 
     async def _start(self) -> None:
@@ -158,6 +161,8 @@ class Site:
             client.setblocking(False)
             await loop.sock_connect(client, self.address)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            await turns(5)
+            self.accepted()
             lines = (
                 f"GET {path} HTTP/1.1",
                 "Host: here",
@@ -315,6 +320,25 @@ def test_frames_may_be_cut_anywhere(site: Site) -> None:
     assert both(site, "plain", [read[at : at + 1] for at in range(len(read))]) == whole
     for at in range(1, len(read), 7):
         assert both(site, "plain", [read[:at], read[at:]]) == whole
+
+
+def test_a_socket_for_which_no_descriptor_is_free_is_tornados(site: Site) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    async def scarce() -> Told:
+        async with asyncio.timeout(SECONDS), site.client("/plain/Lean", first=frame(b"97")) as (client, handler):
+            assert isinstance(handler.ws_connection, LeanProtocol)
+            assert isinstance(handler.ws_connection.stream, IOStream)
+            client.shutdown(socket.SHUT_WR)
+            await handler.closed.wait()
+        return handler.told
+
+    try:
+        site.accepted = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (0, limits[1]))
+        assert site.run(scarce()) == [("message", "97"), ("close", None, None)]
+    finally:
+        site.accepted = lambda: None
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
 
 
 @pytest.mark.parametrize("kind", ["Stock", "Lean"])
