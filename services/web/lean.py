@@ -84,6 +84,8 @@ class LeanProtocol(WebSocketProtocol13):
         return step
 
     def _handle_unread(self, unread: bytearray) -> "Step | asyncio.Future[None] | None":
+        if self._left <= 0:
+            return Step.TURN
         if self._fragmented_message_buffer is not None:  # what comes next is a part of it
             return Step.ANOTHER
         step = None

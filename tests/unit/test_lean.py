@@ -426,6 +426,26 @@ def test_a_flood_of_pings_does_not_hold_up_another(site: Site) -> None:
     assert site.run(flood()).index("idle") <= 2 * MOST_FRAMES
 
 
+def test_a_message_in_many_parts_does_not_hold_up_another(site: Site) -> None:
+    async def flood() -> int:
+        parts = []
+        async with (
+            asyncio.timeout(SECONDS),
+            site.client("/plain/Lean") as (busy, crowd),
+            site.client("/plain/Lean") as (idle, lone),
+        ):
+            protocol = crowd.ws_connection
+            assert isinstance(protocol, LeanProtocol)
+            lone.on_message = lambda message: parts.append(len(protocol._fragmented_message_buffer or b""))  # type: ignore[method-assign]
+            await turns(10)
+            busy.send(frame(b"7", final=False) + frame(b"7", opcode=0, final=False) * 4_000)
+            idle.send(frame(b"91"))
+            await until(lambda: bool(parts))
+        return parts[0]
+
+    assert site.run(flood()) <= 2 * MOST_FRAMES
+
+
 @pytest.mark.parametrize("lacks", [None, "_a_name_that_went_away"])
 def test_what_a_client_does_not_read_is_counted_until_it_does(
     site: Site, monkeypatch: pytest.MonkeyPatch, lacks: str | None
