@@ -186,7 +186,7 @@ class RpcClient:
 
     def tell_verdict(self, request: str, answer: Answer) -> None:
         """Say what is known of a request before its answer, which it repeats and betters: so it may be lost."""
-        if self._queued < SLOW:
+        if self._socket.queued < SLOW:
             self._send(rpc.verdict(request, answer))
 
     def give_up(self, request: str, fault: Fault) -> None:
