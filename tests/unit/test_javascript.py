@@ -77,7 +77,7 @@ def mutations(text: str, seed: int) -> Iterator[str]:
         yield mutate(text, chance)
 
 
-@pytest.mark.parametrize("name", sorted(path.name for path in VECTORS.iterdir()))
+@pytest.mark.parametrize("name", sorted(path.name for path in VECTORS.glob("*.p*")))
 def test_javascript_judges_a_certificate_and_its_mutations_as_python_does(node: str, name: str) -> None:
     texts = list(mutations((VECTORS / name).read_text(), seed=len(name)))
     asked = "".join(json.dumps(text) + "\n" for text in texts)
