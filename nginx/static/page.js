@@ -20,14 +20,14 @@ const $ = (id) => document.getElementById(id);
 class Page {
   #client;
   #checker = new Checker();
-  #history;
+  #history = History.open();
   #table;
   #files;
   #asked = 0; // since nothing was open
   #open = new Set(); // entries without an answer
   #announced = { at: 0, words: [] };
 
-  async start() {
+  start() {
     this.#table = new Table($("answers"), $("more"), {
       cancel: (entry) => entry.abort.abort(),
       again: ({ number, proof, certificate }) => this.ask([number], { proof, certificate }),
@@ -43,12 +43,16 @@ class Page {
     this.#listen();
     const saved = readSaved();
     this.#connect(saved.session);
-    this.#history = await History.open();
-    const former = await this.#history.all();
-    this.#table.prepend(former.reverse());
-    for (const entry of former) if (!entry.check && !entry.error) this.#checkIfQuick(entry);
+    // In the same turn: an answer that came before its question is known here would be taken for nobody's.
     this.#take(saved.open.map((entry) => newEntry(entry)));
     this.#askLinked();
+    this.#recall();
+  }
+
+  async #recall() {
+    const former = await (await this.#history).all();
+    this.#table.append(former.reverse());
+    for (const entry of former) if (!entry.check && !entry.error) this.#checkIfQuick(entry);
     this.#summarize();
   }
 
@@ -220,8 +224,9 @@ class Page {
     this.#table.keep((entry) => !oldest.has(entry));
   }
 
-  #keep({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance }) {
-    this.#history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance });
+  async #keep({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance }) {
+    const history = await this.#history;
+    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance });
   }
 
   #checkIfQuick(entry) {
@@ -250,7 +255,7 @@ class Page {
   #remove(entry) {
     entry.abort?.abort();
     this.#table.keep((other) => other !== entry);
-    this.#history.remove(entry.key);
+    this.#history.then((history) => history.remove(entry.key));
     this.#summarize();
     $("numbers").focus();
   }
@@ -258,7 +263,7 @@ class Page {
   #clear() {
     for (const entry of this.#table.entries) if (!entry.open) entry.abort?.abort();
     this.#table.keep(({ open }) => open);
-    this.#history.clear();
+    this.#history.then((history) => history.clear());
     $("alarm").hidden = true;
     this.#summarize();
     this.#announce("Cleared");
@@ -297,7 +302,12 @@ class Page {
   #saveOpen() {
     const open = [...this.#open].map(({ key, id, number, proof, certificate }) => ({ key, id, number, proof, certificate }));
     const text = JSON.stringify({ session: this.#client.saved, open });
-    if (open.length && text.length <= MOST_SAVED) sessionStorage.setItem(SAVED, text);
+    try {
+      if (open.length && text.length <= MOST_SAVED) sessionStorage.setItem(SAVED, text);
+      else sessionStorage.removeItem(SAVED); // of a page that was left, and came back
+    } catch {
+      // storage is switched off: after a reload the numbers are asked again by hand
+    }
   }
 }
 

@@ -51,6 +51,12 @@ export class Table {
     this.#fill();
   }
 
+  /** Put entries below all others. */
+  append(entries) {
+    this.entries.push(...entries);
+    this.#fill();
+  }
+
   /** Render what has changed of an entry. */
   update(entry) {
     const row = this.#rows.get(String(entry.key));

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from services.worker.certificate import Malformed, read
 from services.worker.verify import Rejected, verify
 from tests.unit.textbook import VECTORS
