@@ -1,5 +1,6 @@
 """Debian's Chromium on the page of the compose stack."""
 
+import re
 import shutil
 from collections.abc import Iterator
 
@@ -9,6 +10,8 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.asking import DESKTOP
 from tests.system.stack import CONTAINERS, Stack
 
+# A socket or request that breaks is what some tests are about, and the browser says so.
+BREAK = re.compile(r"WebSocket|net::ERR_(CONNECTION|EMPTY|INCOMPLETE)|status of 50[234]")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 
@@ -39,8 +42,7 @@ def page(stack: Stack, browser: Browser) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    # A socket or request that breaks is what some tests are about, and the browser says so.
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" and "WebSocket" not in said.text else None)
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" and not BREAK.search(said.text) else None)
     page.goto("/")
     expect(page.locator("#connection")).to_contain_text("Connected to web")
     yield page

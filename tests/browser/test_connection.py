@@ -7,9 +7,10 @@ import gmpy2
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.asking import ask, verdicts, wait_answered
-from tests.system.stack import Stack, wait_until
+from tests.system.stack import WEBS, Stack, wait_until
 
 QUICK, SLOW = 60, 24
+LINES = 4_000
 
 
 def test_no_row_is_lost_or_doubled_when_its_web_container_is_killed(page: Page, stack: Stack) -> None:
@@ -40,6 +41,22 @@ def test_no_row_is_lost_or_doubled_when_its_web_container_is_killed(page: Page, 
     expect(page.locator("#connection")).to_contain_text("Connected to web")
     instances = set(page.locator("tbody tr td:nth-child(5)").all_inner_texts())
     assert instance in instances and len(instances) > 1
+
+
+def test_a_files_answers_go_on_when_all_web_containers_are_killed(page: Page, stack: Stack) -> None:
+    numbers = [gmpy2.mpz(10) ** 400 + n for n in range(LINES)]
+    primes = sum(n.is_prime() for n in numbers)
+    text = "\n".join(n.digits() for n in numbers)
+    page.set_input_files("#file", {"name": "many.txt", "mimeType": "text/plain", "buffer": text.encode()})
+    card = page.locator(".card")
+    expect(card).to_contain_text("answers:", timeout=60_000)
+    for web in WEBS:
+        stack.kill_named(f"{web}-1")
+    expect(card).not_to_contain_text("Done")
+    expect(card).to_contain_text(f"Done: {LINES:,} answers:", timeout=120_000)
+    expect(card).to_contain_text(f"{LINES - primes:,} composite")
+    expect(card).to_contain_text(f"{primes} probably prime")
+    expect(card).to_contain_text(f"{LINES - primes:,} verdicts checked here")
 
 
 def test_the_page_says_that_it_waits_and_comes_back(page: Page, stack: Stack) -> None:
