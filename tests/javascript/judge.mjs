@@ -14,7 +14,7 @@ function judge(text) {
     return `proves ${certificate.n}`;
   } catch (error) {
     if (error.name === "Malformed") return "malformed";
-    if (error.name === "Rejected") return `rejected at step ${error.step}`;
+    if (error.name === "Rejected") return "rejected";
     throw error;
   }
 }
