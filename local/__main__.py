@@ -41,8 +41,8 @@ def main() -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local",
-        description="Run nginx, four web processes, Redis, two workers and, if installed, Prometheus on this machine,"
-        " until Ctrl-C.",
+        description="Run nginx, four web processes, Redis, two workers, the canary and, if installed, Prometheus on this"
+        " machine, until Ctrl-C.",
     )
     parser.add_argument(
         "--http-port",

@@ -4,7 +4,11 @@ import errno
 import socket
 
 WEB = {8000 + n: f"web{n}" for n in range(4)}  # fixed: nginx' upstream block names them
-METRICS = {9000 + n: f"metrics of web{n}" for n in range(4)} | {9010 + n: f"metrics of worker{n}" for n in range(2)}
+METRICS = {
+    **{9000 + n: f"metrics of web{n}" for n in range(4)},
+    **{9010 + n: f"metrics of worker{n}" for n in range(2)},
+    9020: "metrics of the canary",
+}
 PROMETHEUS = 9090
 
 

@@ -2,10 +2,10 @@
 
 import logging
 
-from services.jobs.settings import Settings
+from services.jobs.settings import ServiceSettings
 
 
-def log_to_stderr(settings: Settings) -> None:
+def log_to_stderr(settings: ServiceSettings) -> None:
     """Send the log to standard error, where Docker and supervisors pick it up."""
     logging.basicConfig(
         level=settings.log_level,

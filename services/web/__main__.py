@@ -81,9 +81,8 @@ class Web:
             loop.add_signal_handler(number, self._stop.set)
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
-        pulse = self._dispatcher.pulse
         try:
-            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, lambda: pulse.fresh)
+            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)

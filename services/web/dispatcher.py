@@ -45,7 +45,8 @@ DURATION = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )
 
-OUTCOMES = [*messages.Verdict, "failed", "cancelled"]
+FAILED = (Fault.POISON, Fault.LOST)  # faults of ours, one label; the others are the client's wish, number or limit, each its own
+OUTCOMES = [*Verdict, "failed", *(fault.value for fault in Fault if fault not in FAILED)]
 _submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
@@ -338,4 +339,4 @@ def outcome(answer: Answer) -> str:
     """How the metrics call it."""
     if answer.fault is None:
         return answer.verdict
-    return "cancelled" if answer.fault is Fault.CANCELLED else "failed"
+    return "failed" if answer.fault in FAILED else answer.fault

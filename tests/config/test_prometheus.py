@@ -122,7 +122,24 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do_first() -> None:
     for rule in rules():
         if "alert" in rule:
             assert rule["labels"]["severity"] in {"critical", "warning"}, rule["alert"]
-            assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
+            assert set(rule["annotations"]) == {"summary", "action", "runbook"}, rule["alert"]
+
+
+def test_every_alert_has_its_runbook_and_no_other_is_there() -> None:
+    named = {rule["alert"]: rule["annotations"]["runbook"] for rule in rules() if "alert" in rule}
+    assert named == {path.stem: str(path.relative_to(ROOT)) for path in ROOT.glob("docs/runbooks/*.md")}
+    for path in named.values():
+        headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.MULTILINE)
+        assert headings == [Path(path).stem, "What it means", "How to see it", "What to do", "How to make it happen"], path
+        assert all(section.strip() for section in re.split(r"^#+ .*$", (ROOT / path).read_text(), flags=re.MULTILINE)[2:]), path
+
+
+def test_series_that_a_runbook_names_exist() -> None:
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    series = {re.sub("_(bucket|sum|count)$", "", name) for name in exported() | recorded | FOREIGN}
+    for path in ROOT.glob("docs/runbooks/*.md"):
+        for name in re.findall(r"(?<![\w/])(?:[a-z_]+:)?primes_[\w:]+|\bredis_memory\w+", path.read_text()):
+            assert name in series, (path.name, name)
 
 
 def test_prometheus_can_parse_every_dashboard_query(promtool: Promtool, tmp_path: Path) -> None:

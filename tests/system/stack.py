@@ -19,7 +19,10 @@ PORT = int(os.environ.get("HTTP_PORT", "80"))
 PROMETHEUS_PORT = int(os.environ.get("PROMETHEUS_PORT", "9090"))
 WEBS = ("web0", "web1", "web2", "web3")
 WORKERS = ("worker-1", "worker-2")
-CONTAINERS = ("redis-1", *(f"{web}-1" for web in WEBS), *WORKERS, "nginx-1", "prometheus-1", "redis-exporter-1", "nginx-exporter-1")
+CONTAINERS = (
+    *("redis-1", *(f"{web}-1" for web in WEBS), *WORKERS, "nginx-1", "canary-1"),
+    *("prometheus-1", "redis-exporter-1", "nginx-exporter-1"),
+)
 
 
 def wait_until(condition: Callable[[], Any], description: str, seconds: float = 30) -> Any:

@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.stack import PROJECT, WEBS, Stack
 
-SERVICES = ["nginx", *WEBS, "worker", "redis", "prometheus", "redis-exporter", "nginx-exporter"]
+SERVICES = ["nginx", *WEBS, "worker", "canary", "redis", "prometheus", "redis-exporter", "nginx-exporter"]
 
 
 @pytest.mark.parametrize("service", SERVICES)

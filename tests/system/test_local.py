@@ -124,7 +124,7 @@ class TestRunning:
 
     def test_names_the_process_on_each_line(self, run: Run) -> None:
         names = {line.split(":")[0].strip() for line in run.output().splitlines()}
-        assert {"supervisor", "worker0", "worker1", "web0", "web1", "web2", "web3"} <= names
+        assert {"supervisor", "worker0", "worker1", "web0", "web1", "web2", "web3", "canary"} <= names
         assert "\033" not in run.output()  # no colour in a file
 
     def test_refuses_a_second_run_in_the_same_directory(self, run: Run) -> None:
@@ -132,7 +132,7 @@ class TestRunning:
         assert second.returncode == 1
         assert f"already runs in {run.state}" in second.stderr
 
-    @pytest.mark.parametrize(("instance", "metrics_port"), [("web1", 9001), ("worker1", 9011)])
+    @pytest.mark.parametrize(("instance", "metrics_port"), [("web1", 9001), ("worker1", 9011), ("canary", 9020)])
     def test_brings_a_killed_process_back(self, run: Run, instance: str, metrics_port: int) -> None:
         killed = wait_until(lambda: run.process(instance), f"{instance} runs")
         os.kill(killed, signal.SIGKILL)
@@ -148,7 +148,7 @@ class TestRunning:
 class TestEnding:
     def test_leaves_nothing_after_an_interrupt(self, start: Callable[[], Run]) -> None:
         run = start()
-        assert len(run.processes()) >= 9  # the runner, Redis, nginx, four web processes, two workers
+        assert len(run.processes()) >= 10  # the runner, Redis, nginx, four web processes, two workers, the canary
         assert run.end(signal.SIGINT) == 0, run.output()
         assert (run.processes(), run.sockets()) == ({}, [])
 

@@ -16,7 +16,7 @@ def targets() -> list[dict[str, str]]:
 
 
 def test_every_target_is_up_and_replicas_are_found_by_name(stack: Stack) -> None:
-    expected = ["nginx", "prometheus", "redis", *["web"] * len(WEBS), *["worker"] * 2]
+    expected = ["canary", "nginx", "prometheus", "redis", *["web"] * len(WEBS), *["worker"] * 2]
 
     def up() -> bool:
         return sorted(t["labels"]["job"] for t in targets() if t["health"] == "up") == expected

@@ -14,10 +14,11 @@ from prometheus_client import REGISTRY
 from pydantic_core import PydanticUndefined
 
 import services
+from services.canary.settings import CanarySettings
 from services.jobs import names
 from services.jobs.messages import SENTENCES, Fault, Verdict
 from services.jobs.names import Lane
-from services.jobs.settings import Settings
+from services.jobs.settings import ServiceSettings
 from services.web import plain, rpc, rpc_client
 from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
@@ -40,9 +41,9 @@ def rows(path: str, first: str) -> list[Row]:
     return [tuple(cell.strip() for cell in line.strip("|").split("|")) for line in lines]
 
 
-def fields() -> Iterator[tuple[type[Settings], str]]:
-    """Every setting of the web process and of the worker."""
-    for settings in (WebSettings, WorkerSettings):
+def fields() -> Iterator[tuple[type[ServiceSettings], str]]:
+    """Every setting of every service."""
+    for settings in (WebSettings, WorkerSettings, CanarySettings):
         for name in settings.model_fields:
             yield settings, name
 
@@ -67,7 +68,7 @@ def anchors(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize(("settings", "name"), [pytest.param(*field, id=f"{field[0].__name__}.{field[1]}") for field in fields()])
-def test_the_readme_tells_every_setting_with_option_and_default(settings: type[Settings], name: str) -> None:
+def test_the_readme_tells_every_setting_with_option_and_default(settings: type[ServiceSettings], name: str) -> None:
     default = settings.model_fields[name].default
     told = rows("README.md", f"PRIMES_{name.upper()}")
     option = f"`--{name.replace('_', '-')}`"
@@ -104,8 +105,11 @@ def test_every_metric_is_told_with_type_and_labels_and_no_other() -> None:
 
 def test_metrics_that_the_operations_name_are_there() -> None:
     series = {name.removesuffix("_total") for name in metrics()}
-    for name in re.findall(r"\bprimes_(?!access|redis\b)\w+", read("docs/operations.md")):
+    for name in re.findall(r"(?<![:\w])primes_(?!access|redis\b)\w+", read("docs/operations.md")):
         assert re.sub(r"_(total|bucket|max)$", "", name) in series, name
+    recorded = re.findall(r"record: ([\w:]+)", read("monitoring/prometheus/rules/recording.yml"))
+    for name in re.findall(r"\b[a-z_]+:primes_[\w:]+", read("docs/operations.md")):
+        assert name in recorded, name
 
 
 def test_every_route_is_told() -> None:
