@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos lint types unit metrics requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,7 +39,7 @@ chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Do
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/shellcheck --external-sources deploy/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
 	$(BIN)/hadolint services/*/Dockerfile
 	tests/requirements.sh --check
 
@@ -48,6 +48,9 @@ types: .venv/ready
 
 unit: .venv/ready
 	$(BIN)/pytest -q tests/unit
+
+metrics: .venv/ready ## write docs/metrics.md from the code
+	$(BIN)/python -m monitoring.reference
 
 requirements: .venv/ready ## compile the requirements files from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	tests/requirements.sh $(UPGRADE)

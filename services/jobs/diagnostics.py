@@ -63,8 +63,8 @@ def health_routes(ready: Ready) -> list[Any]:
     return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
 
 
-def serve(port: int, address: str, role: str, ready: Ready) -> HTTPServer:
-    """Listen for operators; raises OSError if the port is taken."""
+def serve(port: int, address: str, role: str, ready: Ready, *more: Any) -> HTTPServer:
+    """Listen for operators, with `more` routes of this role; raises OSError if the port is taken."""
     BUILD.labels(VERSION, role).set(1)
-    application = Application([url(r"/metrics", Metrics), *health_routes(ready)], log_function=lambda handler: None)
+    application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
     return application.listen(port, address)

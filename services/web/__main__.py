@@ -21,6 +21,7 @@ from services.jobs.settings import load, refuse
 from services.jobs.tasks import end_all_others
 from services.jobs.tether import tether
 from services.jobs.watchdog import watch
+from services.web import operators
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
 from services.web.drain import Drain
@@ -82,7 +83,8 @@ class Web:
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
         try:
-            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready)
+            figures = operators.routes(self._settings.prometheus_url, self._settings.instance)
+            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, *figures)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)

@@ -16,7 +16,9 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PROJECT = "primes-test"  # not the name of a stack that somebody runs for use
 PORT = int(os.environ.get("HTTP_PORT", "80"))
+OPERATORS_PORT = int(os.environ.get("OPERATORS_PORT", "8090"))
 PROMETHEUS_PORT = int(os.environ.get("PROMETHEUS_PORT", "9090"))
+ALERTMANAGER_PORT = int(os.environ.get("ALERTMANAGER_PORT", "9093"))
 WEBS = ("web0", "web1", "web2", "web3")
 WORKERS = ("worker-1", "worker-2")
 CONTAINERS = (
@@ -51,19 +53,21 @@ class Stack:
             **os.environ,
             "COMPOSE_PROJECT_NAME": PROJECT,
             "HTTP_PORT": str(PORT),
+            "OPERATORS_PORT": str(OPERATORS_PORT),
             "PROMETHEUS_PORT": str(PROMETHEUS_PORT),
+            "ALERTMANAGER_PORT": str(ALERTMANAGER_PORT),
         }
         if hard != resource.RLIM_INFINITY and hard < 50_000:
             self._environment["NOFILE"] = str(hard)
         self.http = f"http://127.0.0.1:{PORT}"
         self.socket = f"ws://127.0.0.1:{PORT}/chatsocket"
 
-    def compose(self, *arguments: str) -> str:
+    def compose(self, *arguments: str, **variables: str) -> str:
         """Run `docker compose` and return what it printed; fails with its errors."""
         done = subprocess.run(
             ["docker", "compose", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**self._environment, **variables},
             capture_output=True,
             text=True,
             timeout=600,
@@ -85,11 +89,15 @@ class Stack:
             text=True,
         )
 
+    def firing(self) -> set[str]:
+        """The alerts that fire, as Prometheus says."""
+        return {alert["metric"]["alertname"] for alert in self.query('ALERTS{alertstate="firing"}')}
+
     def up(self) -> None:
         self.compose("up", "--detach", "--build", "--wait")
 
     def down(self) -> None:
-        self.compose("--profile", "grafana", "down", "--volumes", "--timeout", "20")
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "20")
 
     def containers(self, service: str) -> list[dict[str, Any]]:
         """What Docker knows of the running containers of a service."""

@@ -43,12 +43,7 @@ def test_every_query_of_the_dashboard_returns_data(stack: Stack) -> None:
     wait_until(all_filled, f"data for {empty}", 60)
 
 
-def test_no_alert_fires_on_a_healthy_stack_but_for_dead_letters_that_nobody_removed(stack: Stack) -> None:
-    dead = stack.total("max(primes_dead_letters)") > 0  # what a test before this one may have left
-    wait_until(
-        lambda: firing(stack) == ({"PrimesDeadLetters"} if dead else set()), "only the alert on dead letters fires, if any", 180
-    )
-
-
-def firing(stack: Stack) -> set[str]:
-    return {alert["metric"]["alertname"] for alert in stack.query('ALERTS{alertstate="firing"}')}
+def test_no_alert_fires_on_a_healthy_stack_but_for_what_tests_left_behind(stack: Stack) -> None:
+    # The tests before this one broke the stack under load: dead letters that nobody removed, budgets that look back an hour.
+    left = {"PrimesDeadLetters", "PrimesBudgetBurnsFast", "PrimesBudgetBurns", "PrimesBudgetBurnsSlowly"}
+    wait_until(lambda: not stack.firing() - left, "no alert fires that looks at the present", 180)
