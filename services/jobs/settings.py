@@ -33,6 +33,7 @@ class ServiceSettings(BaseSettings):
     log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
         "INFO", description="DEBUG, INFO, WARNING or ERROR"
     )
+    log_format: Annotated[str, Field(pattern="^(text|json)$")] = Field("text", description="text for people, json for machines")
 
     def read_files(self) -> None:
         """Read what the settings name, to find out early what cannot be read. Raises OSError, UnicodeDecodeError."""

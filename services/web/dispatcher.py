@@ -16,6 +16,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import finish
+from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Fault, Operation, Verdict
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
@@ -236,6 +237,7 @@ class Dispatcher:
     def _settle(self, answers: list[Answer]) -> None:
         """Close these jobs, and tell their clients."""
         now = time.monotonic()
+        tells = log.isEnabledFor(logging.DEBUG)
         for answer in answers:
             pending = self._ledger.settle(answer)
             if pending is None:
@@ -243,7 +245,13 @@ class Dispatcher:
                 continue
             _answered[pending.lane, outcome(answer)].inc()
             _duration[pending.lane].observe(now - pending.accepted)
+            if tells:
+                log.debug("answered", extra=self._about(pending, answer, now))
             pending.answered(answer)
+
+    def _about(self, pending: Pending, answer: Answer, now: float) -> dict[str, object]:
+        ids = {"request": pending.job.request, "session": veil(pending.job.session), "job": f"{self.reply_to}/{answer.id}"}
+        return about(**ids, lane=pending.lane, outcome=outcome(answer), ms=round((now - pending.accepted) * 1000, 3))
 
     def _give_up(self, answers: list[Answer]) -> None:
         """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""

@@ -35,6 +35,11 @@ class JSONHandler(RequestHandler):
         self.settings["requests"].add(self)
         return None
 
+    @property
+    def request_id(self) -> str:
+        """What nginx calls the request in its log."""
+        return self.request.headers.get("X-Request-ID", "")[:64]
+
     def interrupt(self) -> None:
         """The process ends: what still waits for an answer says that it will not come."""
 
@@ -131,7 +136,9 @@ class Primes(JSONHandler):
         started = time.monotonic()
         try:
             asked = question.read(text, self._settings.max_digits)
-            job = self._dispatcher.submit(asked.number, self._settle, seconds=timeout + GRACE, digits=asked.digits)
+            job = self._dispatcher.submit(
+                asked.number, self._settle, request=self.request_id, seconds=timeout + GRACE, digits=asked.digits
+            )
             answer = await self._wait(job, timeout)
         except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")

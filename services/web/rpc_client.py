@@ -11,6 +11,7 @@ from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
 from services.jobs.connection import PASSING
+from services.jobs.journal import about, veil
 from services.jobs.messages import SENTENCES, Answer, Delivery, Fault, Operation
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
@@ -52,6 +53,8 @@ class RpcClient:
         self._sessions = dispatcher.sessions
         self._settings = settings
         self._session = self._sessions.open(self)
+        connection = socket.request.headers.get("X-Request-ID", "")[:64]
+        log.debug("session begun", extra=about(request=connection, session=veil(self._session.token)))
         self._begun = False  # whether a request was accepted: too late to resume
         self._batches: dict[str, Batch] = {}  # where the response to a request goes, by its id; if not alone
         self.paused = False  # its socket is always read, or soon again
