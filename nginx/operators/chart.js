@@ -11,7 +11,7 @@ function svg(name, attributes = {}, ...children) {
 }
 
 export function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23" });
 }
 
 // The least of 1, 2, 5 times a power of ten that is not below the value: the top of the axis.

@@ -71,7 +71,7 @@ function showAlerts(alerts) {
       const title = `${labels.alertname} ${fires ? `(${labels.severity})` : "(about to fire)"}`;
       return make(
         "li",
-        { className: fires ? labels.severity : "" },
+        { className: fires ? labels.severity : "pending" },
         make("p", { className: "title", textContent: title }),
         make("p", { textContent: annotations.summary }),
         make("p", { textContent: annotations.action }),

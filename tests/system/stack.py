@@ -49,7 +49,7 @@ class Stack:
 
     def __init__(self) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._environment = {
+        self.environment = {
             **os.environ,
             "COMPOSE_PROJECT_NAME": PROJECT,
             "HTTP_PORT": str(PORT),
@@ -58,7 +58,7 @@ class Stack:
             "ALERTMANAGER_PORT": str(ALERTMANAGER_PORT),
         }
         if hard != resource.RLIM_INFINITY and hard < 50_000:
-            self._environment["NOFILE"] = str(hard)
+            self.environment["NOFILE"] = str(hard)
         self.http = f"http://127.0.0.1:{PORT}"
         self.socket = f"ws://127.0.0.1:{PORT}/chatsocket"
 
@@ -67,7 +67,7 @@ class Stack:
         done = subprocess.run(
             ["docker", "compose", *arguments],
             cwd=ROOT,
-            env={**self._environment, **variables},
+            env={**self.environment, **variables},
             capture_output=True,
             text=True,
             timeout=600,
@@ -82,7 +82,7 @@ class Stack:
         """Start a rolling deploy; what it says comes over its one pipe."""
         return subprocess.Popen(
             [ROOT / "deploy" / "rolling.sh", *options],
-            env={**self._environment, **variables},
+            env={**self.environment, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

@@ -45,7 +45,7 @@ def hook(stack: Stack) -> Iterator[str]:
 def posted(hook: str) -> set[tuple[str, str]]:
     """Name and status of each alert that was posted so far."""
     log = subprocess.run(["docker", "logs", hook], capture_output=True, text=True, check=True).stdout
-    bodies = (json.loads(line) for line in log.splitlines())
+    bodies = (json.loads(line) for line in log.splitlines() if line)
     return {(alert["labels"]["alertname"], alert["status"]) for body in bodies for alert in body["alerts"]}
 
 
