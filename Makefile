@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos lint types unit metrics requirements clean
+.PHONY: help up deploy down local check test chaos faults lint types unit metrics requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,10 +36,16 @@ test: .venv/ready ## every test, on the real stack; installs what is missing (De
 chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
 
+faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=SECONDS)
+	@faults/fault.sh --help
+
+fault-%:
+	@faults/fault.sh $* $(FOR)
+
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
 	$(BIN)/hadolint services/*/Dockerfile
 	tests/requirements.sh --check
 

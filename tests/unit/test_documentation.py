@@ -187,8 +187,16 @@ def test_every_guarantee_names_the_tests_that_hold_it() -> None:
         assert re.fullmatch(r"- [A-Z].*[^.]: `test_\w+`(, `test_\w+`)*", sentence), sentence
 
 
+def test_every_fault_is_told_with_alerts_that_are_there() -> None:
+    faults = re.findall(r"^  ([a-z-]+)  ", read("faults/fault.sh"), re.MULTILINE)
+    assert len(faults) >= 6
+    assert re.findall(r"^\| `([a-z-]+)` \|", read("docs/faults.md"), re.MULTILINE) == faults
+    alerts = re.findall(r"alert: (\w+)", read("monitoring/prometheus/rules/alerts.yml"))
+    assert set(re.findall(r"Primes\w+", read("docs/faults.md"))) <= set(alerts)
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
-    folders = "services|deploy|nginx|monitoring|redis|local|tests|docs"
+    folders = "services|deploy|faults|nginx|monitoring|redis|local|tests|docs"
     for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w(?![\w:-])", document.read_text()):
         assert (ROOT / path).exists(), path
