@@ -106,20 +106,21 @@ for client in clients: client.join()
 '
 
 main() {
-    local name=${1:-} seconds=${2:-60}
-    if [ "$name" = --help ]; then
+    NAME=${1:-} # not local: it is needed when the script ends
+    local seconds=${2:-60}
+    if [ "$NAME" = --help ]; then
         usage
         exit
     fi
-    if ! grep -qE "^  $name  " <<<"$(usage)" || ! [[ $seconds =~ ^[0-9]+$ ]]; then
+    if ! grep -qE "^  $NAME  " <<<"$(usage)" || ! [[ $seconds =~ ^[0-9]+$ ]]; then
         usage >&2
         exit 2
     fi
-    say "$name for $seconds s; docs/faults.md says what is to be seen"
-    trap 'mend "$name"; say "mended"' EXIT
+    say "$NAME for $seconds s; docs/faults.md says what is to be seen"
+    trap 'mend "$NAME"; say "mended"' EXIT
     trap 'exit 130' INT TERM
-    break_it "$name"
-    last "$name" "$seconds"
+    break_it "$NAME"
+    last "$NAME" "$seconds"
 }
 
 main "$@"
