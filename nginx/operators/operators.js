@@ -32,9 +32,10 @@ function make(name, properties = {}, ...children) {
   return made;
 }
 
-// The sum, or the largest, of what the lines of a figure last said; null if they said nothing.
+// The sum, or the largest, of what the lines of a figure said in their last three points (the newest may not be known yet);
+// null if they said nothing.
 function latest(lines, together = (values) => values.reduce((sum, value) => sum + value, 0)) {
-  const values = lines.map((line) => line.values.findLast((value) => value !== null)).filter((value) => value !== undefined);
+  const values = lines.map((line) => line.values.slice(-3).findLast((value) => value !== null)).filter((value) => value !== undefined);
   return values.length ? together(values) : null;
 }
 

@@ -41,7 +41,8 @@ QUERIES = (
     *(latency(lane, percent) for lane in ("quick", "heavy") for percent in (50, 95, 99)),
     Query("age", "lane:primes_queue_oldest_seconds:max", by=("lane",)),
     Query("connections", "sum by (instance) (primes_web_connections)", by=("instance",)),
-    Query("processes", 'sum by (job) (up{job=~"web|worker"})', by=("job",)),
+    # 0, not nothing: stopped workers leave DNS, and with them go their series
+    *(Query("processes", f'sum(up{{job="{job}"}}) or vector(0)', name=job) for job in ("web", "worker")),
     Query("dead", "max(primes_dead_letters)", name="dead letters"),
     Query(
         "canary",
