@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import msgspec
 
 from services.jobs import evidence
-from services.jobs.evidence import Evidence, Factor, Witness
+from services.jobs.evidence import Factor, Witness
 
 
 class Outcome(enum.StrEnum):
@@ -74,7 +74,7 @@ def judge(question: Question, reply: Reply) -> Outcome:
 
 def shows(number: int, described: dict[str, str]) -> bool:
     """Whether evidence in its JSON form holds: a factor, or a witness."""
-    made: Evidence | None = None
+    made: Factor | Witness | None = None
     match described:
         case {"factor": text} if text.isdecimal():
             made = Factor(int(text))
