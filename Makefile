@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults lint types unit metrics requirements clean
+.PHONY: help up deploy down local check test chaos faults bench-engine bench-lanes lint types unit metrics requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,12 @@ faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=
 
 fault-%:
 	@faults/fault.sh $* $(FOR)
+
+bench-engine: .venv/ready ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
+	@$(BIN)/python -m tests.bench.engine $(ARGS)
+
+bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
+	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check

@@ -29,8 +29,9 @@ as many after a milliard of numbers as before.
 TAIL = """
 ## Labels
 
-`lane` is `quick` or `heavy`. `verdict` is a verdict or what came instead: `failed` is a fault of ours in
-`primes_web_jobs_answered_total` (poison, lost), and any fault in `primes_worker_jobs_total`.
+`lane` is `quick`, `heavy` or `proof`; a web process counts by the lane that it chose, `quick` or `heavy`. `verdict` is a verdict
+or what came instead: `failed` is a fault of ours in `primes_web_jobs_answered_total` (poison, lost), and any fault in
+`primes_worker_jobs_total`.
 
 The exporters add `redis_…` and `nginx_…`. Recording rules (`monitoring/prometheus/rules/recording.yml`) derive from all these what
 alerts and the dashboard share.
@@ -52,6 +53,7 @@ NOTES = {
         "`route` as in [protocol.md](protocol.md), `other` for no such route; health checks and WebSockets are not counted"
     ),
     "primes_web_jobs_cancelled_total": "their plain or HTTP client left, or its time was up",
+    "primes_web_jobs_joined_total": "`joined` waits for another's run, `known` has an answer that was kept",
     "primes_web_messages_total": "of the plain protocol",
     "primes_web_resumes_total": "`false`: some was gone, or the session was unknown",
     "primes_web_rpc_requests_total": "members of batches too; `unreadable` ones have no method that we know, or bad params",

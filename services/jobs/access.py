@@ -20,14 +20,18 @@ _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's 
 # A session's hash and history; each side's scripts need a little more.
 _SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +expire"
 
+# Costly questions: their runs, who waits for them, what came of them.
+_RUNS = "~primes:question:* ~primes:askers:* ~primes:certificate:* +hset +hdel +hlen"
+
 # Uploads, with their outcomes.
 _UPLOADS = "~primes:upload:* +ttl"
 
 RULES = {
-    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_UPLOADS} +hgetall +time"
+    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +time +exists"
     " ~primes:uploads +zadd +zrange +zrem"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_UPLOADS} +multi +exec"
+    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
+    " +hgetall +time +multi +exec ~primes:known ~primes:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",

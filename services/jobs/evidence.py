@@ -1,4 +1,4 @@
-"""What shows that a number is composite, small enough to send and to check by hand. Pure arithmetic."""
+"""What shows that a verdict is right, small enough to send and to check by hand. Pure arithmetic."""
 
 import msgspec
 
@@ -16,15 +16,23 @@ class Witness(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="witne
     base: int
 
 
-Evidence = Factor | Witness
+class Certificate(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="certificate"):
+    """A certificate that the number is prime, verified and kept for a while under its SHA-256 (hexadecimal)."""
+
+    sha256: str
+
+
+Evidence = Factor | Witness | Certificate
 
 
 def describe(evidence: Evidence) -> dict[str, str]:
-    """The JSON form, the same for every protocol: {"factor": "7"} or {"witness": "2"}."""
+    """The JSON form, the same for every protocol: {"factor": "7"}, {"witness": "2"} or {"certificate": "9f86…"}."""
+    if isinstance(evidence, Certificate):
+        return {"certificate": evidence.sha256}
     return {"factor": str(evidence.factor)} if isinstance(evidence, Factor) else {"witness": str(evidence.base)}
 
 
-def holds(number: int, evidence: Evidence) -> bool:
+def holds(number: int, evidence: Factor | Witness) -> bool:
     """Whether this shows that `number` is composite, by `%` and `pow()` alone."""
     if isinstance(evidence, Factor):
         return 1 < evidence.factor < number and number % evidence.factor == 0

@@ -3,10 +3,12 @@
 -- before the entry goes: dying in between repeats a computation and neither loses nor repeats an answer.
 -- KEYS[1] stream   KEYS[2..] for each session its hash and its answers   then the dead letters, if there are any
 -- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
--- ARGV[5] most dead letters   then four lists, each after its length:
+-- ARGV[5] most dead letters   ARGV[6], ARGV[7] prefixes of the streams' keys and of the askers'   ARGV[8] channel of cancellations
+-- then four lists, each after its length:
 --   entry ids · channel, message of the publications to plain clients · lane, jobs, reason, worker of the dead letters
---   · index of the session, token, request, web instance that asked, answer
-local position = 5
+--   · index of the session, token, request, web instance that asked, answer, 1 if the request leaves a run that goes on for others
+local lane = string.match(KEYS[1], '[^:]+$')
+local position = 8
 local function take_list()
     local list = {}
     position = position + 1
@@ -51,12 +53,28 @@ local function keep(session, history, request, answer)
     return owner, epoch, n
 end
 
+-- A request's mark says where its job is. A quick one's entry is of others too, and done in a millisecond.
+local function leave_run(mark)
+    local at, entry, web, job = string.match(mark, '^(%S+) (%S+) (%S+) (%S+)')
+    if at ~= 'quick' then
+        local askers = ARGV[7] .. at .. ':' .. entry
+        if leave(ARGV[6] .. at, ARGV[1], askers, entry, web .. ' ' .. job) then -- leave.lua
+            redis.call('PUBLISH', ARGV[8], at .. ' ' .. entry)
+        end
+    end
+end
+
 local deliveries, results, kept = {}, {}, 0
-for i = 1, #answered, 5 do
-    local index, token, request, reply_to, answer = unpack(answered, i, i + 4)
+for i = 1, #answered, 6 do
+    local index, token, request, reply_to, answer, leaves = unpack(answered, i, i + 5)
     local session, history = KEYS[2 * index], KEYS[2 * index + 1]
     local owner = false
-    if redis.call('HDEL', session, '?' .. request) == 1 then
+    local mark = redis.call('HGET', session, '?' .. request)
+    if mark then
+        redis.call('HDEL', session, '?' .. request)
+        if leaves == '1' then
+            leave_run(mark)
+        end
         local epoch, n
         owner, epoch, n = keep(session, history, request, answer)
         kept = kept + 1
@@ -83,5 +101,10 @@ set_aside(KEYS[#KEYS], ARGV[5], letters) -- set_aside.lua
 if #ids > 0 then
     redis.call('XACK', KEYS[1], ARGV[1], unpack(ids))
     redis.call('XDEL', KEYS[1], unpack(ids))
+    if lane ~= 'quick' then
+        for _, id in ipairs(ids) do
+            redis.call('EXPIRE', ARGV[7] .. lane .. ':' .. id, 0) -- in the past: deletes it
+        end
+    end
 end
 return { unheard, kept }

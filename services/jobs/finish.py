@@ -13,8 +13,9 @@ from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
 
 SET_ASIDE = Path(__file__).with_name("set_aside.lua")  # what scripts that set jobs aside have in common
+LEAVE = Path(__file__).with_name("leave.lua")  # what scripts by which one leaves a run have in common
 
-_finish = Script(SET_ASIDE, Path(__file__).with_name("finish.lua"))
+_finish = Script(SET_ASIDE, LEAVE, Path(__file__).with_name("finish.lua"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,7 @@ class Answered:
     job: Job
     reply_to: str  # web process whose ledger holds the job
     answer: Answer
+    leaves: bool = False  # whether the run, wherever it is now, goes on if others wait for it
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,13 @@ async def finish(
     for each in answered:
         job = each.job
         index = sessions.setdefault(job.session, len(sessions) + 1)
-        parts += (index, job.session, job.request, each.reply_to, encode(each.answer))
+        parts += (index, job.session, job.request, each.reply_to, encode(each.answer), int(each.leaves))
     plain = [part for publication in publications for part in publication]
     letters = [part for letter in dead for part in letter.fields(lane)]
     keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.answers(token)))]
     if dead:
         keys.append(names.DEAD)
     lists = [part for each in (ids, plain, letters, parts) for part in (len(each), *each)]
-    prefixes = names.deliveries(""), names.results("")
-    return Finished(*await _finish(redis, keys, GROUP, *prefixes, names.HISTORY, names.DEAD_LENGTH, *lists))
+    channels = names.deliveries(""), names.results("")
+    runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS
+    return Finished(*await _finish(redis, keys, GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists))

@@ -1,6 +1,7 @@
 """What travels through Redis: batches of jobs one way, batches of answers the other."""
 
 import enum
+import hashlib
 from typing import TypeVar
 
 import msgspec
@@ -14,6 +15,14 @@ class Operation(enum.StrEnum):
     IS_PRIME = "is_prime"
     NEXT_PRIME = "next_prime"  # the least prime above it
     PREVIOUS_PRIME = "previous_prime"  # the greatest prime below it
+
+
+class Wanted(enum.StrEnum):
+    """How far a client wants its question to be answered."""
+
+    VERDICT = ""  # whatever the tests say; short, since nearly every job carries it
+    PROOF = "proof"  # a prime is proven
+    CERTIFICATE = "certificate"  # and the proof is one to keep, though the tests are proof enough for a small number
 
 
 class Verdict(enum.StrEnum):
@@ -39,6 +48,7 @@ class Fault(enum.StrEnum):
     LOST = "lost"  # it was written to Redis again and again, and vanished each time
     CANCELLED = "cancelled"  # its client wanted it no longer
     NO_INTEGER = "no_integer"  # a division in its expression leaves a remainder
+    UNPROVEN = "unproven"  # it passed every test, and no certificate could be made
 
 
 SENTENCES = {
@@ -47,6 +57,7 @@ SENTENCES = {
     Fault.LOST: "The job was lost on its way, several times",
     Fault.CANCELLED: "The client cancelled the job",
     Fault.NO_INTEGER: "The expression has no integer value: a division leaves a remainder",
+    Fault.UNPROVEN: "The number passed every test, but the proof failed",
 }
 
 
@@ -62,6 +73,12 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     request: str = ""  # the client's own id of its request, as canonical JSON text; without a session nginx' id, for logs
     expires: int = 0  # ms since 1970, by the clock of the web process; nobody wants an answer after that; 0: always
     expression: bool = False  # whether `number` is to be evaluated
+    wanted: Wanted = Wanted.VERDICT
+
+
+def digest(job: Job) -> str:
+    """What is the same for all who ask the same: SHA-256 (hexadecimal) of the question. `2^3` and `8` are two."""
+    return hashlib.sha256(f"{job.operation} {job.wanted} {job.number}".encode()).hexdigest()
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -84,8 +101,8 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 def describe_unknown(answer: Answer) -> dict[str, str]:
-    """JSON fields of an error that say what is known when time ran out; none for other faults."""
-    if answer.fault is not Fault.DEADLINE:
+    """JSON fields of an error that say what is known when time ran out or the proof failed; none for other faults."""
+    if answer.fault not in (Fault.DEADLINE, Fault.UNPROVEN):
         return {}
     known = {} if answer.best is None else {"best": answer.best.value, "method": answer.method}
     return {"verdict": Verdict.UNKNOWN.value, **known}
@@ -102,6 +119,22 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):
     number: int  # 1, 2, 3, … within the epoch
 
 
+class Asker(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """Who waits for a run, beside the web process and the job (`names.asker`); fields as in `Job`."""
+
+    session: str = ""
+    request: str = ""
+    expires: int = 0
+
+
+class Promotion(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A run is in the lane of proofs now, since its number passed the tests: put together by promote.lua."""
+
+    entry: str  # its id there
+    answer: Answer  # what is known so far
+    askers: list[tuple[str, Asker]]  # names.asker() of each
+
+
 T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
@@ -109,10 +142,12 @@ _jobs = msgspec.msgpack.Decoder(list[Job])
 _answers = msgspec.msgpack.Decoder(list[Answer])
 _answer = msgspec.msgpack.Decoder(Answer)
 _deliveries = msgspec.msgpack.Decoder(list[Delivery])
+_asker = msgspec.msgpack.Decoder(Asker)
+_promotion = msgspec.msgpack.Decoder(Promotion)
 
 
-def encode(batch: list[Job] | list[Answer] | Answer) -> bytes:
-    """MessagePack of a batch, or of one answer that a script puts into one."""
+def encode(batch: list[Job] | list[Answer] | Answer | Asker) -> bytes:
+    """MessagePack of a batch, or of one answer or asker that a script puts into one."""
     return _encoder.encode(batch)
 
 
@@ -134,6 +169,16 @@ def decode_answer(payload: bytes) -> Answer:
 def decode_deliveries(payload: bytes) -> list[Delivery]:
     """The deliveries of one publication; raises msgspec.DecodeError for anything else."""
     return _decode(_deliveries, payload)
+
+
+def decode_asker(payload: bytes) -> Asker:
+    """One of a run's askers; raises msgspec.DecodeError for anything else."""
+    return _decode(_asker, payload)
+
+
+def decode_promotion(payload: bytes) -> Promotion:
+    """What one publication says of a run; raises msgspec.DecodeError for anything else."""
+    return _decode(_promotion, payload)
 
 
 def _decode(decoder: msgspec.msgpack.Decoder[T], payload: bytes) -> T:

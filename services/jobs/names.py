@@ -1,7 +1,6 @@
 """Every name in Redis, each with its type."""
 
 import enum
-from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -10,25 +9,70 @@ class Lane(enum.StrEnum):
 
     QUICK = "quick"  # well under a millisecond each; many to a stream entry
     HEAVY = "heavy"  # anything dearer; an entry of its own, computed in a process that can be killed
+    PROOF = "proof"  # primes to be proven, seconds to minutes each; workers move them here once their tests were passed
 
 
-GROUP = "workers"  # consumer group on both job streams
+GROUP = "workers"  # consumer group on all job streams
 DEAD = "primes:dead"  # stream: dead letters, {lane, jobs, reason, worker}, trimmed to about DEAD_LENGTH
 DEAD_LENGTH = 1_000
 HISTORY = 1_024  # answers that a session keeps for a client that comes back
+KNOWN = "primes:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
+KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a prime of 10,000 digits
+ASKERS = 1_000  # who may wait for one run: its answers are written in one step of about 10 ms; who comes later starts another
+
+
+JOBS = "primes:jobs:"  # prefix of the lanes' streams
+ASKERS_OF = "primes:askers:"  # prefix of the hashes of those who wait for runs
 
 
 def stream(lane: Lane) -> str:
     """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered.
 
+    A heavy one is a run: {reply, jobs: of who asked first}, and those who wait for it are its askers. In the quick lane
+    `known` is the answer (MessagePack) to the jobs beside it.
+
     Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack}.
     """
-    return f"primes:jobs:{lane}"
+    return f"{JOBS}{lane}"
+
+
+def question(digest: str) -> str:
+    """Hash, by the digest of a costly question (`messages.digest`), with a time to live:
+
+    `entry`: "LANE ID" of the run that will answer it · `so_far`: what is known meanwhile (MessagePack) · `answer`: what came of an
+    earlier run (MessagePack) · `certificate`: the SHA-256 that this answer names.
+    """
+    return f"primes:question:{digest}"
+
+
+def askers(lane: Lane, entry: str) -> str:
+    """Hash: who waits for a run, asker() to MessagePack; it goes with the entry."""
+    return f"{ASKERS_OF}{lane}:{entry}"
+
+
+def asker(web: str, job: int) -> str:
+    """A job in its web process' ledger, as a field among the askers of a run."""
+    return f"{web} {job}"
+
+
+PROMOTIONS = "primes:promotions"  # channel: MessagePack, a run has moved to the lane of proofs; to all web processes
+
+CERTIFICATES = (
+    "primes:certificates"  # sorted set: SHA-256 of the certificates that are kept by the time (ms); some may have expired
+)
+
+
+def certificate(sha256: str) -> str:
+    """Hash {primo, pari: zlib of the text; bytes: of both} of a certificate, with a time to live."""
+    return f"primes:certificate:{sha256}"
+
+
+BELLS = "primes:bell:"  # prefix of the lanes' bells
 
 
 def bell(lane: Lane) -> str:
     """Channel: an empty message says that the lane has an entry that nobody was awake for."""
-    return f"primes:bell:{lane}"
+    return f"{BELLS}{lane}"
 
 
 def results(web: str) -> str:
@@ -62,12 +106,6 @@ def evictions(web: str) -> str:
 
 
 CANCELLATIONS = "primes:cancellations"  # channel: "LANE ID ID …", entries that were deleted unanswered; stop computing them
-
-
-def cancellation(lane: Lane, entries: Iterable[bytes | str]) -> tuple[str, bytes]:
-    """Channel and message that have workers stop computing entries that were deleted."""
-    ids = (id.encode() if isinstance(id, str) else id for id in entries)
-    return CANCELLATIONS, b" ".join((lane.encode(), *ids))
 
 
 class Mark(NamedTuple):

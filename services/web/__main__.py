@@ -22,6 +22,7 @@ from services.jobs.tasks import end_all_others
 from services.jobs.tether import tether
 from services.jobs.watchdog import watch
 from services.web import operators
+from services.web.certificates import Certificate
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
 from services.web.drain import Drain
@@ -63,6 +64,7 @@ class Web:
                 url(r"/", Hello),
                 url(r"/chatsocket", ChatSocket, {**parts, "sockets": self._clients}),
                 url(r"/primes/(.*)", Primes, parts),
+                url(r"/certificates/(.*)", Certificate, {"redis": self._redis}),
                 url(r"/jobs", Jobs, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
                 url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),

@@ -1,6 +1,6 @@
 """What a job will cost, estimated before it is queued: it decides the lane and how many jobs share a stream entry."""
 
-from services.jobs.messages import Operation
+from services.jobs.messages import Operation, Wanted
 from services.jobs.names import Lane
 
 BASE = 2  # µs: a 64-bit test with its share of decoding and encoding
@@ -22,6 +22,6 @@ def estimate(number: str, operation: Operation = Operation.IS_PRIME, digits: int
     return test if operation is Operation.IS_PRIME else test * (2 + digits // GAP)
 
 
-def lane(cost: int) -> Lane:
-    """The lane for a job of this cost in microseconds."""
-    return Lane.QUICK if cost < QUICKEST_HEAVY else Lane.HEAVY
+def lane(cost: int, wanted: Wanted = Wanted.VERDICT) -> Lane:
+    """The lane for a job of this cost in microseconds; what may have to be proven is one that can be moved on by itself."""
+    return Lane.QUICK if cost < QUICKEST_HEAVY and wanted is Wanted.VERDICT else Lane.HEAVY

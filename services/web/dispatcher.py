@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 import redis.asyncio
@@ -15,14 +16,14 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
-from services.jobs.finish import finish
+from services.jobs.finish import LEAVE, finish
 from services.jobs.journal import about, veil
-from services.jobs.messages import Answer, Fault, Operation, Verdict
+from services.jobs.messages import Answer, Asker, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
 from services.jobs.subscription import Subscription
-from services.web.ledger import Answered, Busy, Entry, Ledger, Pending
+from services.web.ledger import Answered, Busy, Entry, Ledger, Pending, Place
 from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
@@ -33,6 +34,9 @@ log = logging.getLogger(__name__)
 SUBMITTED = Counter("primes_web_jobs_submitted_total", "Jobs accepted from clients", ["lane"])
 ANSWERED = Counter("primes_web_jobs_answered_total", "Answers given, each job once", ["lane", "verdict"])
 REPEATED = Counter("primes_web_answers_repeated_total", "Answers to jobs that were answered already, dropped")
+JOINED = Counter(
+    "primes_web_jobs_joined_total", "Costly jobs that needed no computation of their own, by what they found", ["found"]
+)
 RESENT = Counter("primes_web_jobs_resent_total", "Jobs written to Redis again: its data, or the answer, was lost", ["lane"])
 CANCELLED = Counter("primes_web_jobs_cancelled_total", "Jobs that nobody waited for any more")
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
@@ -53,14 +57,32 @@ _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane fo
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
 _duration = {lane: DURATION.labels(lane) for lane in Lane}
 _refused_busy = REFUSED.labels("busy")
+_joined = {found: JOINED.labels(found) for found in ("joined", "known")}
 
 UNWANTED = 10_000  # entries to be deleted that wait for Redis at most; what is forgotten is computed for nobody
 DELETED = 100  # entries deleted in one step: bounds how long Redis serves nobody else
 
 AUDIT_AGE = 1.0  # seconds after which an entry is looked for: most are answered by then
 
+QUESTION = 86_400  # seconds that a run can be joined: longer than any job may wait and compute
+
 _enqueue = Script(WAITING, Path(__file__).with_name("enqueue.lua"))
+_leave = Script(LEAVE, Path(__file__).with_name("leave.lua"))
 _audit = Script(Path(__file__).with_name("audit.lua"))
+
+
+class Found(NamedTuple):
+    """What enqueue.lua says of an entry."""
+
+    place: Place
+    how: str  # "": it is new; "joined": another's run; "known": the answer is kept
+    so_far: bytes  # MessagePack of what is known of a number that is being proven
+
+    @classmethod
+    def read(cls, reply: list[bytes]) -> "Found":
+        """From the script's reply."""
+        lane, id, how, so_far = reply
+        return cls(Place(Lane(lane.decode()), id), how.decode(), so_far)
 
 
 class Dispatcher:
@@ -91,6 +113,7 @@ class Dispatcher:
                 names.deliveries(self.reply_to): self._hear_deliveries,
                 names.evictions(self.reply_to): self.sessions.hear_eviction,
                 names.notices(self.reply_to): self.uploads.hear,
+                names.PROMOTIONS: self._hear_promotion,
                 self.pulse.channel: self.pulse.hear,
             },
             settings.redis_timeout,
@@ -108,18 +131,22 @@ class Dispatcher:
         seconds: float | None = None,
         digits: int = 0,
         operation: Operation = Operation.IS_PRIME,
+        wanted: Wanted = Wanted.VERDICT,
+        noted: Answered | None = None,
     ) -> int:
         """Queue an operation on `number`, wanted within `seconds`; `answered` is called once. Returns the job's id.
 
-        `number` is canonical decimal, or an expression of at most so many `digits`. Raises Busy.
+        `number` is canonical decimal, or an expression of at most so many `digits`. `noted` is called with what is known before
+        the answer, while a proof is made. Raises Busy.
 
         A session's answer comes to its client by `sessions`; `answered` only says that this process is done with the job.
         """
         expires = int((time.time() + seconds) * 1000) if seconds is not None else 0
         try:
             pending = self._ledger.accept(
-                number, answered, digits=digits, operation=operation, session=session, request=request, expires=expires
-            )
+                number, answered, digits=digits, operation=operation, wanted=wanted, session=session, request=request,
+                expires=expires, noted=noted,
+            )  # fmt: skip
         except Busy:
             _refused_busy.inc()
             raise
@@ -184,35 +211,83 @@ class Dispatcher:
             await waiting.wait()
             async with self._writing[lane]:
                 entries = self._ledger.take(lane)
-                unwritten = entries[await self._write(lane, entries) :] if entries else []
-                self._ledger.unwritten(unwritten)
+                found = await self._write(lane, entries) if entries else []
+                self._delete(self._ledger.written(lane, entries, [each.place for each in found]))
             if not entries:
                 waiting.clear()
-            elif unwritten:
+            elif len(found) < len(entries):
                 await asyncio.sleep(backoff.next())
             else:
                 backoff.reset()
+            for entry, each in zip(entries, found, strict=False):
+                BATCH.observe(len(entry.jobs))
+                if each.how:
+                    self._note_joined(entry, each)
 
-    async def _write(self, lane: Lane, entries: list[Entry]) -> int:
-        """One write; returns how many entries it took: not all when the queue is full, none when Redis is away."""
+    async def _write(self, lane: Lane, entries: list[Entry]) -> list[Found]:
+        """One write; tells of the entries that it took: not of all when the queue is full, of none when Redis is away."""
         batches = [messages.encode(entry.jobs) for entry in entries]
+        questions, askers = self._ask(lane, entries)
+        keys, marks = self.sessions.mark(entries, self._ledger.since)
         try:
-            keys, marks = self.sessions.mark(entries, self._ledger.since)
-            ids = await _enqueue(
+            found = await _enqueue(
                 self._redis,
-                [names.stream(lane), *keys],
-                *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self._session_ttl),
-                *(len(batches), *batches, *marks),
+                [names.stream(lane), names.stream(Lane.QUICK), *questions, *keys],
+                *(names.GROUP, names.BELLS, self._most_entries, self.reply_to, self._session_ttl),
+                *(names.ASKERS_OF, names.ASKERS, QUESTION, names.certificate("")),
+                *(len(batches), len(questions), *batches, *askers, *marks),
             )
         except PASSING as error:
             log.warning("could not write %d entries to the %s lane, will try again: %s", len(entries), lane, error)
-            return 0
-        if len(ids) < len(entries):
+            return []
+        if len(found) < len(entries):
             log.warning("the %s lane is full (%d entries), will try again", lane, self._most_entries)
-        self._delete(self._ledger.written(entries[: len(ids)], ids))
-        for entry in entries[: len(ids)]:
-            BATCH.observe(len(entry.jobs))
-        return len(ids)
+        return [Found.read(reply) for reply in found]
+
+    def _ask(self, lane: Lane, entries: list[Entry]) -> tuple[list[str], list[int | bytes]]:
+        """Keys and arguments by which enqueue.lua finds who asked the same before; none for quick jobs, which are cheaper."""
+        if lane is Lane.QUICK:
+            return [], []
+        jobs = [entry.jobs[0] for entry in entries]
+        askers = [part for job in jobs for part in (job.id, messages.encode(Asker(job.session, job.request, job.expires)))]
+        return [names.question(messages.digest(job)) for job in jobs], askers
+
+    def _note_joined(self, entry: Entry, found: Found) -> None:
+        """A costly job waits for another's run, or its answer is known."""
+        _joined[found.how].inc()
+        if found.so_far:
+            self._note(entry.jobs[0].id, messages.decode_answer(found.so_far))
+
+    def _note(self, job: int, answer: Answer) -> None:
+        """Tell the client of a pending job what is known before its answer."""
+        pending = self._ledger.get(job)
+        if pending is None:
+            return
+        if pending.noted is not None:
+            pending.noted(answer)
+        if pending.job.session:
+            self.sessions.note(pending.job.session, pending.job.request, answer)
+
+    def _hear_promotion(self, payload: bytes) -> None:
+        """A number passed its tests and is being proven: its run is in another lane, and its clients get a first answer."""
+        try:
+            promotion = messages.decode_promotion(payload)
+        except msgspec.DecodeError:
+            log.exception("could not read a promotion of %d bytes", len(payload))  # the audit finds the entry gone
+            return
+        place = Place(Lane.PROOF, promotion.entry.encode())
+        for field, asker in promotion.askers:
+            web, _, job = field.partition(" ")
+            if web == self.reply_to:
+                self._follow(int(job), place, promotion.answer)
+            elif asker.session:
+                self.sessions.note(asker.session, asker.request, promotion.answer)
+
+    def _follow(self, job: int, place: Place, answer: Answer) -> None:
+        """One of our jobs is at another place now."""
+        if self._ledger.moved(job, place) is None:  # it was cancelled while that was not known
+            self._delete([Entry(place.lane, [Job(job, "")], 0, id=place.id)])
+        self._note(job, answer)
 
     def _hear_answers(self, payload: bytes) -> None:
         """Give each answer of one publication to whoever asked."""
@@ -277,8 +352,7 @@ class Dispatcher:
                 some = list(islice(self._unwanted, DELETED))
                 try:
                     for lane in {entry.lane for entry in some}:
-                        ids = [entry.id for entry in some if entry.lane is lane]
-                        await finish(self._redis, lane, ids, publications=[names.cancellation(lane, ids)])
+                        await self._delete_from(lane, [entry for entry in some if entry.lane is lane])
                     for _ in some:
                         self._unwanted.popleft()
                     backoff.reset()
@@ -286,13 +360,24 @@ class Dispatcher:
                     log.warning("could not delete %d unwanted entries, will try again: %s", len(some), error)
                     await asyncio.sleep(backoff.next())
 
+    async def _delete_from(self, lane: Lane, entries: list[Entry]) -> None:
+        """Delete quick entries; leave the runs of costly ones, which go on if others wait for them."""
+        if lane is Lane.QUICK:
+            await finish(self._redis, lane, [entry.id for entry in entries])
+            return
+        askers = [names.askers(lane, entry.id.decode()) for entry in entries]
+        leaving = [part for entry in entries for part in (entry.id, names.asker(self.reply_to, entry.jobs[0].id))]
+        await _leave(self._redis, [names.stream(lane), *askers], names.GROUP, names.CANCELLATIONS, lane, *leaving)
+
     async def _end_expired(self) -> None:
-        """Every second, answer sessions' jobs whose time is over before a worker did, until cancelled."""
+        """Every second, answer sessions' jobs whose time is over before a worker did, and forget others', until cancelled."""
         while True:
             try:
                 for pending in self._ledger.expired():
-                    if pending.job.session:  # others have somebody who waits with a clock of his own
+                    if pending.job.session:
                         await self._end(pending, Fault.DEADLINE)
+                    else:  # whoever waited for it had a clock of his own
+                        self.forsake([pending.job.id])
             except PASSING as error:
                 log.warning("could not answer jobs whose time is over, will try again: %s", error)
             await asyncio.sleep(INTERVAL)

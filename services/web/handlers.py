@@ -13,7 +13,7 @@ from tornado.web import Finish, HTTPError, RequestHandler
 
 from services.jobs import evidence
 from services.jobs.expression import NotAnExpression
-from services.jobs.messages import SENTENCES, Answer, Fault, describe_unknown
+from services.jobs.messages import SENTENCES, Answer, Fault, Wanted, describe_unknown
 from services.web import question
 from services.web.dispatcher import Dispatcher
 from services.web.ledger import Busy
@@ -22,6 +22,7 @@ from services.web.settings import WebSettings
 REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
 
 GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
+LINGER = 60  # seconds that a proof goes on after the time of its request is over, for whoever asks again
 RETRY_AFTER = 1  # seconds that a refused client is asked to wait
 
 
@@ -125,6 +126,7 @@ class Primes(JSONHandler):
         """One future for the one answer."""
         self._dispatcher = dispatcher
         self._settings = settings
+        self._known: dict[str, str] = {}  # before the answer
         # None: it will not come
         self._answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
 
@@ -133,13 +135,11 @@ class Primes(JSONHandler):
         end of the process, 504 when the answer took longer than `?timeout=` seconds (at most the setting `long_poll`).
         """
         timeout = self.read_timeout(self._settings.long_poll)
+        wanted = self._read_wanted()
         started = time.monotonic()
         try:
-            asked = question.read(text, self._settings.max_digits)
-            job = self._dispatcher.submit(
-                asked.number, self._settle, request=self.request_id, seconds=timeout + GRACE, digits=asked.digits
-            )
-            answer = await self._wait(job, timeout)
+            asked = question.read(text, self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.max_proof_digits)
+            answer = await self._ask(asked, wanted, timeout)
         except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
         except NotAnExpression as error:
@@ -147,7 +147,8 @@ class Primes(JSONHandler):
         except Busy as error:
             return self.fail(503, "busy", f"Busy: {error}", retryable=True)
         except TimeoutError:
-            return self.fail(504, "timeout", f"No answer within {timeout:g} s; ask again", retryable=True)
+            sentence = f"No answer within {timeout:g} s; ask again"
+            return self.fail(504, "timeout", sentence, retryable=True, **self._known)
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
         self._tell(asked.number, answer, time.monotonic() - started)
@@ -161,12 +162,45 @@ class Primes(JSONHandler):
             return self.fail(status, answer.fault, SENTENCES[answer.fault], retryable, **describe_unknown(answer))
         self.write(describe(canonical, answer, elapsed))
 
-    async def _wait(self, job: int, seconds: float) -> Answer | None:
-        """The answer; a job for which nobody waits any more is cancelled. Raises TimeoutError."""
+    def _read_wanted(self) -> Wanted:
+        """`?proof=true`, `?certificate=true`. Raises HTTPError 400."""
+        if self._read_flag("certificate"):
+            return Wanted.CERTIFICATE
+        return Wanted.PROOF if self._read_flag("proof") else Wanted.VERDICT
+
+    def _read_flag(self, name: str) -> bool:
+        text = self.get_query_argument(name, "false")
+        if text not in ("true", "false"):
+            raise HTTPError(400, f"{name}: expected true or false, got {text[:40]!r}")
+        return text == "true"
+
+    async def _ask(self, asked: question.Question, wanted: Wanted, seconds: float) -> Answer | None:
+        """The answer. A job for which nobody waits any more is cancelled; a proof goes on for a while, so that who asks again
+        joins it. Raises TimeoutError, and Busy.
+        """
+        patience = GRACE if wanted is Wanted.VERDICT else LINGER
+        job = self._dispatcher.submit(
+            asked.number,
+            self._settle,
+            request=self.request_id,
+            seconds=seconds + patience,
+            digits=asked.digits,
+            wanted=wanted,
+            noted=self._note,
+        )
         try:
             return await asyncio.wait_for(self._answer, seconds)
-        finally:
+        except TimeoutError:
+            if wanted is Wanted.VERDICT:
+                self._dispatcher.forsake([job])
+            raise
+        except asyncio.CancelledError:
             self._dispatcher.forsake([job])
+            raise
+
+    def _note(self, answer: Answer) -> None:
+        """What is known while a proof is made."""
+        self._known = {"best": answer.verdict.value, "method": answer.method}
 
     def on_connection_close(self) -> None:
         """Stop waiting for a client that left."""

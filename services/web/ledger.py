@@ -3,10 +3,11 @@
 import heapq
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
+from services.jobs.messages import Answer, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.web import cost
 
@@ -18,6 +19,13 @@ WRITE_ENTRIES = 64  # most entries in one write: bounds how long Redis serves no
 LOSSES = 10  # a job that vanishes more often is given up: something swallows it, and it must not go round for ever
 STALE = 1_000  # deadlines of answered jobs that may stay before they are cleared away
 AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is audited in turns
+
+
+class Place(NamedTuple):
+    """Where an entry is in Redis."""
+
+    lane: Lane
+    id: bytes
 
 
 class Busy(Exception):
@@ -33,6 +41,7 @@ class Pending:
     cost: int  # estimated µs
     accepted: float  # time.monotonic()
     answered: Answered
+    noted: Answered | None = None  # told what is known before the answer
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
     since: int = 0  # when the last of its entries that vanished was written (ms since 1970, by Redis' clock); 0: none did
@@ -40,9 +49,9 @@ class Pending:
 
 @dataclass(slots=True, eq=False)
 class Entry:
-    """One stream entry on its way or in Redis: the jobs that it carries."""
+    """One stream entry on its way or in Redis: the jobs of ours that it carries, or that wait for the run that it is."""
 
-    lane: Lane
+    lane: Lane  # of the stream that it is in, which may be another one than it was written to
     jobs: list[Job]
     open: int  # jobs of it that are still pending
     written: float = 0.0  # time.monotonic(), once `id` is known
@@ -55,7 +64,7 @@ class Lanes:
     """One lane's part of the ledger."""
 
     unwritten: OrderedDict[int, Pending] = field(default_factory=OrderedDict)  # by job id, in the order in which they go out
-    entries: dict[bytes, Entry] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
+    entries: dict[Entry, None] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
     pending: int = 0
     outgoing: int = 0  # entries of the write that is under way
 
@@ -84,20 +93,22 @@ class Ledger:
         *,
         digits: int = 0,
         operation: Operation = Operation.IS_PRIME,
+        wanted: Wanted = Wanted.VERDICT,
         session: str = "",
         request: str = "",
         expires: int = 0,
+        noted: Answered | None = None,
     ) -> Pending:
         """Take a job on, for a session's request or for nobody's; `answered` is called once. Raises Busy.
 
-        `digits`: if `number` is an expression, those of its value at most.
+        `digits`: if `number` is an expression, those of its value at most. `noted`: called with what is known before the answer.
         """
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
         self._last_id += 1
         estimate = cost.estimate(number, operation, digits)
-        job = Job(self._last_id, number, operation, session, request, expires, digits > 0)
-        pending = Pending(job, cost.lane(estimate), estimate, time.monotonic(), answered)
+        job = Job(self._last_id, number, operation, session, request, expires, digits > 0, wanted)
+        pending = Pending(job, cost.lane(estimate, wanted), estimate, time.monotonic(), answered, noted)
         self._pending[job.id] = pending
         lane = self.lanes[pending.lane]
         lane.pending += 1
@@ -107,7 +118,7 @@ class Ledger:
         return pending
 
     def take(self, lane: Lane) -> list[Entry]:
-        """Entries for the next write, oldest jobs first; `written` or `unwritten` must follow."""
+        """Entries for the next write, oldest jobs first; `written` must follow."""
         unwritten = self.lanes[lane].unwritten
         entries: list[Entry] = []
         while unwritten and len(entries) < WRITE_ENTRIES:
@@ -131,18 +142,33 @@ class Ledger:
         entry.open = len(entry.jobs)
         return entry
 
-    def written(self, entries: Iterable[Entry], ids: Iterable[bytes]) -> list[Entry]:
-        """Redis holds these entries under these ids; returns those that nobody wants any more."""
-        now = time.monotonic()
+    def written(self, lane: Lane, entries: list[Entry], places: Sequence[Place]) -> list[Entry]:
+        """The write to this lane is over: Redis holds the first entries, at these places, and the others not, as far as is known.
+
+        Returns those that it holds and nobody wants any more.
+        """
+        self.lanes[lane].outgoing = 0
         unwanted: list[Entry] = []
-        for entry, id in zip(entries, ids, strict=True):
-            self.lanes[entry.lane].outgoing -= 1
-            entry.id, entry.written = id, now
-            if entry.open:  # an answer can overtake the reply to the write
-                self.lanes[entry.lane].entries[entry.id] = entry
-            elif entry.unwanted:
+        for entry, place in zip(entries, places, strict=False):
+            if not entry.id:  # else it has moved on, and that overtook the reply to the write
+                self._put(entry, place)
+            if entry.unwanted:
                 unwanted.append(entry)
+        self.unwritten(entry for entry in entries[len(places) :] if not entry.id)
         return unwanted
+
+    def _put(self, entry: Entry, place: Place) -> None:
+        self.lanes[entry.lane].entries.pop(entry, None)
+        (entry.lane, entry.id), entry.written = place, time.monotonic()
+        if entry.open:  # an answer can overtake the reply to the write
+            self.lanes[entry.lane].entries[entry] = None
+
+    def moved(self, job: int, place: Place) -> Pending | None:
+        """A job's run is in another lane now; returns it, or None when it is closed already."""
+        pending = self._pending.get(job)
+        if pending is not None and pending.entry is not None:
+            self._put(pending.entry, place)
+        return pending
 
     def unwritten(self, entries: Iterable[Entry]) -> int:
         """These entries are not in Redis, or may not be: their pending jobs go out again, first. Returns how many.
@@ -151,15 +177,14 @@ class Ledger:
         """
         again = 0
         for entry in reversed(list(entries)):
-            lane = self.lanes[entry.lane]
-            lane.outgoing -= not entry.id
-            lane.entries.pop(entry.id, None)
+            self.lanes[entry.lane].entries.pop(entry, None)
             for job in reversed(entry.jobs):
                 pending = self._pending.get(job.id)
                 if pending is not None and pending.entry is entry:
                     pending.entry = None
-                    lane.unwritten[job.id] = pending
-                    lane.unwritten.move_to_end(job.id, last=False)
+                    unwritten = self.lanes[pending.lane].unwritten
+                    unwritten[job.id] = pending
+                    unwritten.move_to_end(job.id, last=False)
                     again += 1
         return again
 
@@ -198,7 +223,7 @@ class Ledger:
         else:
             entry.open -= 1
             if not entry.open:
-                lane.entries.pop(entry.id, None)
+                self.lanes[entry.lane].entries.pop(entry, None)
         return pending
 
     def cancel(self, ids: Iterable[int]) -> list[Entry]:
@@ -238,7 +263,7 @@ class Ledger:
         """Entries written at least `age` seconds ago, to be looked for in Redis; each call goes on where the last ended."""
         entries = self.lanes[lane].entries
         before = time.monotonic() - age
-        due = [entry for entry in entries.values() if entry.written <= before][:AUDIT_ENTRIES]
+        due = [entry for entry in entries if entry.written <= before][:AUDIT_ENTRIES]
         for entry in due:  # to the end: all get their turn
-            entries[entry.id] = entries.pop(entry.id)
+            entries[entry] = entries.pop(entry)
         return due

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from services.jobs.evidence import describe
-from services.jobs.messages import SENTENCES, Answer, Operation, describe_unknown
+from services.jobs.messages import SENTENCES, Answer, Operation, Wanted, describe_unknown
 from services.web import question
 
 SUBPROTOCOL = "primes.v1"
@@ -39,6 +39,7 @@ class Code(enum.StrEnum):
     LOST = "lost"
     CANCELLED = "cancelled"
     NO_INTEGER = "no_integer"
+    UNPROVEN = "unproven"
     RESUME_LATE = "resume_late"
     UNAVAILABLE = "unavailable"
 
@@ -59,6 +60,7 @@ NUMBERS = {
     Code.LOST: -32005,
     Code.CANCELLED: -32006,
     Code.NO_INTEGER: -32007,
+    Code.UNPROVEN: -32008,
 }
 RETRY_AFTER = {Code.BUSY: 1, Code.UNAVAILABLE: 1, Code.LOST: 1}  # seconds; the others fail again however long one waits
 
@@ -82,6 +84,7 @@ class Asked:
     seconds: float | None = None
     operation: Operation = Operation.IS_PRIME
     digits: int = 0  # of an expression's value at most; 0: `number` is decimal
+    wanted: Wanted = Wanted.VERDICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,13 @@ class _NumberParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     deadline: Raw = _ABSENT
 
 
+class _PrimeParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    number: Raw
+    deadline: Raw = _ABSENT
+    proof: Raw = _ABSENT
+    certificate: Raw = _ABSENT
+
+
 class _CancelParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     request: Raw
 
@@ -155,6 +165,8 @@ _identified = msgspec.json.Decoder(_Identified)
 _list = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 _number_params = msgspec.json.Decoder(_NumberParams)
+_prime_params = msgspec.json.Decoder(_PrimeParams)
+_flag = msgspec.json.Decoder(bool)
 _cancel_params = msgspec.json.Decoder(_CancelParams)
 _id = msgspec.json.Decoder(int | str)
 _seconds = msgspec.json.Decoder(float)
@@ -162,18 +174,26 @@ _resume_params = msgspec.json.Decoder(_ResumeParams)
 _encoder = msgspec.json.Encoder()
 
 
-def read(message: str | bytes, most_digits: int) -> Message:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How large the numbers may be."""
+
+    digits: int
+    proof_digits: int  # of one that is to be proven prime
+
+
+def read(message: str | bytes, limits: Limits) -> Message:
     """The calls of one message, each readable or with its error; never raises."""
     try:
         if message.lstrip()[:1] not in ("[", b"["):
-            return Message(_read_call(message, most_digits), batch=False)
+            return Message(_read_call(message, limits), batch=False)
         members = _list.decode(message)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Message([Failed(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")], batch=False)
     if not 0 < len(members) <= BATCH:
         sentence = f"Expected a batch of 1 to {BATCH} requests, got {len(members):,}"
         return Message([Failed(NO_ID, Code.INVALID_REQUEST, sentence)], batch=False)
-    calls = [call for member in members for call in _read_call(member, most_digits)]
+    calls = [call for member in members for call in _read_call(member, limits)]
     if any(isinstance(call, Resuming) for call in calls):
         calls = [_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in calls]
     return Message(calls, batch=True)
@@ -183,7 +203,7 @@ def _refuse_in_batch(call: Resuming) -> Failed:
     return Failed(call.id, Code.INVALID_REQUEST, "Expected resume as a message of its own, got it in a batch")
 
 
-def _read_call(text: "str | bytes | Raw", most_digits: int) -> list[Call]:
+def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
     """One request; none for a notification. Raises msgspec.DecodeError for what is not JSON."""
     try:
         request = _request.decode(text)
@@ -196,7 +216,7 @@ def _read_call(text: "str | bytes | Raw", most_digits: int) -> list[Call]:
     except ValueError as error:
         return [Failed(NO_ID, Code.INVALID_REQUEST, str(error))]
     try:
-        return [_METHODS[request.method](id, request.params, most_digits)]
+        return [_METHODS[request.method](id, request.params, limits)]
     except KeyError:
         methods = " or ".join(_METHODS)
         return [Failed(id, Code.METHOD_NOT_FOUND, f"Expected {methods}, got {request.method[:SHOWN]!r}")]
@@ -220,16 +240,42 @@ def _salvage_id(text: "str | bytes | Raw") -> str:
         return NO_ID
 
 
-def _read_asked(operation: Operation, id: str, params: Raw, most_digits: int) -> Asked:
+def _read_prime(id: str, params: Raw, limits: Limits) -> Asked:
+    """As `_read_near` for `is_prime`, which may ask for a proof, too."""
+    given, deadline, proof, certificate = _pick(params, _prime_params, "number", optional=("deadline", "proof", "certificate"))
+    proven, kept = _read_flag("proof", proof), _read_flag("certificate", certificate)
+    wanted = Wanted.CERTIFICATE if kept else Wanted.PROOF if proven else Wanted.VERDICT
+    asked = _read_number(given, limits.digits)
+    digits = asked.digits or len(asked.number)
+    if wanted is not Wanted.VERDICT and digits > limits.proof_digits:
+        sentence = f"Number too large: {digits:,} digits came, at most {limits.proof_digits:,} are proven"
+        raise Refused(Code.TOO_LARGE, sentence)
+    return Asked(id, asked.number, _read_deadline(deadline), Operation.IS_PRIME, asked.digits, wanted)
+
+
+def _read_near(operation: Operation, id: str, params: Raw, limits: Limits) -> Asked:
     """`{"number": N, "deadline": S}` or `[N, S]`: N a string that `question` reads or an integer, S seconds, if at all."""
-    given, deadline = _pick(params, _number_params, "number", optional="deadline")
-    seconds = _read_deadline(deadline) if deadline else None
+    given, deadline = _pick(params, _number_params, "number", optional=("deadline",))
+    asked = _read_number(given, limits.digits)
+    return Asked(id, asked.number, _read_deadline(deadline), operation, asked.digits)
+
+
+def _read_flag(name: str, text: Raw) -> bool:
+    """A boolean, false if it was not given. Raises Refused."""
+    try:
+        return bool(text) and _flag.decode(text)
+    except msgspec.DecodeError:
+        shown = bytes(text)[:SHOWN].decode(errors="replace")
+        raise Refused(Code.INVALID_PARAMS, f"Expected {name} as true or false, got {shown}") from None
+
+
+def _read_number(given: Raw, most_digits: int) -> question.Question:
+    """A string that `question` reads, or an integer. Raises Refused."""
     raw = bytes(given)
     try:
         text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
         if text is not None:
-            asked = question.read(text, most_digits)
-            return Asked(id, asked.number, seconds, operation, asked.digits)
+            return question.read(text, most_digits)
         where = ""
     except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
@@ -240,8 +286,10 @@ def _read_asked(operation: Operation, id: str, params: Raw, most_digits: int) ->
     raise Refused(Code.NOT_AN_INTEGER, f"{expected}, got {shown}{where}")
 
 
-def _read_deadline(text: Raw) -> float:
-    """Seconds until an answer is not wanted any more. Raises Refused."""
+def _read_deadline(text: Raw) -> float | None:
+    """Seconds until an answer is not wanted any more; None if nothing was given. Raises Refused."""
+    if not text:
+        return None
     try:
         seconds = _seconds.decode(text)
     except msgspec.DecodeError:
@@ -252,7 +300,7 @@ def _read_deadline(text: Raw) -> float:
     return seconds
 
 
-def _read_cancel(id: str, params: Raw, most_digits: int) -> Cancelling:
+def _read_cancel(id: str, params: Raw, limits: Limits) -> Cancelling:
     """`{"request": ID}` or `[ID]`."""
     raw = bytes(_pick(params, _cancel_params, "request")[0])
     try:
@@ -262,7 +310,7 @@ def _read_cancel(id: str, params: Raw, most_digits: int) -> Cancelling:
         raise Refused(Code.INVALID_PARAMS, f"Expected the id of a request, a string or an integer, got {shown}") from None
 
 
-def _read_resume(id: str, params: Raw, most_digits: int) -> Resuming:
+def _read_resume(id: str, params: Raw, limits: Limits) -> Resuming:
     """`{"session": token, "offset": offset}` or `[token, offset]`."""
     raw = _pick(params, _resume_params, "session", "offset")
     try:
@@ -275,29 +323,30 @@ def _read_resume(id: str, params: Raw, most_digits: int) -> Resuming:
     return Resuming(id, session, epoch, int(number_))
 
 
-def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str, optional: str = "") -> list[Any]:
-    """The parameters, in this order, whether they were given by name or by position; last, perhaps, an optional one, empty
-    if it was not given. Raises Refused.
+def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str, optional: tuple[str, ...] = ()) -> list[Any]:
+    """The parameters, in this order, whether they were given by name or by position; last the optional ones, empty
+    where they were not given. Raises Refused.
     """
-    expected = f"Expected params {', '.join(names)}" + (f" and perhaps {optional}" if optional else "")
+    expected = f"Expected params {', '.join(names)}" + (f" and perhaps {', '.join(optional)}" if optional else "")
     text = bytes(params)
     if not text:
         raise Refused(Code.INVALID_PARAMS, f"{expected}, got none")
     try:
         if text.startswith(b"["):
             positional = _list.decode(text)
-            absent = len(names) + bool(optional) - len(positional)
-            if not 0 <= absent <= bool(optional):
+            absent = len(names) + len(optional) - len(positional)
+            if not 0 <= absent <= len(optional):
                 raise Refused(Code.INVALID_PARAMS, f"{expected}, got {len(positional)}")
             return positional + [_ABSENT] * absent
         named = by_name.decode(text)
     except msgspec.DecodeError as error:
         raise Refused(Code.INVALID_PARAMS, f"{expected}: {error}") from None
-    return [getattr(named, name) for name in (*names, optional) if name]
+    return [getattr(named, name) for name in (*names, *optional)]
 
 
 _METHODS: dict[str, Any] = {
-    **{operation.value: partial(_read_asked, operation) for operation in Operation},
+    Operation.IS_PRIME.value: _read_prime,
+    **{operation.value: partial(_read_near, operation) for operation in (Operation.NEXT_PRIME, Operation.PREVIOUS_PRIME)},
     "cancel": _read_cancel,
     "resume": _read_resume,
 }
@@ -340,6 +389,18 @@ class Progress(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     state: str  # "queued" or "running"
     depth: int | None = None  # queued: entries that wait in its lane
     seconds: float | None = None  # running: for how long
+    verdict: str | None = None  # what is known already, while a proof is made
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a number whose proof is under way, in the notification `verdict`."""
+
+    id: Raw
+    verdict: str
+    proven: bool
+    method: str
+    queue_ms: int
+    compute_ms: float
 
 
 def result(id: str, value: Finding | Standing | Ended) -> bytes:
@@ -378,6 +439,12 @@ def notification(standing: Standing) -> bytes:
 def progress(jobs: list[Progress]) -> bytes:
     """The notification `progress`."""
     return _encoder.encode({"jsonrpc": "2.0", "method": "progress", "params": {"jobs": jobs}})
+
+
+def verdict(id: str, answer: Answer) -> bytes:
+    """The notification `verdict`: a first answer, before the one that the request waits for."""
+    params = Known(Raw(id.encode()), answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000)
+    return _encoder.encode({"jsonrpc": "2.0", "method": "verdict", "params": params})
 
 
 def going_away(seconds: float) -> bytes:

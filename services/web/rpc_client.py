@@ -16,7 +16,7 @@ from services.jobs.messages import SENTENCES, Answer, Delivery, Fault, Operation
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
 from services.web.ledger import Busy
-from services.web.rpc import Asked, Call, Cancelling, Code, Ended, Failed, Progress, Refused, Resuming, Standing
+from services.web.rpc import Asked, Call, Cancelling, Code, Ended, Failed, Limits, Progress, Refused, Resuming, Standing
 from services.web.session import Repeat
 from services.web.settings import WebSettings
 
@@ -55,6 +55,7 @@ class RpcClient:
         self._session = self._sessions.open(self)
         connection = socket.request.headers.get("X-Request-ID", "")[:64]
         log.debug("session begun", extra=about(request=connection, session=veil(self._session.token)))
+        self._limits = Limits(settings.max_digits, settings.max_proof_digits)
         self._begun = False  # whether a request was accepted: too late to resume
         self._batches: dict[str, Batch] = {}  # where the response to a request goes, by its id; if not alone
         self.paused = False  # its socket is always read, or soon again
@@ -63,7 +64,7 @@ class RpcClient:
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
         """Take one message; awaited, it holds the socket's next message back."""
-        read = rpc.read(message, self._settings.max_digits)
+        read = rpc.read(message, self._limits)
         if read.batch or not read.calls:
             return self._hear_batch(read.calls)
         call = read.calls[0]
@@ -120,6 +121,7 @@ class RpcClient:
                 seconds=call.seconds,
                 digits=call.digits,
                 operation=call.operation,
+                wanted=call.wanted,
             )
         except Busy as error:
             self._fail(call.id, Code.BUSY, f"Busy: {error}", batch)
@@ -192,6 +194,11 @@ class RpcClient:
         """Say what becomes of requests that take long, unless the client has much to read already."""
         if self._queued < SLOW:
             self._send(rpc.progress(jobs))
+
+    def tell_verdict(self, request: str, answer: Answer) -> None:
+        """Say what is known of a request before its answer, which it repeats and betters: so it may be lost."""
+        if self._queued < SLOW:
+            self._send(rpc.verdict(request, answer))
 
     def give_up(self, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault."""

@@ -58,6 +58,9 @@ class Holder(Protocol):
     def tell_progress(self, jobs: list[Progress]) -> None:
         """Say what becomes of requests that take long."""
 
+    def tell_verdict(self, request: str, answer: Answer) -> None:
+        """Say what is known of a request before its answer."""
+
     def give_up(self, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault."""
 
@@ -221,14 +224,15 @@ class Sessions:
             return False
         at = Mark.read(mark)
         answered = Answered(
-            Job(at.job, "", session=token, request=request), at.reply_to, Answer(at.job, Verdict.UNKNOWN, fault=fault)
+            Job(at.job, "", session=token, request=request), at.reply_to, Answer(at.job, Verdict.UNKNOWN, fault=fault), leaves=True
         )
-        if at.lane is Lane.QUICK:  # the entry holds other jobs too, and takes a millisecond
-            finished = await finish(self._redis, at.lane, [], answered=[answered])
-        else:
-            bell = names.cancellation(at.lane, [at.entry])
-            finished = await finish(self._redis, at.lane, [at.entry], answered=[answered], publications=[bell])
+        finished = await finish(self._redis, at.lane, [], answered=[answered])
         return finished.kept == 1
+
+    def note(self, token: str, request: str, answer: Answer) -> None:
+        """Tell a client, if its socket is here, what is known of its request before the answer."""
+        if (seat := self._held.get(token)) is not None:
+            seat.holder.tell_verdict(request, answer)
 
     def give_up(self, token: str, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault; nobody is told if its socket is elsewhere."""
@@ -356,9 +360,10 @@ def _read_progress(request: str, mark: bytes | None, depths: dict[Lane, int], no
     if mark is None:  # it waits to be written
         return Progress(id, "queued")
     at = Mark.read(mark)
+    verdict = Verdict.PROBABLY_PRIME.value if at.lane is Lane.PROOF else None
     if at.started:
-        return Progress(id, "running", seconds=round(max(0.0, now - at.started) / 1000, 1))
-    return Progress(id, "queued", depth=depths[at.lane])
+        return Progress(id, "running", seconds=round(max(0.0, now - at.started) / 1000, 1), verdict=verdict)
+    return Progress(id, "queued", depth=depths[at.lane], verdict=verdict)
 
 
 def _read_hash(fields: list[bytes]) -> Kept:

@@ -26,6 +26,9 @@ class WebSettings(Settings):
     behind_proxy: bool = Field(False, description="believe X-Real-IP and X-Scheme; only where none but the proxy connects")
     allowed_origins: str = Field("*", description="origins that may open a socket, separated by commas; * for any")
     max_digits: Annotated[int, Field(ge=20, le=1_000_000)] = Field(10_000, description="digits of the largest number taken")
+    max_proof_digits: Annotated[int, Field(ge=20, le=10_000)] = Field(
+        1_500, description="digits of the largest number that is proven prime on request"
+    )
     max_in_flight: Count = Field(1_000, description="unanswered messages per socket; above, the socket is not read")
     max_pending: Count = Field(100_000, description="unanswered jobs per process; above, new ones are refused as busy")
     max_queued_entries: Count = Field(20_000, description="entries in one lane's stream; above, jobs wait in the web process")

@@ -290,9 +290,9 @@ class Uploads:
         ttl = self._settings.upload_ttl if upload.keyed or not upload.reading else READ_TTL
         states = await _attend(
             self._redis,
-            [names.upload(upload.id), *map(names.stream, Lane), names.UPLOADS],
+            [names.upload(upload.id), *map(names.stream, WEIGHTS), names.UPLOADS],
             *(self._me, ttl, names.upload(""), self._settings.upload_memory << 20, RESERVE),
-            *(part for flight in due for part in (flight.chunk.number, list(Lane).index(flight.lane) + 1, flight.entry)),
+            *(part for flight in due for part in (flight.chunk.number, list(WEIGHTS).index(flight.lane) + 1, flight.entry)),
         )
         if states is None:
             return self._lose(upload)

@@ -21,10 +21,13 @@ from services.jobs.subscription import Subscription
 from services.jobs.tasks import end, end_all_others
 from services.jobs.watchdog import watch
 from services.worker import depth
+from services.worker.certificates import Certificates
+from services.worker.computer import Computer
 from services.worker.consumer import Consumer
 from services.worker.desk import Desk
 from services.worker.inline import Inline
-from services.worker.isolated import Isolated
+from services.worker.isolated import Isolated, Office
+from services.worker.runs import Runs
 from services.worker.settings import WorkerSettings
 
 log = logging.getLogger("services.worker")
@@ -43,20 +46,31 @@ class Worker:
         self._consumer = Consumer(self._redis, name, settings.lease)
         self._desk = Desk(self._consumer, settings.lease)
         self._quick = Inline(self._consumer, self._desk)
-        self._orphans = Isolated(Lane.QUICK, self._consumer, self._desk, settings, 1, new=False)
-        self._heavy = Isolated(Lane.HEAVY, self._consumer, self._desk, settings, settings.heavy_processes, new=True)
+        certificates = Certificates(self._redis, settings.certificate_ttl, settings.certificate_memory)
+        office = Office(self._consumer, self._desk, Runs(self._redis, name, settings.cache_ttl), certificates)
+        most = settings.max_deliveries
+        self._orphans = Isolated(Lane.QUICK, office, [self._computer()], most, new=False)
+        heavy = [self._computer() for _ in range(settings.heavy_processes)]
+        self._heavy = Isolated(Lane.HEAVY, office, heavy, most, new=True)
+        provers = [Computer(settings.proof_memory, settings.proof_deadline, prove=True) for _ in range(settings.proof_processes)]
+        self._proofs = Isolated(Lane.PROOF, office, provers, most, new=True)
+        self._isolated = self._orphans, self._heavy, self._proofs
         self._pulse = Pulse(name)
         self._subscription = Subscription(
             self._redis,
             {
                 names.bell(Lane.QUICK): lambda _: self._quick.bell.ring(),
                 names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
+                names.bell(Lane.PROOF): lambda _: self._proofs.bell.ring(),
                 names.CANCELLATIONS: self._desk.hear_cancellation,
                 self._pulse.channel: self._pulse.hear,
             },
             settings.redis_timeout,
         )
         self._stop = asyncio.Event()
+
+    def _computer(self) -> Computer:
+        return Computer(self._settings.child_memory, self._settings.deadline)
 
     def ready(self) -> str:
         """What keeps this worker from working; empty if nothing does."""
@@ -76,7 +90,7 @@ class Worker:
             refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
         log.info("works as %s, metrics on %d", self._consumer.name, settings.metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            lanes = [tasks.create_task(lane.run()) for lane in (self._quick, self._orphans, self._heavy)]
+            lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._isolated)]
             hearing = self._subscription.run(), self._pulse.run(self._redis)
             for service in (*hearing, self._desk.renew(), self._sweep(), watch(settings.watchdog)):
                 tasks.create_task(service)
@@ -91,13 +105,13 @@ class Worker:
         while True:
             started = time.monotonic()
             self._quick.bell.ring()
-            self._heavy.sweep()
-            self._orphans.sweep()
+            for lane in self._isolated:
+                lane.sweep()
             try:
                 await depth.measure(self._redis)
                 if sweeps % HOUSEKEEPING == 0:
-                    for lane in Lane:
-                        await self._consumer.forget_the_dead(lane)
+                    for each in Lane:
+                        await self._consumer.forget_the_dead(each)
             except PASSING as error:
                 log.warning("could not sweep, will try again: %s", error)
             sweeps += 1
@@ -106,7 +120,7 @@ class Worker:
     async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, finish what is held, give back what is not finished in time."""
         log.info("draining: %d entries are held", len(self._desk.held))
-        for lane in (self._quick, self._orphans, self._heavy):
+        for lane in (self._quick, *self._isolated):
             lane.bell.stop()
         _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
         left = self._desk.held

@@ -18,11 +18,14 @@ import gmpy2
 import msgspec
 
 from services.jobs import expression
+from services.jobs.evidence import Certificate
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
 from services.jobs.tether import tether
+from services.worker import proof
 from services.worker.evaluation import NoInteger, evaluate
 from services.worker.neighbours import find
-from services.worker.primes import Finding, Note, examine, examine_large, ignore
+from services.worker.primes import Finding, Note, by_witness, examine, examine_large, find_witness, ignore
+from services.worker.proof import NotPrime, ProofFailed
 
 LENGTH = 4  # bytes that announce a frame's length
 MOST_DIGITS = 1_000_000  # of an expression: the largest bound that a web process may set and has checked
@@ -30,10 +33,12 @@ NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
 
 
 class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What is known of a job so far or, at last, its answer."""
+    """What is known of a job so far or, at last, its answer, with the certificate that it names."""
 
     answer: Answer
     final: bool = True
+    primo: bytes = b""  # the certificate as text in Primo's format
+    pari: bytes = b""  # and in PARI's
 
 
 class Reporter:
@@ -58,13 +63,14 @@ def main() -> None:
     """Limit this process, then answer until standard input ends."""
     parser = argparse.ArgumentParser(prog="python -m services.worker.child", description=__doc__)
     parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="address space that this process may use")
+    parser.add_argument("--prove", action="store_true", help="the jobs are numbers that passed all tests, to be proven prime")
     parser.add_argument("--parent", type=int, required=True, metavar="PID", help="process with which this one ends")
     arguments = parser.parse_args()
     tether(arguments.parent, signal.SIGKILL)
     limit(arguments.memory)
     reporter = Reporter(sys.stdout.buffer)
     for job in read_jobs(sys.stdin.buffer):
-        reporter.tell(Report(compute(job, note=reporter.note)))
+        reporter.tell(prove(job, arguments.memory) if arguments.prove else Report(compute(job, note=reporter.note)))
 
 
 def limit(memory: int) -> None:
@@ -100,8 +106,31 @@ def look(job: Job, note: Note) -> tuple[str, Finding]:
     """The prime that was found, if one was asked for, and the finding. Raises NoInteger."""
     if not job.expression and job.operation is Operation.IS_PRIME:
         return "", examine(job.number, note)
-    n = evaluate(expression.read(job.number, MOST_DIGITS).tree) if job.expression else gmpy2.mpz(job.number)
+    n = read_number(job)
     return ("", examine_large(n, note)) if job.operation is Operation.IS_PRIME else find(job.operation, n)
+
+
+def read_number(job: Job) -> gmpy2.mpz:
+    """What the job is about. Raises NoInteger."""
+    return evaluate(expression.read(job.number, MOST_DIGITS).tree) if job.expression else gmpy2.mpz(job.number)
+
+
+def prove(job: Job, memory: int) -> Report:
+    """The answer with a certificate, to a job whose number passed all tests; `memory`: MiB, half of it for PARI's stack."""
+    started = time.perf_counter_ns()
+    n = read_number(job)
+    try:
+        made = proof.prove(n, memory // 2)
+    except NotPrime:  # the tests were wrong, which nobody has seen yet
+        finding = by_witness(find_witness(n))
+        return Report(Answer(job.id, finding.verdict, finding.method, evidence=finding.evidence))
+    except ProofFailed as error:
+        method = f"BPSW and Miller-Rabin; no proof: {error}"
+        return Report(Answer(job.id, Verdict.UNKNOWN, method, fault=Fault.UNPROVEN, best=Verdict.PROBABLY_PRIME))
+    elapsed = (time.perf_counter_ns() - started) // 1000
+    method = f"{made.kind} certificate of {made.steps} steps, verified"
+    answer = Answer(job.id, Verdict.PRIME, method, compute_us=elapsed, evidence=Certificate(made.sha256))
+    return Report(answer, primo=made.primo, pari=made.pari)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Runs one job at a time in a child process, and ends the process when the job may not go on."""
 
 import asyncio
+import math
 import os
 import signal
 import sys
 import time
+from collections.abc import Awaitable, Callable
 
 import msgspec
 from prometheus_client import Counter
@@ -14,8 +16,12 @@ from services.worker.child import LENGTH, Report
 
 DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended while they computed")
 
-
+LOOK = 1.0  # seconds until it is looked for the first time who still waits
 EARLY = 0.25  # seconds before a request's time is over at which its computation ends, so that what is known arrives in time
+
+
+# Asked from time to time, with what is known so far: seconds until it is to be asked again, 0 when nobody waits any more.
+Look = Callable[[Answer | None], Awaitable[float]]
 
 
 class Died(Exception):
@@ -25,39 +31,53 @@ class Died(Exception):
 class Computer:
     """One child process, started when first needed and again after it died. One job at a time."""
 
-    def __init__(self, memory: int, deadline: float) -> None:
-        """`memory` in MiB, `deadline` in seconds for each job."""
+    def __init__(self, memory: int, deadline: float, *, prove: bool = False) -> None:
+        """`memory` in MiB, `deadline` in seconds for each job; `prove`: jobs are numbers to be proven prime."""
         self._memory = memory
         self._deadline = deadline
+        self._prove = prove
         self._process: asyncio.subprocess.Process | None = None
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(Report)
         self._known: Answer | None = None  # of the job under way
 
-    async def compute(self, job: Job) -> Answer:
-        """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too."""
-        seconds = self._deadline
-        if job.expires:
-            left = job.expires / 1000 - time.time()
-            seconds = min(seconds, left - min(EARLY, left / 4))
+    async def compute(self, job: Job, look: Look | None = None) -> Report:
+        """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too.
+
+        `look`: for a job that several wait for; else its own time alone counts.
+        """
+        seconds = time_left(job)
         if seconds <= 0:
-            return late(job)
+            return Report(late(job))
         self._known = None
         process = await self._start()
+        started = time.monotonic()
+        asking = asyncio.ensure_future(self._ask(process, job))
         try:
-            async with asyncio.timeout(seconds):
-                return await self._ask(process, job)
-        except TimeoutError:
-            await self.close()
-            return late(job, seconds, self._known)
+            came = await self._wait(asking, seconds if look is None else min(LOOK, seconds), look or _stop)
+            return asking.result() if came else Report(late(job, time.monotonic() - started, self._known))
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             DEATHS.inc()
             status = await process.wait()
             self._process = None
             raise Died(f"child process ended by {describe(status)}") from error
-        except asyncio.CancelledError:
-            await self.close()
-            raise
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await self.close()
+
+    async def _wait(self, asking: "asyncio.Future[Report]", pause: float, look: Look) -> bool:
+        """Whether the child reported before its deadline, and before nobody waited any more; first asked after `pause`."""
+        end = time.monotonic() + self._deadline
+        while True:
+            await asyncio.wait({asking}, timeout=min(pause, end - time.monotonic()))
+            if asking.done():
+                return True
+            if time.monotonic() >= end:
+                return False
+            pause = await look(self._known)
+            if pause <= 0:
+                return False
 
     async def close(self) -> None:
         """End the child at once: native code does not listen to anything gentler."""
@@ -72,22 +92,35 @@ class Computer:
             return self._process
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.worker.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
+            *(["--prove"] if self._prove else []),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
         return self._process
 
-    async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Answer:
+    async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Report:
         assert process.stdin and process.stdout  # both are pipes, see _start
-        frame = self._encoder.encode(job)
+        frame = self._encoder.encode(msgspec.structs.replace(job, expires=0))  # the time is kept here: others may have more
         process.stdin.write(len(frame).to_bytes(LENGTH, "big") + frame)
         await process.stdin.drain()
         while True:
             length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
             report = self._decoder.decode(await process.stdout.readexactly(length))
             if report.final:
-                return report.answer
+                return report
             self._known = report.answer
+
+
+def time_left(job: Job) -> float:
+    """Seconds that a job may compute so that its request's answer is in time."""
+    if not job.expires:
+        return math.inf
+    left = job.expires / 1000 - time.time()
+    return left - min(EARLY, left / 4)
+
+
+async def _stop(known: Answer | None) -> float:
+    return 0.0
 
 
 def late(job: Job, seconds: float = 0.0, known: Answer | None = None) -> Answer:

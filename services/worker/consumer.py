@@ -53,6 +53,11 @@ class Claim:
     queue_ms: int  # from the write to this claim, by Redis' clock and this one's
     upload: str = ""  # id of the upload
     chunk: Chunk | None = None
+    known: Answer | None = None  # the answer to its jobs, where an earlier run found it
+
+    def answer(self, job: Job) -> Answer | None:
+        """The known answer as that of one of its jobs."""
+        return None if self.known is None else msgspec.structs.replace(self.known, id=job.id, queue_ms=self.queue_ms)
 
 
 class Consumer:
@@ -248,12 +253,13 @@ class Consumer:
                 upload = fields.get(b"upload", b"").decode()
                 chunk = chunks.decode(fields[b"chunk"]) if upload else None
                 jobs = [] if chunk else messages.decode_jobs(fields[b"jobs"])
+                known = messages.decode_answer(fields[b"known"]) if b"known" in fields else None
             except (msgspec.DecodeError, KeyError, UnicodeDecodeError) as error:
                 payload = fields.get(b"jobs") or fields.get(b"chunk", b"")
                 await self._discard(lane, id, payload, f"unreadable entry: {error!r}")
             else:
                 queue_ms = max(0, int(now - int(id.partition(b"-")[0])))
-                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms, upload, chunk))
+                claims.append(Claim(lane, id, reply_to, jobs, deliveries, queue_ms, upload, chunk, known))
         return claims
 
     async def _discard(self, lane: Lane, id: bytes, payload: bytes, reason: str) -> None:

@@ -92,23 +92,28 @@ class Desk:
 
     async def finish(self, claims: list[Claim], answers: list[list[Answer]], dead: list[DeadLetter]) -> None:
         """Answer and acknowledge claims of one lane, trying until Redis has it."""
-        await self._persist(lambda: self._consumer.finish(claims, answers, dead))
+        await self.persist(lambda: self._consumer.finish(claims, answers, dead))
         for claim, answered in zip(claims, answers, strict=True):
             self.drop(claim)
-            for answer in answered:
-                _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
-                _compute[claim.lane].observe(answer.compute_us / 1e6)
-            if log.isEnabledFor(logging.DEBUG):
-                tell(claim, answered)
+            self.count(claim, answered)
+
+    def count(self, claim: Claim, answers: list[Answer]) -> None:
+        """Count what was answered."""
+        for answer in answers:
+            _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
+            _compute[claim.lane].observe(answer.compute_us / 1e6)
+        if log.isEnabledFor(logging.DEBUG):
+            tell(claim, answers)
 
     async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter] = ()) -> None:
         """Keep the outcome of a chunk and acknowledge it, trying until Redis has it."""
-        await self._persist(lambda: self._consumer.store(claim, outcome, dead))
+        await self.persist(lambda: self._consumer.store(claim, outcome, dead))
         self.drop(claim)
         for result, lines in outcome.tally():
             _jobs[claim.lane, "failed" if result.fault else result.verdict].inc(lines)
 
-    async def _persist(self, write: Callable[[], Awaitable[None]]) -> None:
+    async def persist(self, write: Callable[[], Awaitable[None]]) -> None:
+        """Try until Redis has it."""
         backoff = Backoff()
         while True:
             try:

@@ -1,27 +1,44 @@
-"""Entries computed in child processes: every heavy one, and those whose first worker died with them."""
+"""Entries computed in child processes: every heavy one, every proof, and those whose first worker died with them."""
 
 import asyncio
 import logging
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 from prometheus_client import Counter
 
 from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.evidence import Certificate
 from services.jobs.finish import DeadLetter
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.worker.bell import Bell
-from services.worker.computer import Computer, Died
+from services.worker.certificates import Certificates
+from services.worker.child import Report
+from services.worker.computer import Computer, Died, Look
 from services.worker.consumer import Claim, Consumer
 from services.worker.desk import Desk
-from services.worker.settings import WorkerSettings
+from services.worker.runs import Runs, wants_proof
 
 log = logging.getLogger(__name__)
 
 TAKEOVERS = Counter("primes_worker_takeovers_total", "Entries taken over after their lease ran out", ["lane"])
 for _lane in Lane:
     TAKEOVERS.labels(_lane)
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What the lanes of a worker share."""
+
+    consumer: Consumer
+    desk: Desk
+    runs: Runs
+    certificates: Certificates
 
 
 class Isolated:
@@ -31,18 +48,20 @@ class Isolated:
     often than that is not computed at all. Either way its jobs become dead letters and their clients are told.
     """
 
-    def __init__(self, lane: Lane, consumer: Consumer, desk: Desk, settings: WorkerSettings, children: int, *, new: bool) -> None:
+    def __init__(self, lane: Lane, office: Office, computers: Iterable[Computer], most_deliveries: int, *, new: bool) -> None:
         """`new`: claim new entries too, not only those whose lease ran out."""
         self._lane = lane
-        self._consumer = consumer
-        self._desk = desk
+        self._consumer = office.consumer
+        self._desk = office.desk
+        self._runs = office.runs
+        self._certificates = office.certificates
         self._new = new
-        self._most = settings.max_deliveries
+        self._most = most_deliveries
         self.bell = Bell()
         self._overdue = True  # whether leases may have run out since the last look
         self._free: asyncio.Queue[Computer] = asyncio.Queue()
-        for _ in range(children):
-            self._free.put_nowait(Computer(settings.child_memory, settings.deadline))
+        for computer in computers:
+            self._free.put_nowait(computer)
 
     def sweep(self) -> None:
         """Look for leases that ran out, and for new entries whose announcement was lost."""
@@ -90,26 +109,45 @@ class Isolated:
         return claims[0] if claims else None
 
     async def _answer(self, claim: Claim, computer: Computer) -> None:
-        """Compute an entry's jobs one by one and answer them."""
-        dead: list[DeadLetter] = []
-        jobs = claim.chunk.jobs() if claim.chunk else claim.jobs
+        """Compute an entry and answer it."""
         try:
-            if await self._unwanted(claim):
-                return
-            if claim.deliveries > self._most:
-                reason = f"delivered {claim.deliveries - 1} times without an answer"
-                dead = [DeadLetter(job, reason, self._consumer.name) for job in jobs]
-                answers = [poisoned(job) for job in jobs]
+            if claim.chunk or self._lane is Lane.QUICK:
+                await self._answer_jobs(claim, computer)
             else:
-                answers = [await self._compute(job, computer, dead) for job in jobs]
-            timed = [msgspec.structs.replace(answer, queue_ms=claim.queue_ms) for answer in answers]
-            if claim.chunk:
-                await self._desk.store(claim, Outcome.of_answers(claim.chunk, timed), dead)
-            else:
-                await self._desk.finish([claim], [timed], dead)
+                await self._answer_run(claim, computer)
         finally:
             self._desk.drop(claim)
             self._free.put_nowait(computer)
+
+    async def _answer_jobs(self, claim: Claim, computer: Computer) -> None:
+        """Compute an entry's jobs one by one and answer them."""
+        if await self._unwanted(claim):
+            return
+        dead: list[DeadLetter] = []
+        jobs = claim.chunk.jobs() if claim.chunk else claim.jobs
+        answers = [claim.answer(job) or (await self._compute(claim, job, computer, dead)).answer for job in jobs]
+        timed = [msgspec.structs.replace(answer, queue_ms=claim.queue_ms) for answer in answers]
+        if claim.chunk:
+            await self._desk.store(claim, Outcome.of_answers(claim.chunk, timed), dead)
+        else:
+            await self._desk.finish([claim], [timed], dead)
+
+    async def _answer_run(self, claim: Claim, computer: Computer) -> None:
+        """Compute for all who wait, unless somebody did so meanwhile; what is to be proven moves on."""
+        dead: list[DeadLetter] = []
+        job = claim.jobs[0]
+        known = await self._runs.find_known(claim)
+        look = partial(self._runs.look, claim, time.monotonic())
+        report = Report(known) if known else await self._compute(claim, job, computer, dead, look)
+        answer = msgspec.structs.replace(report.answer, queue_ms=claim.queue_ms)
+        if self._lane is Lane.HEAVY and wants_proof(job, answer):
+            await self._desk.persist(lambda: self._runs.promote(claim, answer))
+            return
+        if isinstance(answer.evidence, Certificate) and report.pari:
+            certificate = answer.evidence.sha256
+            await self._desk.persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))
+        await self._desk.persist(lambda: self._runs.finish(claim, answer, dead))
+        self._desk.count(claim, [answer])
 
     async def _unwanted(self, claim: Claim) -> bool:
         """Whether it is a chunk of an upload that is gone; if Redis cannot tell, the next renewal of the lease will."""
@@ -118,11 +156,16 @@ class Isolated:
         except PASSING:
             return False
 
-    async def _compute(self, job: Job, computer: Computer, dead: list[DeadLetter]) -> Answer:
-        """One job's answer; adds to `dead` when the job ended every child it was given."""
+    async def _compute(
+        self, claim: Claim, job: Job, computer: Computer, dead: list[DeadLetter], look: Look | None = None
+    ) -> Report:
+        """One job's answer; adds to `dead` when the job was delivered too often, or ended every child it was given."""
+        if claim.deliveries > self._most:
+            dead.append(DeadLetter(job, f"delivered {claim.deliveries - 1} times without an answer", self._consumer.name))
+            return poisoned(job)
         for _ in range(self._most):
             try:
-                return await computer.compute(job)
+                return await computer.compute(job, look)
             except Died as error:
                 log.warning("a job of %d digits in the %s lane: %s", len(job.number), self._lane, error)
                 last = error
@@ -130,6 +173,6 @@ class Isolated:
         return poisoned(job)
 
 
-def poisoned(job: Job) -> Answer:
+def poisoned(job: Job) -> Report:
     """What the client of a dead letter is told."""
-    return Answer(job.id, Verdict.UNKNOWN, fault=Fault.POISON)
+    return Report(Answer(job.id, Verdict.UNKNOWN, fault=Fault.POISON))

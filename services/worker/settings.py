@@ -19,13 +19,27 @@ class WorkerSettings(Settings):
         le=64,
         description="child processes for heavy jobs; half the CPUs unless set",
     )
+    proof_processes: int = Field(1, ge=1, le=64, description="child processes for proofs")
     lease: Annotated[float, Field(ge=1, le=600)] = Field(
         10.0, description="seconds that a claim lasts without renewal; a dead worker's jobs start again after that"
     )
     deadline: Seconds = Field(300.0, description="seconds that one job may compute")
+    proof_deadline: Annotated[float, Field(gt=0, le=86_400)] = Field(900.0, description="seconds that one proof may take")
     max_deliveries: Annotated[int, Field(ge=1, le=100)] = Field(
         3, description="times that a job may be started before it is set aside as poison"
     )
     child_memory: Annotated[int, Field(ge=128, le=1_048_576)] = Field(
         512, description="MiB of address space a child process may use"
+    )
+    proof_memory: Annotated[int, Field(ge=128, le=1_048_576)] = Field(
+        1024, description="MiB of address space a process that proves may use; half of it is PARI's stack"
+    )
+    cache_ttl: Annotated[int, Field(ge=0, le=604_800)] = Field(
+        3600, description="seconds that a costly answer is kept for those who ask the same later; 0: not at all"
+    )
+    certificate_ttl: Annotated[int, Field(ge=1, le=2_592_000)] = Field(
+        86_400, description="seconds that a certificate can be fetched"
+    )
+    certificate_memory: Annotated[int, Field(ge=4, le=1_048_576)] = Field(
+        64, description="MiB of Redis that certificates may take; above, the oldest go"
     )

@@ -7,6 +7,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, Self
 
 import gmpy2
@@ -17,7 +18,6 @@ from tests.chaos.history import Asked, Away, Closed, Event, Figures, Forgotten, 
 
 PATIENCE = 60  # seconds without any answer after which what is open counts as lost
 OPENING = 10  # seconds until a try to open a socket and its session is given up for another
-SLOW = gmpy2.next_prime(gmpy2.mpz(10) ** 700).digits()  # 30 ms in a child process
 JITTER = 0.05, 0.5  # seconds between two tries: what every client owes the server
 BACK = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)  # come back after these
 
@@ -215,10 +215,22 @@ class Crowd:
                 group.create_task(client.run())
 
 
+@cache
+def _slow(index: int) -> str:
+    return gmpy2.next_prime(gmpy2.mpz(10) ** 700 + index * 10**6).digits()
+
+
+def slow(seed: int) -> str:
+    """One of a few primes that take 30 ms in a child process: some are asked by several at once."""
+    return _slow(seed % 8)
+
+
 def numbers(count: int, seed: int, heavy: int) -> list[str]:
     """Numbers of up to 30 digits, and so many that travel alone, the half of them the prime that takes longest; shuffled."""
     chance = random.Random(seed)
     chosen = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(count - heavy)]
-    chosen += [SLOW if index % 2 else str(chance.randrange(10 ** chance.randint(180, 500)) | 1) for index in range(heavy)]
+    chosen += [
+        slow(seed + index) if index % 2 else str(chance.randrange(10 ** chance.randint(180, 500)) | 1) for index in range(heavy)
+    ]
     chance.shuffle(chosen)
     return chosen

@@ -25,7 +25,7 @@ class Tally:
     lost: int = 0
     duplicated: int = 0
     wrong: int = 0
-    disordered: int = 0  # offsets that did not grow
+    disordered: int = 0  # offsets that went back
     unrecovered: int = 0  # resumes that said so
 
     @property
@@ -60,6 +60,7 @@ class RpcClient:
     errors: list[dict[str, Any]] = field(default_factory=list)
     arrays: list[list[dict[str, Any]]] = field(default_factory=list)
     progress: list[list[dict[str, Any]]] = field(default_factory=list)  # the jobs of each `progress` notification
+    verdicts: list[dict[str, Any]] = field(default_factory=list)  # the params of each `verdict` notification
     cancelled: dict[Any, bool] = field(default_factory=dict)  # results of `cancel`, by the id of the request cancelled
     disordered: int = 0
     close_code: int | None = None
@@ -200,6 +201,8 @@ class RpcClient:
                     asyncio.get_running_loop().create_task(self.ask_again())  # ends with the test
             elif response.get("method") == "progress":
                 self.progress.append(response["params"]["jobs"])
+            elif response.get("method") == "verdict":
+                self.verdicts.append(response["params"])
             elif response.get("method") == "going_away":
                 self.farewells.append(response["params"]["reconnect_after"])
             elif response["id"] == "cancel" and "result" in response:
@@ -212,7 +215,8 @@ class RpcClient:
             else:
                 self.answers.setdefault(response["id"], []).append(response["result"])
                 offset = response["result"]["offset"]
-                self.disordered += position(offset) <= position(self.offset)
+                # the same again only where a request was sent again and its answer comes from the history
+                self.disordered += position(offset) < position(self.offset)
                 self.offset = offset
 
 

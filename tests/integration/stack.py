@@ -126,10 +126,12 @@ class Stack:
         return web
 
     def worker(self, name: str = "worker0", *options: str, environment: dict[str, str] | None = None) -> Worker:
-        """Start a worker with one child process; `wait_ready` waits for it."""
+        """Start a worker with one child process for heavy jobs; `wait_ready` waits for it."""
         port = free_port()
-        listening = ["--metrics-port", str(port), "--metrics-address", "127.0.0.1", "--heavy-processes", "1"]
-        worker = Worker(name, [*self._command("worker", name), *listening, *options], self._log(name), environment)
+        listening = ["--metrics-port", str(port), "--metrics-address", "127.0.0.1"]
+        # Nothing is kept for later unless a test is about that: the others ask the same numbers and want them computed.
+        usual = ["--heavy-processes", "1", "--cache-ttl", "0"]
+        worker = Worker(name, [*self._command("worker", name), *listening, *usual, *options], self._log(name), environment)
         worker.metrics_port = port
         self.services.append(worker)
         return worker

@@ -5,7 +5,7 @@ from concurrent.futures import Future
 from services.jobs import names
 from services.jobs.messages import Fault, Job, Verdict, decode_jobs
 from services.jobs.names import GROUP, Lane
-from tests.integration.clients import HEAVY, NOT_PRIME, PRIME, SLOW, RawClient, ask_all, questions
+from tests.integration.clients import HEAVY, HEAVY_COMPOSITE, NOT_PRIME, PRIME, SLOW, RawClient, ask_all, questions
 from tests.integration.conftest import Front
 from tests.integration.processes import children, frozen, state, thaw
 from tests.integration.redis_server import RedisServer
@@ -14,6 +14,8 @@ from tests.integration.steps import Inbox, asking, kill_children, warm
 from tests.integration.waiting import wait_until
 
 DELIVERIES = 3  # after so many a job is poison
+# Nothing that a web process takes, at most a million digits, needs more than 10 MiB; this needs 130.
+HUNGRY = "7" * 30_000_000
 
 
 def new_letters(redis: RedisServer, known: int, count: int) -> list[dict[bytes, bytes]]:
@@ -63,7 +65,7 @@ def test_an_entry_that_was_delivered_too_often_is_not_computed(manned: Front) ->
     redis = manned.redis.admin
     computed = manned.worker0.metric("primes_worker_compute_seconds_sum")
     with frozen(manned.worker0.pid), asking(manned.web0, HEAVY, "97") as requests:
-        for lane in Lane:
+        for lane in (Lane.QUICK, Lane.HEAVY):
             stream = names.stream(lane)
             wait_until(lambda: manned.redis.length(lane) == 1, f"a job waits in the {lane} lane")  # noqa: B023  # waited for in this very turn
             ((_, ((id, _),)),) = redis.xreadgroup(GROUP, "ghost", {stream: ">"})
@@ -90,9 +92,9 @@ def test_an_unreadable_entry_is_set_aside(manned: Front) -> None:
 
         assert set(inbox.answers(2)) == {1, 2}
 
-    letters = new_letters(manned.redis, known, 6)
+    letters = new_letters(manned.redis, known, 9)
     assert all(letter[b"reason"].startswith(b"unreadable entry: ") for letter in letters)
-    assert worker_counts(manned.worker0)[0] == told + 6
+    assert worker_counts(manned.worker0)[0] == told + 9
 
 
 def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None:
@@ -111,6 +113,28 @@ def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None
         for number in (SLOW, HEAVY):
             client.send(number)
         assert list(client.messages(2)) == ["No answer: The job took longer than the server, or its own request, allows", PRIME]
+
+
+def test_a_job_that_wants_more_memory_than_its_process_may_have_fails_alone(front: Front) -> None:
+    known = len(front.redis.dead_letters())
+    worker = front.worker("worker0", "--child-memory", "128")
+    front.wait_ready()
+    with Inbox(front.redis) as inbox:
+        inbox.put(Lane.HEAVY, Job(1, HUNGRY), ring=False)
+        inbox.put(Lane.HEAVY, Job(2, HEAVY))
+        with asking(front.web0, HEAVY, HEAVY_COMPOSITE, "97") as requests:
+            verdicts = [request.result().json["verdict"] for request in requests]
+
+        answers = inbox.answers(2)
+
+    assert verdicts == ["probably_prime", "composite", "prime"]
+    assert (answers[1].verdict, answers[1].fault) == (Verdict.UNKNOWN, Fault.POISON)
+    assert answers[2].verdict is Verdict.PROBABLY_PRIME
+    assert worker.running
+    (letter,) = new_letters(front.redis, known, 1)
+    assert letter[b"reason"] == b"child process ended by SIGABRT, 3 times"
+    assert "GNU MP: Cannot allocate memory" in worker.tail()
+    front.redis.admin.delete(names.DEAD)  # it is large, and the next tests read all letters
 
 
 def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) -> None:

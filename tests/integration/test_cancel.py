@@ -8,7 +8,7 @@ import gmpy2
 import pytest
 
 from services.jobs.names import Lane
-from tests.integration.clients import HEAVY, RawClient
+from tests.integration.clients import HEAVY, HEAVY_COMPOSITE, RawClient
 from tests.integration.conftest import Front
 from tests.integration.processes import frozen, state
 from tests.integration.rpc_clients import RpcClient, in_thread
@@ -154,8 +154,8 @@ def test_a_plain_client_that_leaves_cancels_what_it_asked(manned: Front) -> None
     web, worker = manned.web0, manned.worker0
     child = freeze_child(web, worker)
     with RawClient(web.url) as client:
-        for _ in range(3):  # one will run, the others wait
-            client.send(HEAVY)
+        for number in (HEAVY, HEAVY_COMPOSITE, LONG):  # one will run, the others wait
+            client.send(number)
         client.send("97")
         wait_until(lambda: running(worker) == 1 and web.pending == 3, "one runs, two wait, the quick one is answered")
     wait_until(lambda: idle(manned, web) and not state(child), "nothing is left of its jobs")
@@ -205,7 +205,7 @@ def test_long_jobs_tell_their_progress(manned: Front) -> None:
 
     async def scenario() -> None:
         client = await RpcClient().connect(web.url)
-        first, second = await client.ask(HEAVY, HEAVY)
+        first, second = await client.ask(HEAVY, HEAVY_COMPOSITE)
         await client.until(lambda: len(client.progress) >= 2, "progress is told twice")
         jobs = {job["id"]: job for job in client.progress[-1]}
         assert jobs[first]["state"] == "running"

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 from services.jobs.names import Lane
-from tests.integration.clients import HEAVY, INVALID, NOT_PRIME, PRIME, Question, RawClient, question
+from tests.integration.clients import HEAVIES, INVALID, NOT_PRIME, PRIME, Question, RawClient, question
 from tests.integration.conftest import Front, Whole
 from tests.integration.processes import frozen, memory, thaw
 from tests.integration.steps import asking
@@ -139,13 +139,13 @@ def test_jobs_that_find_the_stream_full_wait_in_the_web_process(manned: Front) -
     manned.wait_ready()
     with RawClient(web.url) as client:
         with frozen(manned.worker0.pid):
-            for _ in range(10):
-                client.send(HEAVY)
+            for number in HEAVIES[:10]:
+                client.send(number)
             wait_until(lambda: web.pending == 10, "all jobs are accepted")
             wait_until(lambda: manned.redis.length(Lane.HEAVY) == 2, "the stream is full", 5)
 
         wait_until(lambda: web.pending == 0, "all jobs are answered", 15)
-        assert list(client.messages(10)) == [PRIME] * 10
+        assert list(client.messages(10)) == [question(int(number))[1] for number in HEAVIES[:10]]
 
 
 def test_a_web_process_with_too_many_jobs_refuses_more(manned: Front) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from services.jobs.names import Lane
-from tests.integration.clients import HEAVY, HEAVY_COMPOSITE, NOT_PRIME, PRIME, Load, RawClient, ask_all, question
+from tests.integration.clients import HEAVIES, HEAVY, PRIME, Load, RawClient, ask_all, question
 from tests.integration.conftest import Whole
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.redis_server import RedisServer
@@ -51,9 +51,8 @@ def test_every_accepted_job_is_answered_though_redis(whole: Whole, outage: Calla
     leases = sum(worker.metric("primes_worker_leases_lost_total", lane="heavy") for worker in whole.workers)
     stopped = freeze_children(whole)
     with RawClient(whole.webs[0].url) as client, Load(*[web.url for web in whole.webs] * 2) as load:
-        for _ in range(3):
-            client.send(HEAVY)
-            client.send(HEAVY_COMPOSITE)
+        for number in HEAVIES[:6]:
+            client.send(number)
         wait_until(lambda: whole.redis.length(Lane.HEAVY) == 6, "jobs are queued")
         wait_until(lambda: all(whole.redis.held(worker.name, Lane.HEAVY) for worker in whole.workers), "and running")
         wait_until(lambda: load.tally.answered > 500, "quick jobs come and go")
@@ -66,7 +65,7 @@ def test_every_accepted_job_is_answered_though_redis(whole: Whole, outage: Calla
         answers = list(client.messages(6))
         tally = load.finish()
     print(f"heavy: asked 6, answered {len(answers)}; quick: {tally}")
-    assert answers == [PRIME, NOT_PRIME] * 3
+    assert answers == [question(int(number))[1] for number in HEAVIES[:6]]
     assert tally.clean
     if outage is crash_and_lose_everything:
         assert sum(web.metric("primes_web_jobs_resent_total", lane="heavy") for web in whole.webs) >= resent + 6

@@ -47,20 +47,28 @@ def wait_until(condition: Callable[[], Any], description: str, seconds: float = 
 class Stack:
     """Every command goes to the real compose file, with the ports and limits that this machine allows."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self,
+        project: str = PROJECT,
+        port: int = PORT,
+        prometheus_port: int = PROMETHEUS_PORT,
+        operators_port: int = OPERATORS_PORT,
+    ) -> None:
+        self._project = project
+        self._prometheus_port = prometheus_port
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         self.environment = {
             **os.environ,
-            "COMPOSE_PROJECT_NAME": PROJECT,
-            "HTTP_PORT": str(PORT),
-            "OPERATORS_PORT": str(OPERATORS_PORT),
-            "PROMETHEUS_PORT": str(PROMETHEUS_PORT),
+            "COMPOSE_PROJECT_NAME": project,
+            "HTTP_PORT": str(port),
+            "OPERATORS_PORT": str(operators_port),
+            "PROMETHEUS_PORT": str(prometheus_port),
             "ALERTMANAGER_PORT": str(ALERTMANAGER_PORT),
         }
         if hard != resource.RLIM_INFINITY and hard < 50_000:
             self.environment["NOFILE"] = str(hard)
-        self.http = f"http://127.0.0.1:{PORT}"
-        self.socket = f"ws://127.0.0.1:{PORT}/chatsocket"
+        self.http = f"http://127.0.0.1:{port}"
+        self.socket = f"ws://127.0.0.1:{port}/chatsocket"
 
     def compose(self, *arguments: str, **variables: str) -> str:
         """Run `docker compose` and return what it printed; fails with its errors."""
@@ -114,7 +122,7 @@ class Stack:
         def pid() -> int:
             format_ = "{{.State.Pid}}"
             inspected = subprocess.run(
-                ["docker", "inspect", "--format", format_, f"{PROJECT}-{name}"], capture_output=True, text=True, check=True
+                ["docker", "inspect", "--format", format_, f"{self._project}-{name}"], capture_output=True, text=True, check=True
             )
             return int(inspected.stdout)
 
@@ -122,12 +130,13 @@ class Stack:
 
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""
+        mine = f"label=com.docker.compose.project={self._project}"
         listed = subprocess.run(
-            ["docker", "ps", "--filter", f"label=com.docker.compose.project={PROJECT}", "--format", "{{.Names}}\t{{.Status}}"],
+            ["docker", "ps", "--filter", mine, "--format", "{{.Names}}\t{{.Status}}"],
             capture_output=True, text=True, check=True,
         )  # fmt: skip
         return {
-            name.removeprefix(f"{PROJECT}-"): status
+            name.removeprefix(f"{self._project}-"): status
             for name, _, status in (line.partition("\t") for line in listed.stdout.splitlines())
         }
 
@@ -152,7 +161,7 @@ class Stack:
 
     def query(self, expression: str) -> list[dict[str, Any]]:
         """What Prometheus answers to an instant query."""
-        url = f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
+        url = f"http://127.0.0.1:{self._prometheus_port}/api/v1/query?" + urllib.parse.urlencode({"query": expression})
         with urllib.request.urlopen(url, timeout=10) as response:
             return json.load(response)["data"]["result"]
 

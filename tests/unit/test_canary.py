@@ -24,7 +24,7 @@ def test_its_numbers_are_what_it_takes_them_for() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
 def test_its_questions_are_read_by_the_server_and_go_through_the_quick_lane(question: Question) -> None:
-    (asked,) = rpc.read(request(question, 3.0), 10_000).calls
+    (asked,) = rpc.read(request(question, 3.0), rpc.Limits(10_000, 1_000)).calls
     assert isinstance(asked, rpc.Asked)
     assert (asked.number, asked.seconds) == (str(question.number), 3.0)
     assert lane(estimate(asked.number)) is Lane.QUICK

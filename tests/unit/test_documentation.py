@@ -110,7 +110,8 @@ def test_every_route_is_told() -> None:
 
 def test_the_contract_has_every_http_route_and_no_other() -> None:
     registered = re.findall(r"""url\(r"([^"]+)",""", read("services/web/__main__.py") + read("services/jobs/diagnostics.py"))
-    paths = {route.replace("/primes/(.*)", "/primes/{n}").replace("([^/]*)", "{id}") for route in registered}
+    named = {"/primes/(.*)": "/primes/{n}", "/certificates/(.*)": "/certificates/{sha256}"}
+    paths = {named.get(route, route).replace("([^/]*)", "{id}") for route in registered}
     assert set(yaml.safe_load(read("docs/openapi.yaml"))["paths"]) == paths - {"/chatsocket", "/metrics"}
 
 
@@ -126,7 +127,7 @@ def test_every_sentence_of_the_plain_protocol_is_told() -> None:
 
 
 def test_every_error_is_told_with_its_status() -> None:
-    handlers = read("services/web/handlers.py") + read("services/web/upload_handlers.py")
+    handlers = "".join(read(f"services/web/{name}.py") for name in ("handlers", "upload_handlers", "certificates"))
     ours = re.findall(r"""self\._?(?:fail|refuse)\((\d+), "(\w+)\"""", handlers)
     nginx = re.findall(r"""^ +(\d+) '\{"error":\{"code":"(\w+)\"""", read("nginx/conf/error_messages.conf"), re.MULTILINE)
     assert len(ours) >= 4 and len(nginx) >= 6
@@ -156,7 +157,10 @@ def test_every_name_in_redis_is_told() -> None:
     per_lane = [name(lane) for name in (names.stream, names.bell) for lane in Lane]
     per_instance = [name("INSTANCE") for name in (names.results, names.pulse, names.deliveries, names.evictions, names.notices)]
     uploads = (names.upload("ID"), names.upload_key("DIGEST"), names.UPLOADS)
-    for name in (*per_lane, *per_instance, names.session("TOKEN"), names.answers("TOKEN"), names.DEAD, names.GROUP, *uploads):
+    runs = (names.question("DIGEST"), names.askers("LANE", "ENTRY"), names.KNOWN, names.PROMOTIONS)  # type: ignore[arg-type]
+    certificates = (names.certificate("SHA256"), names.CERTIFICATES)
+    sessions = (names.session("TOKEN"), names.answers("TOKEN"))
+    for name in (*per_lane, *per_instance, *sessions, names.DEAD, names.GROUP, *uploads, *runs, *certificates):
         assert f"`{name}`" in told, name
 
 

@@ -1,17 +1,21 @@
 """Expressions mean what number people mean by them; whatever is too large is refused before it is evaluated."""
 
+import math
 import operator
+import random
+from collections.abc import Callable
 from typing import Any
 
 import gmpy2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.jobs import expression
 from services.jobs.expression import Expression, NotAnExpression, TooLarge
 from services.web import number
 from services.worker.evaluation import NoInteger, evaluate
+from tests.unit import oracle
 
 DIGITS = 10_000
 
@@ -111,32 +115,90 @@ def test_a_division_that_leaves_a_remainder_is_found_when_it_is_evaluated(text: 
         value(text)
 
 
-OPERATORS: dict[str, Any] = {"+": operator.add, "-": operator.sub, "*": operator.mul}
+class NoValue(Exception):
+    """The tree has no integer value."""
 
 
-def render(tree: Any) -> tuple[str, int]:
-    """A tree of numbers and operators as text, and its value by Python's own integers."""
+# A tree is an integer >= 0, ("-", tree) for the sign, ("!" or "#", n), or (operator, left, right).
+def worth(tree: Any) -> int:
+    """The value by Python's own integers. Raises NoValue."""
     if isinstance(tree, int):
-        return (str(tree), tree) if tree >= 0 else (f"(-{-tree})", tree)
-    name, left, right = tree
-    (a, x), (b, y) = render(left), render(right)
-    if name == "^":
-        return f"({a})^{abs(y) % 8}", int(x ** (abs(y) % 8))
-    return f"({a}){name}({b})", OPERATORS[name](x, y)
+        return tree
+    name, *operands = tree
+    values = [worth(operand) for operand in operands]
+    if name == "/" and (values[1] == 0 or values[0] % values[1]):
+        raise NoValue
+    return int(MEANING[name, len(values)](*values))
 
 
-trees = st.recursive(st.integers(-(10**25), 10**25), lambda t: st.tuples(st.sampled_from("+-*^"), t, t), max_leaves=8)
+MEANING: dict[tuple[str, int], Callable[..., int]] = {
+    ("-", 1): operator.neg,
+    ("+", 2): operator.add,
+    ("-", 2): operator.sub,
+    ("*", 2): operator.mul,
+    ("/", 2): operator.floordiv,
+    ("^", 2): operator.pow,
+    ("!", 1): lambda n: math.prod(range(1, n + 1)),
+    ("#", 1): lambda n: math.prod(p for p in PRIMES if p <= n),
+}
+PRIMES = oracle.primes(100)
+LOOSENESS = {"+": 0, "-": 0, "*": 1, "/": 1, "sign": 2, "^": 3, "!": 4, "#": 4}
 
 
-@given(trees)
-def test_agrees_with_python_and_its_bound_holds(tree: Any) -> None:
-    text, expected = render(tree)
+def write(tree: Any, draw: random.Random, binds: int = 0) -> str:
+    """The tree as somebody might write it: parentheses where they are needed and, now and then, where they are not."""
+
+    def put(part: Any, binds: int) -> str:
+        return write(part, draw, binds)
+
+    if isinstance(tree, int):
+        return draw.choice([str(tree), hex(tree), f"{tree:_}", f"00{tree}", f" {tree} "])
+    match tree:
+        case ("-", operand):
+            strength, text = LOOSENESS["sign"], "-" + put(operand, LOOSENESS["sign"])
+        case ("!" | "#" as name, n):
+            strength, text = LOOSENESS[name], str(n) + name
+        case ("^", base, exponent):
+            strength, text = LOOSENESS["^"], put(base, LOOSENESS["^"] + 1) + draw.choice(["^", "**", " ^ "]) + str(exponent)
+        case (name, left, right):
+            strength = LOOSENESS[name]
+            text = put(left, strength) + draw.choice([name, f" {name} "]) + put(right, strength + 1)
+        case _:
+            raise AssertionError(tree)
+    return f"({text})" if strength < binds or draw.random() < 0.1 else text
+
+
+def join(trees: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Larger trees of these."""
+    pair = st.tuples(st.sampled_from("+++---***/"), trees, trees)
+    chain = st.builds(lambda a, b, c, one, two: (two, (one, a, b), c), trees, trees, trees, signs, signs)  # from left to right
+    quotient = st.builds(lambda a, b: ("/", ("*", a, b), b), trees, trees)  # without a remainder, unless b is 0
+    return pair | chain | quotient | st.tuples(st.just("-"), trees) | st.tuples(st.just("^"), trees, st.integers(0, 8))
+
+
+signs = st.sampled_from("+-")
+leaves = st.integers(0, 10**25) | st.integers(0, 20) | st.tuples(st.sampled_from("!#"), st.integers(0, 60))
+trees = st.recursive(leaves, join, max_leaves=10)
+
+
+@settings(max_examples=max(500, settings().max_examples))
+@given(trees, st.integers(0, 2**32))
+def test_agrees_with_python_and_its_bound_holds(tree: Any, seed: int) -> None:
+    text = write(tree, random.Random(seed))
+    try:
+        expected: int | None = worth(tree)
+    except NoValue:
+        expected = None
     try:
         read = expression.read(text, DIGITS)
+        found = evaluate(read.tree)
     except TooLarge:
         return
-    assert evaluate(read.tree) == expected
-    assert len(str(gmpy2.mpz(abs(expected)))) <= read.digits + 1
+    except (NotAnExpression, NoInteger):
+        assert expected is None, text
+        return
+    assert found == expected, text
+    assert len(str(gmpy2.mpz(abs(found)))) <= read.digits + 1
 
 
 @given(st.text() | st.text("0123456789+-*/^!#() x_"))

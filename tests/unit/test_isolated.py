@@ -5,8 +5,8 @@ from services.worker.isolated import poisoned
 
 
 def test_a_poisoned_job_is_answered_under_its_id() -> None:
-    assert poisoned(Job(7, "97")) == Answer(7, Verdict.UNKNOWN, fault=Fault.POISON)
+    assert poisoned(Job(7, "97")).answer == Answer(7, Verdict.UNKNOWN, fault=Fault.POISON)
 
 
 def test_the_answer_to_a_poisoned_job_proves_nothing() -> None:
-    assert not poisoned(Job(7, "97")).proven
+    assert not poisoned(Job(7, "97")).answer.proven

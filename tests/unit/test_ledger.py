@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web import cost, ledger
-from services.web.ledger import Busy, Entry, Ledger, Pending
+from services.web.ledger import Busy, Entry, Ledger, Pending, Place
 
 
 class Clock:
@@ -42,8 +42,12 @@ def accept(book: Ledger, *numbers: str) -> list[Pending]:
 def write(book: Ledger, lane: Lane, *ids: bytes) -> list[Entry]:
     """Take what waits, as if Redis had given these ids to the entries."""
     entries = book.take(lane)
-    book.written(entries, ids)
+    book.written(lane, entries, places(lane, *ids))
     return entries
+
+
+def places(lane: Lane, *ids: bytes) -> list[Place]:
+    return [Place(lane, id) for id in ids]
 
 
 def ids(entries: list[Entry]) -> list[list[int]]:
@@ -125,8 +129,7 @@ def test_a_job_that_vanishes_again_and_again_is_given_up() -> None:
     book = Ledger(10)
     accept(book, "97")
     for loss in range(ledger.LOSSES + 1):
-        entries = book.take(Lane.QUICK)
-        book.written(entries, [b"%d-0" % loss])
+        entries = write(book, Lane.QUICK, b"%d-0" % loss)
         again, given_up = book.lost(entries)
         assert (again, len(given_up)) == ((1, 0) if loss < ledger.LOSSES else (0, 1))
     assert given_up[0].fault is Fault.LOST
@@ -166,7 +169,7 @@ def test_a_failed_write_goes_out_again_before_later_jobs() -> None:
     accept(book, "2", HEAVY, HEAVY)
     entries = book.take(Lane.HEAVY)
     accept(book, HEAVY)
-    assert book.unwritten(entries) == 2
+    book.written(Lane.HEAVY, entries, [])
     assert ids(book.take(Lane.HEAVY)) == [[2], [3], [4]]
 
 
@@ -193,7 +196,7 @@ def test_a_job_that_moved_on_is_not_lost_with_its_former_entry() -> None:
     book.unwritten(former)
     write(book, Lane.QUICK, b"2-0")
     assert book.unwritten(former) == 0
-    assert book.lanes[Lane.QUICK].entries.keys() == {b"2-0"}
+    assert [entry.id for entry in book.lanes[Lane.QUICK].entries] == [b"2-0"]
 
 
 def test_an_answer_from_a_former_entry_closes_a_job_that_waits_to_be_written() -> None:
@@ -209,7 +212,7 @@ def test_an_answer_may_overtake_the_reply_to_the_write() -> None:
     accept(book, "2")
     entries = book.take(Lane.QUICK)
     book.settle(prime(1))
-    book.written(entries, [b"1-0"])
+    book.written(Lane.QUICK, entries, places(Lane.QUICK, b"1-0"))
     assert book.lanes[Lane.QUICK].entries == {}
 
 
@@ -218,7 +221,7 @@ def test_an_entry_is_forgotten_with_its_last_answer() -> None:
     accept(book, "2", "3")
     write(book, Lane.QUICK, b"1-0")
     book.settle(prime(1))
-    assert book.lanes[Lane.QUICK].entries.keys() == {b"1-0"}
+    assert len(book.lanes[Lane.QUICK].entries) == 1
     book.settle(prime(2))
     assert book.lanes[Lane.QUICK].entries == {}
 
@@ -231,9 +234,9 @@ def test_a_session_is_handed_over_when_redis_holds_its_jobs() -> None:
     assert not book.handed_over
     entries = book.take(Lane.QUICK)
     assert not book.handed_over
-    book.unwritten(entries)
+    book.written(Lane.QUICK, entries, [])
     assert not book.handed_over
-    book.written(book.take(Lane.QUICK), [b"1-0"])
+    write(book, Lane.QUICK, b"1-0")
     assert book.handed_over
     book.lost(book.due(Lane.QUICK, age=0))
     assert not book.handed_over
@@ -263,7 +266,7 @@ def test_an_entry_that_is_cancelled_while_it_is_written_is_unwanted_when_redis_h
     (pending,) = accept(book, HEAVY)
     entries = book.take(Lane.HEAVY)
     assert book.cancel([pending.job.id]) == []
-    assert book.written(entries, [b"1-1"]) == entries
+    assert book.written(Lane.HEAVY, entries, places(Lane.HEAVY, b"1-1")) == entries
 
 
 def test_an_answered_entry_is_not_unwanted() -> None:
@@ -271,7 +274,7 @@ def test_an_answered_entry_is_not_unwanted() -> None:
     (pending,) = accept(book, HEAVY)
     entries = book.take(Lane.HEAVY)
     book.settle(prime(pending.job.id))
-    assert book.written(entries, [b"1-1"]) == []
+    assert book.written(Lane.HEAVY, entries, places(Lane.HEAVY, b"1-1")) == []
 
 
 def test_a_job_is_expired_once_a_second_until_it_is_closed(clock: Clock) -> None:
@@ -297,12 +300,59 @@ def test_deadlines_of_closed_jobs_do_not_pile_up(clock: Clock) -> None:
     assert len(book._deadlines) <= ledger.STALE
 
 
-def test_ids_must_be_as_many_as_entries() -> None:
+def test_what_a_full_queue_did_not_take_goes_out_again() -> None:
+    book = Ledger(10)
+    accept(book, HEAVY, HEAVY, HEAVY)
+    write(book, Lane.HEAVY, b"1-0")
+    assert ids(book.take(Lane.HEAVY)) == [[2], [3]]
+
+
+def test_jobs_that_wait_for_one_run_are_each_looked_for() -> None:
     book = Ledger(10)
     accept(book, HEAVY, HEAVY)
+    entries = write(book, Lane.HEAVY, b"1-0", b"1-0")
+    assert book.due(Lane.HEAVY, age=0) == entries
+    book.settle(prime(1))
+    assert book.due(Lane.HEAVY, age=0) == entries[1:]
+
+
+def test_what_is_known_already_is_looked_for_in_the_quick_lane() -> None:
+    book = Ledger(10)
+    accept(book, HEAVY)
     entries = book.take(Lane.HEAVY)
-    with pytest.raises(ValueError, match="shorter"):
-        book.written(entries, [b"1-0"])
+    book.written(Lane.HEAVY, entries, places(Lane.QUICK, b"1-0"))
+    assert (book.due(Lane.HEAVY, age=0), book.due(Lane.QUICK, age=0)) == ([], entries)
+    book.lost(entries)
+    assert ids(book.take(Lane.HEAVY)) == [[1]]
+
+
+def test_a_run_that_moved_is_looked_for_where_it_is() -> None:
+    book = Ledger(10)
+    (pending,) = accept(book, HEAVY)
+    entries = write(book, Lane.HEAVY, b"1-0")
+    assert book.moved(1, Place(Lane.PROOF, b"2-0")) is pending
+    assert (book.due(Lane.HEAVY, age=0), book.due(Lane.PROOF, age=0)) == ([], entries)
+    assert book.cancel([1]) == entries
+    assert book.moved(1, Place(Lane.PROOF, b"2-0")) is None and book.due(Lane.PROOF, age=0) == []
+
+
+def test_a_move_may_overtake_the_reply_to_the_write() -> None:
+    book = Ledger(10)
+    accept(book, HEAVY)
+    entries = book.take(Lane.HEAVY)
+    book.moved(1, Place(Lane.PROOF, b"2-0"))
+    book.written(Lane.HEAVY, entries, places(Lane.HEAVY, b"1-0"))
+    assert [entry.id for entry in book.due(Lane.PROOF, age=0)] == [b"2-0"]
+    assert book.handed_over and book.due(Lane.HEAVY, age=0) == []
+
+
+def test_what_moved_is_in_redis_though_the_write_seems_to_have_failed() -> None:
+    book = Ledger(10)
+    book.accept(HEAVY, nobody, session="token", request="1")
+    entries = book.take(Lane.HEAVY)
+    book.moved(1, Place(Lane.PROOF, b"2-0"))
+    book.written(Lane.HEAVY, entries, [])
+    assert book.handed_over and book.take(Lane.HEAVY) == []
 
 
 def test_an_entry_is_due_at_its_age_and_not_before(clock: Clock) -> None:
@@ -331,7 +381,7 @@ def test_a_long_backlog_is_due_in_turns(clock: Clock) -> None:
         write(book, Lane.HEAVY, b"%d-0" % number)
     first, second = book.due(Lane.HEAVY, age=0), book.due(Lane.HEAVY, age=0)
     assert (len(first), len(second)) == (most, most)
-    assert {entry.id for entry in first + second} == book.lanes[Lane.HEAVY].entries.keys()
+    assert {*first, *second} == book.lanes[Lane.HEAVY].entries.keys()
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -399,7 +449,8 @@ class AnyOrder(RuleBasedStateMachine):
     @rule(data=st.data())
     def reply(self, data: st.DataObject) -> None:
         entries = self.on_the_way.pop(data.draw(st.integers(0, len(self.on_the_way) - 1)))
-        self.ledger.written(entries, [b"%d-%d" % (self.writes, number) for number in range(len(entries))])
+        lane = entries[0].lane
+        self.ledger.written(lane, entries, [Place(lane, b"%d-%d" % (self.writes, number)) for number in range(len(entries))])
         self.writes += 1
         self.ever += entries
         self.in_redis[entries[0].lane] += [entry for entry in entries if self.carried(entry)]
@@ -443,7 +494,17 @@ class AnyOrder(RuleBasedStateMachine):
         lane = self.lanes.pop(id)
         self.waiting[lane] = [other for other in self.waiting[lane] if other != id]
         self.carrier.pop(id, None)
-        self.in_redis[lane] = [entry for entry in self.in_redis[lane] if self.carried(entry)]
+        for lane, held in self.in_redis.items():
+            self.in_redis[lane] = [entry for entry in held if self.carried(entry)]
+
+    @precondition(lambda self: self.in_redis[Lane.HEAVY])
+    @rule(data=st.data())
+    def move(self, data: st.DataObject) -> None:
+        """A run was promoted."""
+        entry = data.draw(st.sampled_from(self.in_redis[Lane.HEAVY]))
+        self.ledger.moved(entry.jobs[0].id, Place(Lane.PROOF, b"proof-%d" % entry.jobs[0].id))
+        self.in_redis[Lane.HEAVY].remove(entry)
+        self.in_redis[Lane.PROOF].append(entry)
 
     @rule(seconds=st.sampled_from([0.5, 1.0]))
     def wait(self, seconds: float) -> None:
@@ -467,8 +528,8 @@ class AnyOrder(RuleBasedStateMachine):
     def every_pending_job_waits_or_travels(self) -> None:
         for lane, part in self.ledger.lanes.items():
             assert list(part.unwritten) == self.waiting[lane]
-            assert list(part.entries.values()) == self.in_redis[lane]
-            assert [entry.open for entry in part.entries.values()] == [len(self.carried(e)) for e in self.in_redis[lane]]
+            assert list(part.entries) == self.in_redis[lane]
+            assert [entry.open for entry in part.entries] == [len(self.carried(e)) for e in self.in_redis[lane]]
         travelling = [entry for write in self.on_the_way for entry in write] + [
             entry for held in self.in_redis.values() for entry in held
         ]
@@ -479,7 +540,8 @@ class AnyOrder(RuleBasedStateMachine):
         for id in sorted(self.lanes):
             self.settle(id)
         for entries in self.on_the_way:
-            self.ledger.written(entries, [b"late-%d" % number for number in range(len(entries))])
+            lane = entries[0].lane
+            self.ledger.written(lane, entries, [Place(lane, b"late-%d" % number) for number in range(len(entries))])
         self.patch.undo()
         assert self.answers == Counter(range(1, self.last_id + 1))
         for part in self.ledger.lanes.values():

@@ -23,6 +23,10 @@ def test_no_two_things_share_a_name() -> None:
         (names.CANCELLATIONS, "primes:cancellations"),
         (names.upload("x"), "primes:upload:x"),
         (names.notices("web0-1"), "primes:notices:web0-1"),
+        (names.question("x"), "primes:question:x"),
+        (names.askers(Lane.PROOF, "17-0"), "primes:askers:proof:17-0"),
+        (names.asker("web0-1", 5), "web0-1 5"),
+        (names.certificate("x"), "primes:certificate:x"),
     ],
 )
 def test_a_name_is_the_same_for_processes_of_every_version(name: str, expected: str) -> None:
@@ -33,7 +37,3 @@ def test_a_name_is_the_same_for_processes_of_every_version(name: str, expected: 
 def test_a_mark_tells_where_its_job_is_and_perhaps_since_when_it_runs() -> None:
     assert names.Mark.read(b"heavy 17-0 web0-1a 5") == (Lane.HEAVY, "17-0", "web0-1a", 5, 0)
     assert names.Mark.read(b"quick 17-0 web0-1a 5 1795454158536").started == 1795454158536
-
-
-def test_a_cancellation_names_its_lane_and_entries() -> None:
-    assert names.cancellation(Lane.HEAVY, [b"17-0", "18-0"]) == ("primes:cancellations", b"heavy 17-0 18-0")

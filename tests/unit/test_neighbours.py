@@ -1,24 +1,45 @@
 """The primes next to an integer are the next ones, with what is known of them."""
 
 import random
+from bisect import bisect_left, bisect_right
 
 import gmpy2
 import pytest
 
 from services.jobs.messages import Operation, Verdict
 from services.worker.neighbours import find, next_prime, previous_prime
+from services.worker.primes import BASES_BOUND
+from tests.unit import oracle
 
-SIEVED = [n for n in range(2, 2_000) if all(n % d for d in range(2, int(n**0.5) + 1))]
+SMALL = 100_000
+REACH = 300  # integers on each side of a large one: several gaps between primes
+SIEVED = oracle.primes(SMALL + 100)
 
 
-def test_finds_the_next_prime_of_every_small_integer() -> None:
-    for n in range(-3, 1_990):
-        assert next_prime(gmpy2.mpz(n))[0] == next(p for p in SIEVED if p > n)
+def test_finds_the_next_prime_of_every_integer_below_100_000() -> None:
+    assert [n for n in range(-3, SMALL) if next_prime(gmpy2.mpz(n))[0] != SIEVED[bisect_right(SIEVED, n)]] == []
 
 
-def test_finds_the_previous_prime_of_every_small_integer() -> None:
-    for n in range(3, 2_000):
-        assert previous_prime(gmpy2.mpz(n))[0] == max(p for p in SIEVED if p < n)
+def test_finds_the_previous_prime_of_every_integer_below_100_000() -> None:
+    assert [n for n in range(3, SMALL) if previous_prime(gmpy2.mpz(n))[0] != SIEVED[bisect_left(SIEVED, n) - 1]] == []
+
+
+@pytest.mark.parametrize("middle", [2**32, 2**63, 10**19, 2**64, 10**22, BASES_BOUND - REACH])
+def test_agrees_with_the_oracle_around(middle: int) -> None:
+    primes = [n for n in range(middle - REACH, middle + REACH) if oracle.is_prime(n)]
+    inside = range(primes[0], primes[-1])
+    assert [n for n in inside if next_prime(gmpy2.mpz(n))[0] != primes[bisect_right(primes, n)]] == []
+    assert [n for n in inside if previous_prime(gmpy2.mpz(n + 1))[0] != primes[bisect_left(primes, n + 1) - 1]] == []
+
+
+def test_agrees_with_another_engine_across_the_bound_of_what_is_proven_cheaply() -> None:
+    p = gmpy2.next_prime(gmpy2.mpz(BASES_BOUND - REACH))
+    while p < BASES_BOUND + REACH:
+        following, finding = next_prime(p)
+        assert following == gmpy2.next_prime(p)
+        assert previous_prime(following)[0] == p
+        assert finding.verdict is (Verdict.PRIME if following < BASES_BOUND else Verdict.PROBABLY_PRIME)
+        p = following
 
 
 @pytest.mark.parametrize("digits", [19, 20, 40, 100])

@@ -9,15 +9,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.evidence import Evidence, Factor, Witness
-from services.jobs.messages import Answer, Fault, Operation, Verdict
+from services.jobs.messages import Answer, Fault, Operation, Verdict, Wanted
 from services.web import rpc
 from services.web.rpc import Asked, Code, Failed, Resuming, Standing
 
 DIGITS = 10_000
+LIMITS = rpc.Limits(DIGITS, 1_500)
 
 
 def call(text: str | bytes) -> rpc.Call:
-    (one,) = rpc.read(text, DIGITS).calls
+    (one,) = rpc.read(text, LIMITS).calls
     return one
 
 
@@ -151,17 +152,17 @@ def test_an_unknown_method_is_told_the_known_ones() -> None:
 
 @pytest.mark.parametrize("method", ["is_prime", "resume", "other"])
 def test_a_notification_is_not_answered(method: str) -> None:
-    assert rpc.read(request(method=method), DIGITS).calls == []
+    assert rpc.read(request(method=method), LIMITS).calls == []
 
 
 def test_reads_a_batch_with_its_faults_and_without_its_notifications() -> None:
-    read = rpc.read(f"[{is_prime([7])}, 1, {request(method='is_prime')}, {is_prime([8], 'x')}]", DIGITS)
+    read = rpc.read(f"[{is_prime([7])}, 1, {request(method='is_prime')}, {is_prime([8], 'x')}]", LIMITS)
     assert read.batch
     assert [(type(one).__name__, one.id) for one in read.calls] == [("Asked", "1"), ("Failed", "null"), ("Asked", '"x"')]
 
 
 def test_a_batch_is_bounded() -> None:
-    assert len(rpc.read("[" + ",".join([is_prime([7])] * 100) + "]", DIGITS).calls) == 100
+    assert len(rpc.read("[" + ",".join([is_prime([7])] * 100) + "]", LIMITS).calls) == 100
     failed = call("[" + ",".join([is_prime([7])] * 101) + "]")
     assert failed == Failed("null", Code.INVALID_REQUEST, "Expected a batch of 1 to 100 requests, got 101")
 
@@ -177,7 +178,7 @@ def test_resume_refuses_what_is_no_offset(offset: str) -> None:
 
 
 def test_resume_is_refused_in_a_batch() -> None:
-    (failed,) = rpc.read(f"[{request(id=1, method='resume', params=['token', '0'])}]", DIGITS).calls
+    (failed,) = rpc.read(f"[{request(id=1, method='resume', params=['token', '0'])}]", LIMITS).calls
     assert isinstance(failed, Failed)
     assert failed.code is Code.INVALID_REQUEST
 
@@ -188,7 +189,7 @@ def test_resume_is_refused_in_a_batch() -> None:
     | st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists).map(json.dumps)
 )
 def test_never_raises(text: str | bytes) -> None:
-    for one in rpc.read(text, DIGITS).calls:
+    for one in rpc.read(text, LIMITS).calls:
         json.loads(one.id)
 
 
@@ -196,7 +197,7 @@ def test_never_raises(text: str | bytes) -> None:
     ["2.0", "is_prime", "resume", 1, None, 1.5, "a", [], [97], {"number": 97}, {"session": "a", "offset": "0"}, ["a", "0"], {}]
 )))  # fmt: skip
 def test_every_request_with_an_id_is_answered(fields: dict[str, Any]) -> None:
-    calls = rpc.read(json.dumps(fields), DIGITS).calls
+    calls = rpc.read(json.dumps(fields), LIMITS).calls
     assert len(calls) == 1 or (fields.get("jsonrpc") == "2.0" and "id" not in fields)
 
 
@@ -268,3 +269,52 @@ def test_a_result_of_resume_lists_what_is_pending() -> None:
 
 def test_an_array_holds_responses_in_their_order() -> None:
     assert json.loads(rpc.array([b"1", b'{"a":2}'])) == [1, {"a": 2}]
+
+
+@pytest.mark.parametrize(
+    ("params", "wanted"),
+    [
+        ({"number": 97}, Wanted.VERDICT),
+        ({"number": 97, "proof": False, "certificate": False}, Wanted.VERDICT),
+        ({"number": 97, "proof": True}, Wanted.PROOF),
+        ({"number": 97, "certificate": True}, Wanted.CERTIFICATE),
+        ({"number": 97, "proof": False, "certificate": True}, Wanted.CERTIFICATE),
+        ([97, 5, True], Wanted.PROOF),
+    ],
+)
+def test_a_proof_and_a_certificate_are_asked_for_by_name(params: Any, wanted: Wanted) -> None:
+    asked = call(is_prime(params))
+    assert isinstance(asked, Asked) and asked.wanted is wanted
+
+
+@pytest.mark.parametrize("value", [1, "true", None, []])
+def test_what_is_neither_true_nor_false_is_refused(value: Any) -> None:
+    failed = call(is_prime({"number": 97, "proof": value}))
+    assert failed == Failed("1", Code.INVALID_PARAMS, f"Expected proof as true or false, got {json.dumps(value)}")
+
+
+@pytest.mark.parametrize("number", ["9" * 1_501, "10^1501"])
+def test_numbers_too_large_to_be_proven_are_refused_when_a_proof_is_asked_for(number: str) -> None:
+    assert isinstance(call(is_prime({"number": number})), Asked)
+    failed = call(is_prime({"number": number, "proof": True}))
+    assert isinstance(failed, Failed) and failed.code is Code.TOO_LARGE and failed.message.endswith("at most 1,500 are proven")
+
+
+def test_only_is_prime_can_be_asked_for_a_proof() -> None:
+    assert code(request(id=1, method="next_prime", params={"number": 97, "proof": True})) is Code.INVALID_PARAMS
+
+
+def test_a_first_verdict_is_told_with_the_id_of_its_request() -> None:
+    answer = Answer(1, Verdict.PROBABLY_PRIME, "BPSW and Miller-Rabin", 2, 1_500)
+    assert json.loads(rpc.verdict('"a"', answer)) == {
+        "jsonrpc": "2.0",
+        "method": "verdict",
+        "params": {
+            "id": "a",
+            "verdict": "probably_prime",
+            "proven": False,
+            "method": "BPSW and Miller-Rabin",
+            "queue_ms": 2,
+            "compute_ms": 1.5,
+        },
+    }

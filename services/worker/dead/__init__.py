@@ -1,0 +1,1 @@
+"""The operators' command for dead letters: `python -m services.worker.dead`."""

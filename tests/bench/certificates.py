@@ -1,0 +1,58 @@
+"""Measures what a certificate costs: `python -m tests.bench.certificates`. Prints the table of docs/certificates.md."""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+
+import gmpy2
+import msgspec
+
+from services.worker.certificate import read
+from services.worker.certify import MEMORY, Made, Wanted
+from services.worker.verify import verify
+
+COLUMNS = ("Digits", "Steps", "Certify: CPU, wall", "Verify Primo's text", "Verify PARI's text", "Size: Primo's, PARI's", "Memory")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.certificates", description=__doc__)
+    parser.add_argument("--digits", type=int, nargs="+", default=[100, 300, 500, 700, 1000], metavar="N", help="decimal digits")
+    parser.add_argument("--kind", type=Wanted, choices=list(Wanted), default=Wanted.ECPP, help="as of services.worker.certify")
+    parser.add_argument("--memory", type=int, default=MEMORY, metavar="MIB", help="PARI's stack, at most")
+    options = parser.parse_args()
+    print(line(*COLUMNS), line(*["---:"] * len(COLUMNS)), sep="\n", flush=True)
+    for digits in options.digits:
+        print(row(digits, options.kind, options.memory), flush=True)
+
+
+def row(digits: int, kind: Wanted, memory: int) -> str:
+    """One line of the table: of the least prime with so many digits."""
+    n = gmpy2.next_prime(gmpy2.mpz(10) ** (digits - 1))
+    command = [sys.executable, "-m", "services.worker.certify", "-", "--frame", "--kind", kind, "--memory", str(memory)]
+    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    ran = subprocess.run(command, input=str(n).encode(), stdout=subprocess.PIPE, check=True)
+    wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    made = msgspec.msgpack.decode(ran.stdout, type=Made)
+    verified = [time_verifying(text) if text else "none" for text in (made.primo, made.pari)]
+    sizes = f"{len(made.primo) / 1000:.1f}, {len(made.pari) / 1000:.1f} kB"
+    memory_used = f"{after.ru_maxrss >> 10} MiB"  # the most that any of the processes so far used: grow the sizes
+    return line(f"{digits:,}", str(read(made.pari).length), f"{cpu:.2f}, {wall:.2f} s", *verified, sizes, memory_used)
+
+
+def line(*cells: str) -> str:
+    """A line of a Markdown table."""
+    return f"| {' | '.join(cells)} |"
+
+
+def time_verifying(text: bytes) -> str:
+    """CPU and wall time of reading and verifying it."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    verify(read(text))
+    return f"{time.process_time() - cpu:.3f}, {time.perf_counter() - wall:.3f} s"
+
+
+if __name__ == "__main__":
+    main()
