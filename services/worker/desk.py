@@ -173,7 +173,7 @@ def tell(claim: Claim, answers: list[Answer]) -> None:
     """A line for each job of an entry."""
     jobs = {job.id: job for job in claim.jobs}
     for answer in answers:
-        job = jobs[answer.id]
+        job = jobs.get(answer.id, claim.jobs[0])  # the kept answer of a run has the id of whoever asked first
         ids = {"request": job.request, "session": veil(job.session), "job": f"{claim.reply_to}/{job.id}"}
         computed = {"outcome": answer.fault or answer.verdict, "ms": answer.compute_us / 1000}
         log.debug("computed", extra=about(**ids, lane=claim.lane, entry=claim.id.decode(), **computed))
