@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench-engine bench-lanes lint types unit metrics requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -41,6 +41,15 @@ faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=
 
 fault-%:
 	@faults/fault.sh $* $(FOR)
+
+bench: .venv/ready ## what a job costs through the queue and without it, side by side, 20 minutes (needs a C compiler; ARGS=--help)
+	@$(BIN)/python -m tests.bench whole $(ARGS)
+
+bench-quick: .venv/ready ## the same in under two minutes, the closed loops alone (ARGS=--help)
+	@$(BIN)/python -m tests.bench quick $(ARGS)
+
+bench-ci: .venv/ready
+	@$(BIN)/python -m tests.bench ci $(ARGS)
 
 bench-engine: .venv/ready ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)

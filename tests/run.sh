@@ -29,5 +29,10 @@ if ! command -v chromium >/dev/null && can_install; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null
 fi
 
+if ! command -v cc >/dev/null && can_install; then
+    say "C compiler for the load generator"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends gcc libc6-dev >/dev/null
+fi
+
 say "tests"
 .venv/bin/pytest "$@"

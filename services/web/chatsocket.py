@@ -5,12 +5,13 @@ from collections.abc import Awaitable
 from functools import partial
 
 from prometheus_client import Counter, Gauge
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
 from services.web.drain import RESTART
 from services.web.heartbeat import DEAD
+from services.web.lean import LeanHandler
 from services.web.plain_client import PlainClient
 from services.web.rpc_client import EVICTED, MISSED, TOO_SLOW, RpcClient
 from services.web.settings import WebSettings
@@ -29,7 +30,7 @@ _closes_other = CLOSES.labels("other")  # a client may send any
 MAX_MESSAGE = 2 * 1024 * 1024  # bytes
 
 
-class ChatSocket(WebSocketHandler):
+class ChatSocket(LeanHandler):
     """One socket; without a subprotocol it speaks the plain protocol."""
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
@@ -72,6 +73,10 @@ class ChatSocket(WebSocketHandler):
         """Pass it on; awaited, it holds the socket's next message back."""
         self._heard = time.monotonic()
         return None if self._closing else self._client.hear(message)
+
+    def on_flushed(self) -> None:
+        """The client took all that was written."""
+        self._client.flushed()
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Say that this is the end; what the client says after that is not taken, since no answer could reach it."""

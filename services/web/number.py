@@ -6,7 +6,6 @@ import unicodedata
 # What int() takes in base 10: white space around (but not the separators U+001C to U+001F, which \s takes), one sign,
 # decimal digits of any script, single underscores between.
 _INTEGER = re.compile(r"[^\S\x1c-\x1f]*([+-]?)(\d+(?:_\d+)*)[^\S\x1c-\x1f]*")
-_SHORT = 18  # digits: surely fewer than int()'s limit and no need for a pattern
 
 
 class NotAnInteger(ValueError):
@@ -27,8 +26,8 @@ def read(text: str, most_digits: int) -> str:
 
     Raises NotAnInteger, or TooLarge for more than `most_digits` digits (leading zeros not counted).
     """
-    if len(text) <= min(_SHORT, most_digits) and text.isascii() and text.isdigit():
-        return str(int(text))
+    if len(text) <= most_digits and text.isascii() and text.isdigit():  # as nearly all are
+        return text.lstrip("0") or "0"
     match = _INTEGER.fullmatch(text)
     if match is None:
         raise NotAnInteger("not an integer")

@@ -1,6 +1,5 @@
 """The plain protocol, without I/O: one short sentence for every message, in the order of the messages."""
 
-from collections import deque
 from dataclasses import dataclass
 
 from services.jobs.messages import SENTENCES, Answer, Verdict
@@ -42,7 +41,8 @@ class Window:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        self._slots: deque[Slot] = deque()  # messages without a reply sent, oldest first
+        # Messages without a reply sent, oldest first. An empty deque takes 0.7 KiB, which 10,000 idle sockets would have each.
+        self._slots: list[Slot] = []
         self._unflushed = 0  # replies handed out and not yet written to the socket
 
     @property
@@ -70,9 +70,11 @@ class Window:
         """Set one reply; returns all replies whose turn it is now. `flushed` must be told when they are written."""
         slot.reply = reply
         ready: list[str] = []
-        while self._slots and (first := self._slots[0].reply) is not None:
-            ready.append(first)
-            self._slots.popleft()
+        for waiting in self._slots:
+            if waiting.reply is None:
+                break
+            ready.append(waiting.reply)
+        del self._slots[: len(ready)]
         self._unflushed += len(ready)
         return ready
 

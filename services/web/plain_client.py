@@ -5,16 +5,18 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 
 from prometheus_client import Counter
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from services.jobs.messages import Answer
 from services.web import number, plain
 from services.web.dispatcher import Dispatcher
+from services.web.lean import LeanHandler
 from services.web.ledger import Busy
 from services.web.settings import WebSettings
+from services.web.tally import Tally
 
 MESSAGES = Counter("primes_web_messages_total", "Messages read, by what they held", ["outcome"])
-_integer, _invalid, _too_large, _busy = (MESSAGES.labels(o) for o in ("integer", "invalid", "too_large", "busy"))
+_integer, _invalid, _too_large, _busy = (Tally(MESSAGES.labels(o)) for o in ("integer", "invalid", "too_large", "busy"))
 
 
 class PlainClient:
@@ -23,12 +25,15 @@ class PlainClient:
     our memory.
     """
 
-    def __init__(self, socket: WebSocketHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
         self._socket = socket
         self._dispatcher = dispatcher
         self._max_digits = settings.max_digits
         self._window = plain.Window(settings.max_in_flight)
-        self._room = asyncio.Event()  # set when the window may have room, or the socket is gone
+        self._unflushed = 0  # replies handed to the socket and not yet written
+        self._room: asyncio.Event | None = (
+            None  # set when the window may have room, or the socket is gone; while that is waited for
+        )
         self.paused = False  # whether frames, and so pongs, are left unread
         self._served: Callable[[], None] | None = None  # to be called once the window is empty
         self._gone = False  # whether writing failed: Tornado tells of the end only when it reads again
@@ -64,7 +69,8 @@ class PlainClient:
     def leave(self) -> None:
         """The peer is gone: end the waiting for room, so that Tornado reads on and finds out."""
         self._gone = True
-        self._room.set()
+        if self._room is not None:
+            self._room.set()
 
     def close(self) -> None:
         """The socket is closed: nobody waits for its answers."""
@@ -77,24 +83,26 @@ class PlainClient:
         """Write every reply whose turn it is; the last one written frees the places of all."""
         ready = self._window.fill(slot, reply)
         try:
-            writes = [self._socket.write_message(text) for text in ready]
+            for text in ready:
+                self._socket.send(text.encode())
         except WebSocketClosedError:
             return self.leave()
-        for write in writes:
-            asyncio.ensure_future(write).add_done_callback(self._flushed)
+        self._unflushed += len(ready)
 
-    def _flushed(self, write: "asyncio.Future[None]") -> None:
-        if write.exception() is None:
-            self._window.flushed(1)
+    def flushed(self) -> None:
+        """All replies so far are written."""
+        self._window.flushed(self._unflushed)
+        self._unflushed = 0
+        if self._room is not None:
             self._room.set()
-            if self._served is not None and self._window.empty:
-                self._served()
-        else:
-            self.leave()
+        if self._served is not None and self._window.empty:
+            self._served()
 
     async def _wait_for_room(self) -> None:
         self.paused = True
+        self._room = asyncio.Event()
         while self._window.full and not self._gone:
             self._room.clear()
             await self._room.wait()
+        self._room = None
         self.paused = False

@@ -1,20 +1,21 @@
 """A socket's side of `primes.v1`."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
 from msgspec import Raw
 from prometheus_client import Counter
-from tornado.websocket import WebSocketClosedError, WebSocketHandler
+from tornado.websocket import WebSocketClosedError
 
 from services.jobs.connection import PASSING
 from services.jobs.journal import about, veil
 from services.jobs.messages import SENTENCES, Answer, Delivery, Fault, Operation
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
+from services.web.lean import LeanHandler
 from services.web.ledger import Busy
 from services.web.rpc import Asked, Call, Cancelling, Code, Ended, Failed, Limits, Progress, Refused, Resuming, Standing
 from services.web.session import Repeat
@@ -47,7 +48,7 @@ class Batch:
 class RpcClient:
     """One client. It is refused, not held back, when it asks too much; it is closed, and may resume, when it does not read."""
 
-    def __init__(self, socket: WebSocketHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
         self._socket = socket
         self._dispatcher = dispatcher
         self._sessions = dispatcher.sessions
@@ -59,7 +60,6 @@ class RpcClient:
         self._begun = False  # whether a request was accepted: too late to resume
         self._batches: dict[str, Batch] = {}  # where the response to a request goes, by its id; if not alone
         self.paused = False  # its socket is always read, or soon again
-        self._queued = 0  # bytes written and not yet taken
         self._send(rpc.notification(self._standing()))
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
@@ -192,12 +192,12 @@ class RpcClient:
 
     def tell_progress(self, jobs: list[Progress]) -> None:
         """Say what becomes of requests that take long, unless the client has much to read already."""
-        if self._queued < SLOW:
+        if self._socket.queued < SLOW:
             self._send(rpc.progress(jobs))
 
     def tell_verdict(self, request: str, answer: Answer) -> None:
         """Say what is known of a request before its answer, which it repeats and betters: so it may be lost."""
-        if self._queued < SLOW:
+        if self._socket.queued < SLOW:
             self._send(rpc.verdict(request, answer))
 
     def give_up(self, request: str, fault: Fault) -> None:
@@ -249,16 +249,11 @@ class RpcClient:
 
     def _send(self, message: bytes) -> None:
         """Write one message, or close a socket whose client does not read."""
-        if self._queued + len(message) > MOST_QUEUED:
+        if self._socket.queued + len(message) > MOST_QUEUED:
             self._socket.close(*TOO_SLOW)
             return
-        try:
-            write = self._socket.write_message(message)
-        except WebSocketClosedError:
-            return
-        self._queued += len(message)
-        asyncio.ensure_future(write).add_done_callback(partial(self._flushed, len(message)))
+        with suppress(WebSocketClosedError):
+            self._socket.send(message)
 
-    def _flushed(self, size: int, write: "asyncio.Future[None]") -> None:
-        if write.exception() is None:  # else the socket is closed
-            self._queued -= size
+    def flushed(self) -> None:
+        """What matters is how much is queued."""

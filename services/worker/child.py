@@ -41,6 +41,9 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
     pari: bytes = b""  # and in PARI's
 
 
+READY = Report(Answer(0, Verdict.UNKNOWN), final=False)  # the child's first word: it takes jobs from here on
+
+
 class Reporter:
     """Writes reports."""
 
@@ -69,6 +72,7 @@ def main() -> None:
     tether(arguments.parent, signal.SIGKILL)
     limit(arguments.memory)
     reporter = Reporter(sys.stdout.buffer)
+    reporter.tell(READY)
     for job in read_jobs(sys.stdin.buffer):
         reporter.tell(prove(job, arguments.memory) if arguments.prove else Report(compute(job, note=reporter.note)))
 

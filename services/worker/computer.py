@@ -1,6 +1,7 @@
 """Runs one job at a time in a child process, and ends the process when the job may not go on."""
 
 import asyncio
+import logging
 import math
 import os
 import signal
@@ -14,8 +15,11 @@ from prometheus_client import Counter
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.worker.child import LENGTH, Report
 
+log = logging.getLogger(__name__)
+
 DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended while they computed")
 
+START = 60.0  # seconds that a child may take to start: on an idle machine it takes 0.2
 LOOK = 1.0  # seconds until it is looked for the first time who still waits
 EARLY = 0.25  # seconds before a request's time is over at which its computation ends, so that what is known arrives in time
 
@@ -46,25 +50,29 @@ class Computer:
 
         `look`: for a job that several wait for; else its own time alone counts.
         """
+        process = await self._start()
         seconds = time_left(job)
         if seconds <= 0:
             return Report(late(job))
         self._known = None
-        process = await self._start()
         started = time.monotonic()
         asking = asyncio.ensure_future(self._ask(process, job))
         try:
             came = await self._wait(asking, seconds if look is None else min(LOOK, seconds), look or _stop)
             return asking.result() if came else Report(late(job, time.monotonic() - started, self._known))
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            DEATHS.inc()
-            status = await process.wait()
-            self._process = None
-            raise Died(f"child process ended by {describe(status)}") from error
+            raise await self._mourn(process) from error
         finally:
             if not asking.done():
                 asking.cancel()
                 await self.close()
+
+    async def _mourn(self, process: asyncio.subprocess.Process) -> Died:
+        """The child has ended by itself."""
+        DEATHS.inc()
+        status = await process.wait()
+        self._process = None
+        return Died(f"child process ended by {describe(status)}")
 
     async def _wait(self, asking: "asyncio.Future[Report]", pause: float, look: Look) -> bool:
         """Whether the child reported before its deadline, and before nobody waited any more; first asked after `pause`."""
@@ -87,28 +95,49 @@ class Computer:
                 process.kill()
             await process.wait()
 
+    async def warm(self) -> None:
+        """Start the child before the next job comes, which takes a tenth of a second or two."""
+        try:
+            await self._start()
+        except Died as error:
+            log.warning("started no %s", error)  # the next job will tell
+
     async def _start(self) -> asyncio.subprocess.Process:
+        """A child that can take a job: its start is no part of a job's time. Raises Died."""
         if self._process is not None and self._process.returncode is None:
             return self._process
-        self._process = await asyncio.create_subprocess_exec(
+        self._process = process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "services.worker.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
             *(["--prove"] if self._prove else []),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )  # fmt: skip
-        return self._process
+        try:
+            async with asyncio.timeout(START):
+                await self._read(process)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._mourn(process) from error
+        except TimeoutError as error:
+            await self.close()
+            raise Died(f"child process did not start in {START:g} s") from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        return process
 
     async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Report:
-        assert process.stdin and process.stdout  # both are pipes, see _start
+        assert process.stdin  # a pipe, see _start
         frame = self._encoder.encode(msgspec.structs.replace(job, expires=0))  # the time is kept here: others may have more
         process.stdin.write(len(frame).to_bytes(LENGTH, "big") + frame)
         await process.stdin.drain()
-        while True:
-            length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
-            report = self._decoder.decode(await process.stdout.readexactly(length))
-            if report.final:
-                return report
+        while not (report := await self._read(process)).final:
             self._known = report.answer
+        return report
+
+    async def _read(self, process: asyncio.subprocess.Process) -> Report:
+        assert process.stdout  # a pipe, see _start
+        length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
+        return self._decoder.decode(await process.stdout.readexactly(length))
 
 
 def time_left(job: Job) -> float:

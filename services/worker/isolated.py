@@ -86,6 +86,8 @@ class Isolated:
                     continue
                 backoff.reset()
                 if claim is None:
+                    if self._lane is Lane.HEAVY:  # its clients wait for milliseconds; a proof takes longer than this start
+                        await computer.warm()
                     self._free.put_nowait(computer)
                     await self.bell.wait()
                 else:

@@ -45,6 +45,7 @@ def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:
 
 def kill_children(worker: Worker, times: int) -> None:
     """End each of so many child processes in turn, as the kernel does when memory runs out."""
+    wait_until(lambda: worker.metric("primes_worker_running", lane="heavy") >= 1, f"{worker.name} has a heavy job")
     killed: set[int] = set()
     while len(killed) < times:
         (child,) = wait_until(lambda: set(children(worker.pid)) - killed, f"{worker.name} has child number {len(killed) + 1}")

@@ -1,0 +1,40 @@
+"""The figure: CPU a job by component, of every row in the closed loops."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.bench.measurement import Measurement
+from tests.bench.ratios import Spread
+
+COLOURS = {"nginx": "#8c8c8c", "web": "#4c72b0", "worker": "#dd8452", "redis": "#c44e52"}
+CASES = ("plain-64x1", "plain-256x1", "plain-16x32", "v1-64x1", "v1-256x1", "v1-16x32")
+
+
+def draw(measurements: Sequence[Measurement], path: Path) -> None:
+    """Write the SVG; the same measurements make the same file."""
+    import matplotlib as mpl  # takes a second, which only those wait for who draw
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "primes"
+    from matplotlib import pyplot
+
+    bars = [pair for case in CASES for pair in dict.fromkeys((m.case, m.row) for m in measurements if m.case == case)]
+    labels = [f"{case}  {row}" for case, row in bars]
+    figure, axes = pyplot.subplots(figsize=(9, 1 + 0.3 * len(bars)))
+    left = [0.0] * len(bars)
+    for component, colour in COLOURS.items():
+        widths = [_median(measurements, case, row, component) for case, row in bars]
+        axes.barh(labels, widths, left=left, color=colour, label=component)
+        left = [start + width for start, width in zip(left, widths, strict=True)]
+    axes.invert_yaxis()
+    axes.set_xlabel("CPU µs per job, all servers together")
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    pyplot.close(figure)
+
+
+def _median(measurements: Sequence[Measurement], case: str, row: str, component: str) -> float:
+    found = Spread.of(m.cpu.get(component, 0.0) for m in measurements if (m.case, m.row) == (case, row))
+    return found.median if found else 0.0
