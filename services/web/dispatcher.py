@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import LEAVE, finish
+from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Asker, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
@@ -49,7 +50,8 @@ DURATION = Histogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )
 
-OUTCOMES = [*messages.Verdict, "failed", "cancelled"]
+FAILED = (Fault.POISON, Fault.LOST)  # faults of ours, one label; the others are the client's wish, number or limit, each its own
+OUTCOMES = [*Verdict, "failed", *(fault.value for fault in Fault if fault not in FAILED)]
 _submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
@@ -310,6 +312,7 @@ class Dispatcher:
     def _settle(self, answers: list[Answer]) -> None:
         """Close these jobs, and tell their clients."""
         now = time.monotonic()
+        tells = log.isEnabledFor(logging.DEBUG)
         for answer in answers:
             pending = self._ledger.settle(answer)
             if pending is None:
@@ -317,7 +320,13 @@ class Dispatcher:
                 continue
             _answered[pending.lane, outcome(answer)].inc()
             _duration[pending.lane].observe(now - pending.accepted)
+            if tells:
+                log.debug("answered", extra=self._about(pending, answer, now))
             pending.answered(answer)
+
+    def _about(self, pending: Pending, answer: Answer, now: float) -> dict[str, object]:
+        ids = {"request": pending.job.request, "session": veil(pending.job.session), "job": f"{self.reply_to}/{answer.id}"}
+        return about(**ids, lane=pending.lane, outcome=outcome(answer), ms=round((now - pending.accepted) * 1000, 3))
 
     def _give_up(self, answers: list[Answer]) -> None:
         """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""
@@ -423,4 +432,4 @@ def outcome(answer: Answer) -> str:
     """How the metrics call it."""
     if answer.fault is None:
         return answer.verdict
-    return "cancelled" if answer.fault is Fault.CANCELLED else "failed"
+    return "failed" if answer.fault in FAILED else answer.fault

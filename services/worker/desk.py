@@ -12,6 +12,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import DeadLetter
+from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Verdict
 from services.jobs.names import Lane
 from services.worker.consumer import Claim, Consumer
@@ -101,6 +102,8 @@ class Desk:
         for answer in answers:
             _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
             _compute[claim.lane].observe(answer.compute_us / 1e6)
+        if log.isEnabledFor(logging.DEBUG):
+            tell(claim, answers)
 
     async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter] = ()) -> None:
         """Keep the outcome of a chunk and acknowledge it, trying until Redis has it."""
@@ -164,3 +167,13 @@ class Desk:
             return False
         held.task.cancel()
         return True
+
+
+def tell(claim: Claim, answers: list[Answer]) -> None:
+    """A line for each job of an entry."""
+    jobs = {job.id: job for job in claim.jobs}
+    for answer in answers:
+        job = jobs.get(answer.id, claim.jobs[0])  # the kept answer of a run has the id of whoever asked first
+        ids = {"request": job.request, "session": veil(job.session), "job": f"{claim.reply_to}/{job.id}"}
+        computed = {"outcome": answer.fault or answer.verdict, "ms": answer.compute_us / 1000}
+        log.debug("computed", extra=about(**ids, lane=claim.lane, entry=claim.id.decode(), **computed))

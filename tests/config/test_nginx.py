@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import re
 import socket
 import time
@@ -456,21 +457,26 @@ class TestLog:
         nginx, _ = site
         answer = nginx.ask("/primes/7")
         assert answer.headers["X-Request-ID"] == answer.json["headers"]["X-Request-Id"]
-        wait_until(lambda: f"id={answer.headers['X-Request-ID']}\n" in nginx.access_log, "the line is written")
+        wait_until(lambda: answer.headers["X-Request-ID"] in nginx.access_log, "the line is written")
+        (line,) = (
+            line for line in map(json.loads, nginx.access_log.splitlines()) if line["request"] == answer.headers["X-Request-ID"]
+        )
+        assert (line["method"], line["path"], line["status"]) == ("GET", "/primes/7", "200")
+        assert line["bytes"] == len(answer.body) and line["seconds"] >= 0
 
     def test_a_line_has_neither_the_query_string_nor_thousands_of_digits(self, site: tuple[Nginx, WebProcess]) -> None:
         nginx, _ = site
         ids = [nginx.ask(path).headers["X-Request-ID"] for path in ("/primes/7?session=secret", "/primes/" + "7" * 10_000)]
-        wait_until(lambda: all(f"id={request}" in nginx.access_log for request in ids), "both lines are written")
-        lines = [line for line in nginx.access_log.splitlines() if line.endswith(tuple(ids))]
+        wait_until(lambda: all(request in nginx.access_log for request in ids), "both lines are written")
+        lines = [line for line in nginx.access_log.splitlines() if any(id in line for id in ids)]
         assert "secret" not in str(lines)
-        assert max(map(len, lines)) < 300
+        assert max(map(len, lines)) < 400
 
     def test_a_probe_that_went_well_has_no_line(self, site: tuple[Nginx, WebProcess]) -> None:
         nginx, _ = site
         nginx.ask("/readyz")
         after = nginx.ask("/primes/7").headers["X-Request-ID"]
-        wait_until(lambda: f"id={after}" in nginx.access_log, "the line after the probe's is written")
+        wait_until(lambda: after in nginx.access_log, "the line after the probe's is written")
         assert "/readyz" not in nginx.access_log
 
 
