@@ -415,11 +415,18 @@ class TestPage:
         assert headers["X-Content-Type-Options"] == "nosniff"
         assert headers["Referrer-Policy"] == "no-referrer"
 
-    def test_every_file_of_the_page_carries_the_hash_of_its_content(self) -> None:
+    def test_every_file_of_the_page_carries_the_hash_of_its_content_or_is_a_module_that_another_imports(self) -> None:
         page = (ROOT / "nginx/static/index.html").read_text()
         versions = dict(re.findall(r'"/static/([^"?]+)\?v=([^"]*)"', page))
-        assert set(versions) == set(re.findall(r'(?:src|href)="/static/([^"?]+)', page))
+        preloaded = set(re.findall(r'rel="modulepreload" href="/static/([^"]+)"', page))
+        assert set(versions) | preloaded == set(re.findall(r'(?:src|href)="/static/([^"?]+)', page))
         assert versions == {name: content_hash(name) for name in versions}
+        assert preloaded == imports("page.js")
+
+    def test_the_page_is_small_as_it_is_sent(self, site: tuple[Nginx, WebProcess]) -> None:
+        paths = [f"/static/{path.name}" for path in (ROOT / "nginx/static").iterdir()]
+        answers = [site[0].ask(path, headers={"Accept-Encoding": "gzip"}) for path in paths]
+        assert sum(len(answer.body) for answer in answers) < 50_000  # about 36 kB; 107 kB as the files are
 
     def test_a_file_with_a_version_is_kept_for_ever_and_one_without_is_not(self, site: tuple[Nginx, WebProcess]) -> None:
         assert site[0].ask("/static/page.js?v=1").headers["Cache-Control"] == "max-age=315360000"
@@ -522,3 +529,9 @@ def reached(processes: list[DyingProcess]) -> int:
 
 def content_hash(name: str) -> str:
     return hashlib.sha256((ROOT / "nginx/static" / name).read_bytes()).hexdigest()[:8]
+
+
+def imports(module: str) -> set[str]:
+    """The modules that this one needs, and they in turn."""
+    names = set(re.findall(r'^(?:import|export) .* from "\./(.+)";$', (ROOT / "nginx/static" / module).read_text(), re.MULTILINE))
+    return names.union(*map(imports, names))

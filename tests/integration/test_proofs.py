@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import signal
 from collections.abc import Coroutine
 from typing import Any
 
@@ -19,6 +20,7 @@ from tests.integration.waiting import wait_until
 
 PRIME = str(gmpy2.next_prime(gmpy2.mpz(10) ** 99))  # of 100 digits
 OTHER = str(gmpy2.next_prime(gmpy2.mpz(10) ** 119))
+MEDIUM = str(gmpy2.next_prime(gmpy2.mpz(10) ** 299))  # of 300 digits: seconds
 LARGE = str(gmpy2.mpz(10) ** 999 + 7)  # of 1,000 digits: minutes of proof
 
 
@@ -145,6 +147,24 @@ def test_a_cancelled_proof_is_dead_with_all_its_processes(manned: Front) -> None
         await eventually(lambda: not state(pari), "PARI's process is gone")
         await client.until(lambda: client.errors, "the request is answered")
         assert client.errors[0]["error"]["data"]["code"] == "cancelled"
+        await client.close()
+
+    run(scenario())
+
+
+def test_a_proof_whose_worker_is_killed_is_made_by_another(front: Front) -> None:
+    first, second = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
+    front.wait_ready()
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        await ask(client, 1, MEDIUM, proof=True)
+        await eventually(lambda: proving(first) + proving(second) == 1, "it is being proven")
+        killed = first if proving(first) else second
+        await in_thread(lambda: killed.send(signal.SIGKILL))
+        result = await answer(client, 1)
+        await in_thread(lambda: check(front.web0, result, MEDIUM))
+        assert client.tally().clean
         await client.close()
 
     run(scenario())
