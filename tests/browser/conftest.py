@@ -22,9 +22,9 @@ def stack(running: Stack) -> Stack:
     return running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # as long as it runs, its thread has an event loop, and nobody else can run one
 def browser() -> Iterator[Browser]:
-    """One browser for all tests; each has a context, hence a history, of its own."""
+    """One browser for a file's tests; each has a context, hence a history, of its own."""
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("Chromium is not installed: apt-get install chromium")
