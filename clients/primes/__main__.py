@@ -37,8 +37,9 @@ async def go(request: Request, checkpoint: Checkpoint) -> int:
     received: list[int] = []
 
     def stop(number: int) -> None:
+        if not received:  # a second one must not cut short what the first began
+            task.cancel()
         received.append(number)
-        task.cancel()
 
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):

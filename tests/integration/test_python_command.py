@@ -1,5 +1,6 @@
 """The command `primes` on real web processes and workers: what it prints, its statuses, and that an interrupted run goes on."""
 
+import asyncio
 import contextlib
 import hashlib
 import json
@@ -18,13 +19,14 @@ from typing import Any
 import gmpy2
 import pytest
 
+from clients.primes import Client, PrimesError
 from tests.integration.conftest import Whole
 from tests.integration.faulty_network import FaultyNetwork
 from tests.integration.processes import ROOT
 from tests.integration.stack import free_port
 from tests.integration.waiting import wait_until
 
-MANY = 4_000  # numbers: far more than the command holds and a pipe takes
+MANY = 3_000  # numbers: far more than the command holds and a pipe takes
 LARGE = "10^30+57"  # a prime above those that strong tests decide
 
 
@@ -186,10 +188,10 @@ def interrupt(process: subprocess.Popen[str], after: int) -> list[str]:
 def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: Path, order: list[str]) -> None:
     chance = random.Random(8)
     asked = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(MANY)]
-    asked[50:60] = [gmpy2.next_prime(gmpy2.mpz(10) ** 700 + chance.getrandbits(64)).digits() for _ in range(10)]
+    asked[50:54] = [gmpy2.next_prime(gmpy2.mpz(10) ** 700 + chance.getrandbits(64)).digits() for _ in range(4)]
     file, state = tmp_path / "numbers.txt", tmp_path / "state"
     file.write_text("\n".join(asked))
-    arguments = ["--json", "--file", str(file), "--resume", str(state), *order]
+    arguments = ["--json", "--file", str(file), "--resume", str(state), "--window", "40", *order]
     lines: list[str] = []
     with FaultyNetwork([web.port for web in whole.webs], seed=3) as network:
         for after in (20, 200):
@@ -230,11 +232,47 @@ def test_a_state_file_of_other_numbers_is_refused_and_left_as_it_is(whole: Whole
     assert "11: prime" in run(url, "--resume", str(state), "97", "seven", "11").stdout
 
 
+def test_ctrl_c_ends_a_command_that_waits_for_numbers(whole: Whole) -> None:
+    with start(whole.webs[0].url) as process:
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.write("97\n")
+        process.stdin.flush()
+        assert "97: prime" in process.stdout.readline()  # before the next is typed
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr.read() == "primes: stopped after 1 answer; the rest is cancelled\n"
+
+
+def test_the_module_asks_many_at_once_and_a_cancelled_task_cancels_its_computation(whole: Whole) -> None:
+    web = whole.webs[0]
+
+    async def scenario() -> None:
+        async with Client(web.url) as client:
+            answers = await asyncio.gather(*(client.ask(number) for number in (97, "91", 10**5_000)))
+            assert [answer.verdict for answer in answers] == ["prime", "composite", "composite"]
+            assert (await client.next(90)).number == "97" and (await client.previous("2")).number is None
+            with pytest.raises(PrimesError) as caught:
+                await client.ask("seven")
+            assert caught.value.code == "not_an_integer"
+            slow = asyncio.create_task(client.ask("2^30011-1"))
+            await asyncio.to_thread(wait_until, lambda: web.pending == 1, "the number is asked")
+            slow.cancel()
+            await asyncio.to_thread(wait_until, lambda: web.pending == 0, "the job is cancelled")
+            waiting = asyncio.create_task(client.ask("97"))
+            await asyncio.sleep(0)  # it is asked; no answer can be there yet
+        with pytest.raises(PrimesError, match="The client is closed"):
+            await waiting
+
+    asyncio.run(scenario())
+
+
 def test_without_a_state_file_ctrl_c_cancels_what_the_server_computes(whole: Whole) -> None:
     def cancelled() -> float:
         return sum(web.metric("primes_web_jobs_answered_total", verdict="cancelled") for web in whole.webs)
 
-    before, web = cancelled(), whole.webs[0]
+    web = whole.webs[0]
+    wait_until(lambda: web.pending == 0, "nothing is left of the tests before")
+    before = cancelled()
     with start(web.url, "2^30011-1") as process:
         wait_until(lambda: web.pending > 0, "the number is asked")
         process.send_signal(signal.SIGINT)
