@@ -22,6 +22,7 @@ from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
 from services.jobs.subscription import Subscription
+from services.jobs.wire import Wire
 from services.web.ledger import Answered, Busy, Entry, Ledger, Pending, Place
 from services.web.session import Session
 from services.web.sessions import Sessions
@@ -78,7 +79,7 @@ class Found(NamedTuple):
 
     @classmethod
     def read(cls, reply: list[bytes]) -> "Found":
-        """From the script's reply."""
+        """From the script's reply to a question."""
         lane, id, how, so_far = reply
         return cls(Place(Lane(lane.decode()), id), how.decode(), so_far)
 
@@ -92,6 +93,7 @@ class Dispatcher:
 
     def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings) -> None:
         self._redis = redis
+        self._wire = Wire(redis)  # for what every job costs
         # A process that comes back under the same name must not take the answers of its former self for its own.
         self.reply_to = f"{settings.instance}-{time.time_ns():x}"
         self._most_entries = settings.max_queued_entries
@@ -189,7 +191,7 @@ class Dispatcher:
             for lane in Lane:
                 tasks.create_task(self._write_entries(lane), name=f"write {lane}")
             tasks.create_task(self._subscription.run(), name="listen")
-            tasks.create_task(self.pulse.run(self._redis), name="pulse")
+            tasks.create_task(self.pulse.run(self._wire), name="pulse")
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
             tasks.create_task(self._end_expired(), name="expire")
@@ -229,9 +231,9 @@ class Dispatcher:
         keys, marks = self.sessions.mark(entries, self._ledger.since)
         try:
             found = await _enqueue(
-                self._redis,
+                self._wire,
                 [names.stream(lane), names.stream(Lane.QUICK), *questions, *keys],
-                *(names.GROUP, names.BELLS, self._most_entries, self.reply_to, self._session_ttl),
+                *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self._session_ttl),
                 *(names.ASKERS_OF, names.ASKERS, QUESTION, names.certificate("")),
                 *(len(batches), len(questions), *batches, *askers, *marks),
             )
@@ -240,7 +242,7 @@ class Dispatcher:
             return []
         if len(found) < len(entries):
             log.warning("the %s lane is full (%d entries), will try again", lane, self._most_entries)
-        return [Found.read(reply) for reply in found]
+        return [Found(Place(lane, id), "", b"") for id in found] if lane is Lane.QUICK else [Found.read(reply) for reply in found]
 
     def _ask(self, lane: Lane, entries: list[Entry]) -> tuple[list[str], list[int | bytes]]:
         """Keys and arguments by which enqueue.lua finds who asked the same before; none for quick jobs, which are cheaper."""

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from prometheus_client import Counter, Gauge, Histogram
+from redis.exceptions import ResponseError
 
 from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
@@ -92,6 +94,21 @@ class Desk:
     async def finish(self, claims: list[Claim], answers: list[list[Answer]], dead: list[DeadLetter]) -> None:
         """Answer and acknowledge claims of one lane, trying until Redis has it."""
         await self.persist(lambda: self._consumer.finish(claims, answers, dead))
+        self._conclude(claims, answers)
+
+    def send_finish(self, claims: list[Claim], answers: list[list[Answer]]) -> Coroutine[Any, Any, None]:
+        """`finish` for quick claims, which is written when this returns; the coroutine tries on until Redis has it."""
+        return self._persist_finish(self._consumer.send_finish(claims, answers), claims, answers)
+
+    async def _persist_finish(self, sent: Coroutine[Any, Any, None], claims: list[Claim], answers: list[list[Answer]]) -> None:
+        try:
+            await sent
+        except (*PASSING, ResponseError):  # a script that Redis does not have, too
+            await self.finish(claims, answers, [])
+        else:
+            self._conclude(claims, answers)
+
+    def _conclude(self, claims: list[Claim], answers: list[list[Answer]]) -> None:
         for claim, answered in zip(claims, answers, strict=True):
             self.drop(claim)
             self.count(claim, answered)
