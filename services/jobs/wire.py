@@ -33,6 +33,7 @@ class Line(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._reader = hiredis.Reader(InvalidResponse, BaseParser.parse_error, notEnoughData=NOTHING)
         self._open = True
+        self._unsent: list[bytes] = []  # commands of this turn
         self.heard_at = self._loop.time()
 
     @classmethod
@@ -50,8 +51,15 @@ class Line(asyncio.Protocol):
         return line
 
     def write(self, *commands: Command) -> None:
-        """Send these commands, whole, with the others of this turn of the loop."""
-        self._transport.write(b"".join([pack(command) for command in commands]))
+        """Send these commands with the others of this turn of the loop: a write costs more than all else."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent += [pack(command) for command in commands]
+
+    def _flush(self) -> None:
+        if self._open:
+            self._transport.write(b"".join(self._unsent))
+        self._unsent.clear()
 
     def data_received(self, data: bytes) -> None:
         """Hear every reply that is complete."""
@@ -119,7 +127,7 @@ class Wire:
         return await self.run("PUBLISH", channel, message)
 
     def send(self, *commands: Command, blocking: float = 0.0) -> "asyncio.Future[Any]":
-        """Send commands now, before all that is sent later; the reply to the last one, or the first error among their replies."""
+        """Send commands soon, before all that is sent later; the reply to the last one, or the first error among their replies."""
         loop = asyncio.get_running_loop()
         replied: asyncio.Future[Any] = loop.create_future()
         if self._line is None:

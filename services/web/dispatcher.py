@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from functools import partial
 from itertools import islice
@@ -17,6 +17,7 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import LEAVE, finish
+from services.jobs.histogram import BatchHistogram
 from services.jobs.messages import Answer, Asker, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
@@ -27,6 +28,7 @@ from services.web.ledger import Answered, Busy, Entry, Ledger, Pending, Place
 from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
+from services.web.tally import Tally
 from services.web.uploads import WAITING, Uploads
 
 log = logging.getLogger(__name__)
@@ -42,7 +44,7 @@ CANCELLED = Counter("primes_web_jobs_cancelled_total", "Jobs that nobody waited 
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
 PENDING = Gauge("primes_web_jobs_pending", "Jobs accepted and not yet answered", ["lane"])
 BATCH = Histogram("primes_web_batch_jobs", "Jobs in one stream entry", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
-DURATION = Histogram(
+DURATION = BatchHistogram(
     "primes_web_job_seconds",
     "From acceptance to answer, in the web process",
     ["lane"],
@@ -51,7 +53,7 @@ DURATION = Histogram(
 )
 
 OUTCOMES = [*messages.Verdict, "failed", "cancelled"]
-_submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
+_submitted = {lane: Tally(SUBMITTED.labels(lane)) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
 _duration = {lane: DURATION.labels(lane) for lane in Lane}
@@ -312,14 +314,20 @@ class Dispatcher:
     def _settle(self, answers: list[Answer]) -> None:
         """Close these jobs, and tell their clients."""
         now = time.monotonic()
+        durations: dict[Lane, list[float]] = defaultdict(list)
+        outcomes: dict[tuple[Lane, str], int] = defaultdict(int)
         for answer in answers:
             pending = self._ledger.settle(answer)
             if pending is None:
                 REPEATED.inc()
                 continue
-            _answered[pending.lane, outcome(answer)].inc()
-            _duration[pending.lane].observe(now - pending.accepted)
+            outcomes[pending.lane, outcome(answer)] += 1
+            durations[pending.lane].append(now - pending.accepted)
             pending.answered(answer)
+        for each, number in outcomes.items():
+            _answered[each].inc(number)
+        for lane, seconds in durations.items():
+            _duration[lane].observe_all(seconds)
 
     def _give_up(self, answers: list[Answer]) -> None:
         """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""

@@ -1,6 +1,7 @@
 """What this worker holds: claims on which it must renew the lease until their answers are out."""
 
 import asyncio
+import collections
 import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
@@ -14,6 +15,7 @@ from redis.exceptions import ResponseError
 from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import DeadLetter
+from services.jobs.histogram import BatchHistogram
 from services.jobs.messages import Answer, Verdict
 from services.jobs.names import Lane
 from services.worker.consumer import Claim, Consumer
@@ -21,7 +23,7 @@ from services.worker.consumer import Claim, Consumer
 log = logging.getLogger(__name__)
 
 JOBS = Counter("primes_worker_jobs_total", "Jobs answered", ["lane", "verdict"])
-COMPUTE = Histogram(
+COMPUTE = BatchHistogram(
     "primes_worker_compute_seconds",
     "Computation of one job",
     ["lane"],
@@ -109,15 +111,15 @@ class Desk:
             self._conclude(claims, answers)
 
     def _conclude(self, claims: list[Claim], answers: list[list[Answer]]) -> None:
-        for claim, answered in zip(claims, answers, strict=True):
+        for claim in claims:
             self.drop(claim)
-            self.count(claim, answered)
+        self.count(claims[0].lane, [answer for answered in answers for answer in answered])
 
-    def count(self, claim: Claim, answers: list[Answer]) -> None:
+    def count(self, lane: Lane, answers: Sequence[Answer]) -> None:
         """Count what was answered."""
-        for answer in answers:
-            _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
-            _compute[claim.lane].observe(answer.compute_us / 1e6)
+        for outcome, number in collections.Counter(["failed" if answer.fault else answer.verdict for answer in answers]).items():
+            _jobs[lane, outcome].inc(number)
+        _compute[lane].observe_all([answer.compute_us / 1e6 for answer in answers])
 
     async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter] = ()) -> None:
         """Keep the outcome of a chunk and acknowledge it, trying until Redis has it."""

@@ -44,8 +44,6 @@ class Inline:
                     await asyncio.sleep(backoff.next())
                     continue
                 backoff.reset()
-                if self._finishing is not None:
-                    await self._finishing  # before the reply to the read, but where it failed: then no more is taken on
                 if claims:
                     await self._answer(claims, tasks)
 
@@ -53,6 +51,8 @@ class Inline:
         """Jobs whose clients wait for them first, then chunks of uploads: the next is computed while the last is stored."""
         for claim in claims:
             self._desk.take(claim)
+        if self._finishing is not None:
+            await self._finishing  # its reply came before that to the read; where it failed, no more is taken on meanwhile
         if plain := [claim for claim in claims if claim.chunk is None]:
             answers = [await self._compute(claim) for claim in plain]
             self._finishing = tasks.create_task(self._desk.send_finish(plain, answers))

@@ -149,7 +149,7 @@ class Isolated:
             certificate = answer.evidence.sha256
             await self._desk.persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))
         await self._desk.persist(lambda: self._runs.finish(claim, answer, dead))
-        self._desk.count(claim, [answer])
+        self._desk.count(claim.lane, [answer])
 
     async def _unwanted(self, claim: Claim) -> bool:
         """Whether it is a chunk of an upload that is gone; if Redis cannot tell, the next renewal of the lease will."""
