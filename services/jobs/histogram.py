@@ -1,7 +1,7 @@
 """A histogram that takes many values at once."""
 
 from bisect import bisect_left
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Sequence
 
 from prometheus_client import Histogram
@@ -16,5 +16,8 @@ class BatchHistogram(Histogram):
     def observe_all(self, amounts: Sequence[float]) -> None:
         """As `observe` of each."""
         self._sum.inc(sum(amounts))
-        for bucket, count in Counter([bisect_left(self._upper_bounds, amount) for amount in amounts]).items():
+        counts: dict[int, int] = defaultdict(int)
+        for amount in amounts:
+            counts[bisect_left(self._upper_bounds, amount)] += 1
+        for bucket, count in counts.items():
             self._buckets[bucket].inc(count)

@@ -1,9 +1,9 @@
 """What this worker holds: claims on which it must renew the lease until their answers are out."""
 
 import asyncio
-import collections
 import logging
 import time
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -117,7 +117,10 @@ class Desk:
 
     def count(self, lane: Lane, answers: Sequence[Answer]) -> None:
         """Count what was answered."""
-        for outcome, number in collections.Counter(["failed" if answer.fault else answer.verdict for answer in answers]).items():
+        outcomes: dict[str, int] = defaultdict(int)
+        for answer in answers:
+            outcomes["failed" if answer.fault else answer.verdict] += 1
+        for outcome, number in outcomes.items():
             _jobs[lane, outcome].inc(number)
         _compute[lane].observe_all([answer.compute_us / 1e6 for answer in answers])
 

@@ -54,16 +54,14 @@ class Inline:
         if self._finishing is not None:
             await self._finishing  # its reply came before that to the read; where it failed, no more is taken on meanwhile
         if plain := [claim for claim in claims if claim.chunk is None]:
-            answers = [await self._compute(claim) for claim in plain]
+            answers: list[list[Answer]] = []
+            for claim in plain:
+                if answers:
+                    await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
+                answers.append([claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs])
             self._finishing = tasks.create_task(self._desk.send_finish(plain, answers))
         async with asyncio.TaskGroup() as storing:
             for claim in claims:
                 if claim.chunk is not None:
                     storing.create_task(self._desk.store(claim, examine_all(claim.chunk)))
                     await asyncio.sleep(0)
-
-    async def _compute(self, claim: Claim) -> list[Answer]:
-        """The answers to one entry, about a millisecond of work; others may run after it."""
-        answers = [claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs]
-        await asyncio.sleep(0)
-        return answers
