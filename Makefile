@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos bench bench-quick bench-ci bench-engine bench-lanes lint types unit requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -36,6 +36,12 @@ test: .venv/ready ## every test, on the real stack; installs what is missing (De
 chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
 
+faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=SECONDS)
+	@faults/fault.sh --help
+
+fault-%:
+	@faults/fault.sh $* $(FOR)
+
 bench: .venv/ready ## what a job costs through the queue and without it, side by side, 20 minutes (needs a C compiler; ARGS=--help)
 	@$(BIN)/python -m tests.bench whole $(ARGS)
 
@@ -54,7 +60,7 @@ bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit one
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
 	$(BIN)/hadolint services/*/Dockerfile
 	tests/requirements.sh --check
 
@@ -63,6 +69,9 @@ types: .venv/ready
 
 unit: .venv/ready
 	$(BIN)/pytest -q tests/unit
+
+metrics: .venv/ready ## write docs/metrics.md from the code
+	$(BIN)/python -m monitoring.reference
 
 requirements: .venv/ready ## compile the requirements files from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	tests/requirements.sh $(UPGRADE)

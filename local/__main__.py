@@ -17,14 +17,15 @@ def main() -> int:
     directory = arguments.state.resolve()
     try:
         with state.held(directory), state.sockets(directory) as sockets:
-            ports.require_free(arguments.http_port)
+            ports.require_free(arguments.http_port, arguments.operators_port)
             values = _programs()
-            state.prepare(directory, arguments.http_port)
+            state.prepare(directory, arguments.http_port, arguments.operators_port)
             values |= {
                 "STATE": str(directory),
                 "SOCKETS": str(sockets),
                 "PYTHON": sys.executable,
                 "HTTP_PORT": str(arguments.http_port),
+                "OPERATORS_PORT": str(arguments.operators_port),
                 "REDIS_URL": f"unix://{quote(str(sockets / 'redis.sock'))}",
             }
             os.environ.update({f"LOCAL_{name}": value for name, value in values.items()})
@@ -41,8 +42,8 @@ def main() -> int:
 def _parse(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m local",
-        description="Run nginx, four web processes, Redis, two workers and, if installed, Prometheus on this machine,"
-        " until Ctrl-C.",
+        description="Run nginx, four web processes, Redis, two workers, the canary and, if installed, Prometheus on this"
+        " machine, until Ctrl-C.",
     )
     parser.add_argument(
         "--http-port",
@@ -50,6 +51,13 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         default=os.environ.get("HTTP_PORT", "8080"),
         metavar="PORT",
         help="port of nginx on 127.0.0.1 (default: $HTTP_PORT, else 8080)",
+    )
+    parser.add_argument(
+        "--operators-port",
+        type=port,
+        default=os.environ.get("OPERATORS_PORT", "8090"),
+        metavar="PORT",
+        help="port of the operators' page on 127.0.0.1 (default: $OPERATORS_PORT, else 8090)",
     )
     parser.add_argument(
         "--state",
@@ -78,6 +86,7 @@ def _programs() -> dict[str, str]:
         "REDIS": str(redis.path),
         "PROMETHEUS": str(prometheus),
         "PROMETHEUS_RUNS": str(prometheus is not None),
+        "PROMETHEUS_URL": f"http://127.0.0.1:{ports.PROMETHEUS}" if prometheus else "",
         "TETHER": programs.find_tether(),
     }
 

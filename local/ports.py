@@ -4,7 +4,11 @@ import errno
 import socket
 
 WEB = {8000 + n: f"web{n}" for n in range(4)}  # fixed: nginx' upstream block names them
-METRICS = {9000 + n: f"metrics of web{n}" for n in range(4)} | {9010 + n: f"metrics of worker{n}" for n in range(2)}
+METRICS = {
+    **{9000 + n: f"metrics of web{n}" for n in range(4)},
+    **{9010 + n: f"metrics of worker{n}" for n in range(2)},
+    9020: "metrics of the canary",
+}
 PROMETHEUS = 9090
 
 
@@ -12,10 +16,11 @@ class Unusable(Exception):
     """The stack cannot listen on a port that it needs; the message names the port and says what to do."""
 
 
-def require_free(http_port: int) -> None:
+def require_free(http_port: int, operators_port: int) -> None:
     """Raise `Unusable` unless every port that the stack cannot do without is free."""
-    if http_port in WEB | METRICS or not is_free(http_port):
-        raise Unusable(f"port {http_port} (nginx) is in use; choose another: HTTP_PORT=… make local")
+    for variable, port, use in (("HTTP_PORT", http_port, "nginx"), ("OPERATORS_PORT", operators_port, "nginx, for operators")):
+        if port in WEB | METRICS or not is_free(port):
+            raise Unusable(f"port {port} ({use}) is in use; choose another: {variable}=… make local")
     taken = [f"{port} ({use})" for port, use in (WEB | METRICS).items() if not is_free(port)]
     if taken:
         raise Unusable(

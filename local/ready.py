@@ -1,4 +1,4 @@
-"""Waits until every process is ready, nginx included, and prints where to go: `python -m local.ready HTTP_PORT`."""
+"""Waits until every process is ready, nginx included, and prints where to go: `python -m local.ready HTTP_PORT OPERATORS_PORT`."""
 
 import sys
 import time
@@ -21,7 +21,7 @@ def main() -> None:
             if time.monotonic() > deadline:
                 sys.exit(f"not ready within {BOUND} s: port {port} says {complaint}")
             time.sleep(PAUSE)
-    print(f"http://127.0.0.1:{http_port}/  ws://127.0.0.1:{http_port}/chatsocket")
+    print(f"http://127.0.0.1:{http_port}/  ws://127.0.0.1:{http_port}/chatsocket  for operators: http://127.0.0.1:{sys.argv[2]}/")
 
 
 def _complaint(port: int) -> str:

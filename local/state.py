@@ -43,19 +43,21 @@ def sockets(state: Path) -> Iterator[Path]:
         yield Path(short)
 
 
-def prepare(state: Path, http_port: int) -> None:
+def prepare(state: Path, http_port: int, operators_port: int) -> None:
     """What the processes expect to find: their directories, passwords, and nginx' configuration."""
     for directory in ("nginx", "prometheus", "redis"):
         (state / directory).mkdir(exist_ok=True)
     make_access = [sys.executable, "-m", "services.jobs.access", str(state / "access")]
     subprocess.run(make_access, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)  # noqa: S603  # the project's own
-    _configure_nginx(state / "nginx" / "etc", http_port)
+    _configure_nginx(state / "nginx" / "etc", http_port, operators_port)
 
 
-def _configure_nginx(configuration: Path, http_port: int) -> None:
+def _configure_nginx(configuration: Path, http_port: int, operators_port: int) -> None:
     """The files of `nginx/`, with the hosts of this machine as `hosts.conf`."""
     shutil.rmtree(configuration, ignore_errors=True)  # an include that is gone must not stay
-    shutil.copytree(ROOT / "nginx", configuration, ignore=shutil.ignore_patterns("hosts*.conf", "static"))
+    shutil.copytree(ROOT / "nginx", configuration, ignore=shutil.ignore_patterns("hosts*.conf", "static", "operators"))
     hosts = (ROOT / "nginx" / "hosts.local.conf").read_text()
-    hosts = hosts.replace("@HTTP_PORT@", str(http_port)).replace("@STATIC_ROOT@", str(ROOT / "nginx"))
+    values = {"HTTP_PORT": str(http_port), "OPERATORS_PORT": str(operators_port), "STATIC_ROOT": str(ROOT / "nginx")}
+    for name, value in values.items():
+        hosts = hosts.replace(f"@{name}@", value)
     (configuration / "hosts.conf").write_text(hosts)

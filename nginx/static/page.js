@@ -1,85 +1,392 @@
-// Asks over /chatsocket: a text frame is one question, a text frame is its answer, and answers come in the order
-// of the questions. So an answer belongs to the oldest question that has none.
+// The page at /: asks over client.js, shows in table.js, has everything checked by checker.js, keeps it in history.js.
 
-const FIRST_WAIT = 500; // ms before the first attempt to reconnect; doubled with each that fails
-const LONGEST_WAIT = 15_000; // ms, a guess at what a visitor bears
-const STABLE = 10_000; // ms that a connection must have lasted to count as a success
-const SHOWN = 60; // characters of a number; of a longer one both ends
+import { Checker } from "./checker.js";
+import { Client } from "./client.js";
+import { count, shorten } from "./element.js";
+import { Files } from "./files.js";
+import { History } from "./history.js";
+import { Table, verdictOf } from "./table.js";
 
-const form = document.getElementById("question");
-const input = document.getElementById("number");
-const state = document.getElementById("connection");
-const answers = document.getElementById("answers");
+const MOST_LINES = 1_000; // of a list that is asked one by one; a longer one goes as a file
+const MOST_ENTRIES = 2_000; // answered ones in the table; the oldest make place
+const SMALL_FILE = 1_000_000; // bytes up to which a file is looked at for being a short list
+const ANNOUNCED = 1_500; // ms between two announcements to screen readers: more would talk over each other
+const SAVED = "primes"; // in sessionStorage: what this tab waits for, for a reload
+const MOST_SAVED = 1_000_000; // characters of that
 
-const unanswered = []; // {text, item}, the oldest first
-let socket;
-let timer;
-let failures = 0;
+const $ = (id) => document.getElementById(id);
 
-function connect() {
-  clearTimeout(timer);
-  socket?.close();
-  const current = new WebSocket(`${location.protocol.replace("http", "ws")}//${location.host}/chatsocket`);
-  let opened = Infinity;
-  socket = current;
-  state.textContent = "Connecting…";
-  current.onopen = () => {
-    opened = Date.now();
-    state.textContent = "Connected.";
-    // Their answers were lost with the last connection; asking twice does no harm.
-    for (const { text } of unanswered) current.send(text);
-  };
-  current.onmessage = ({ data }) => {
-    if (current === socket) show(data);
-  };
-  current.onclose = () => {
-    if (Date.now() - opened > STABLE) failures = 0;
-    if (current === socket) reconnect();
-  };
-}
+/** The numbers that are asked, those that were, and what becomes of them. */
+class Page {
+  #client;
+  #checker = new Checker();
+  #history = History.open();
+  #table;
+  #files;
+  #asked = 0; // since nothing was open
+  #open = new Set(); // entries without an answer
+  #announced = { at: 0, words: [] };
 
-function reconnect() {
-  // At random between half of the wait and all of it, so that not all pages come back at the same moment.
-  const wait = Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures) * (1 + Math.random()) / 2;
-  failures += 1;
-  timer = setTimeout(connect, wait);
-  state.textContent = "Connection lost, trying again…";
-}
-
-function ask(text) {
-  const item = document.createElement("li");
-  item.className = "unanswered";
-  item.textContent = `${shortened(text)} …`;
-  answers.prepend(item);
-  unanswered.push({ text, item });
-  if (socket.readyState === WebSocket.OPEN) socket.send(text);
-}
-
-function show(answer) {
-  const { text, item } = unanswered.shift() ?? {};
-  if (!item) {
-    state.textContent = answer; // the server said something without being asked
-    return;
+  start() {
+    this.#table = new Table($("answers"), $("more"), {
+      cancel: (entry) => entry.abort.abort(),
+      again: ({ number, proof, certificate }) => this.ask([number], { proof, certificate }),
+      check: (entry) => this.#check(entry),
+      copy: (entry) => this.#copy(entry.number, "The number"),
+      share: (entry) => this.#copy(linkTo(entry), "The link"),
+      remove: (entry) => this.#remove(entry),
+    });
+    this.#files = new Files($("uploads"), this.#checker, {
+      alarm: (number) => this.#alarm(number),
+      announce: (words) => this.#announce(words),
+    });
+    this.#listen();
+    const saved = readSaved();
+    this.#connect(saved.session);
+    // In the same turn: an answer that came before its question is known here would be taken for nobody's.
+    this.#take(saved.open.map((entry) => newEntry(entry)));
+    this.#askLinked();
+    this.#recall();
   }
-  item.className = "";
-  item.textContent = shortened(text) + (answer.startsWith("is ") ? " " : ": ") + answer;
+
+  async #recall() {
+    const former = await (await this.#history).all();
+    this.#table.append(former.reverse());
+    for (const entry of former) if (!entry.check && !entry.error) this.#checkIfQuick(entry);
+    this.#summarize();
+  }
+
+  #listen() {
+    $("question").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#submit();
+    });
+    $("numbers").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      $("question").requestSubmit();
+    });
+    $("certificate").addEventListener("change", () => $("certificate").checked && ($("proof").checked = true));
+    $("proof").addEventListener("change", () => !$("proof").checked && ($("certificate").checked = false));
+    $("file").addEventListener("change", () => {
+      for (const file of $("file").files) this.#takeFile(file);
+      $("file").value = "";
+    });
+    $("cancel-all").addEventListener("click", () => {
+      for (const entry of this.#open) entry.abort.abort();
+    });
+    $("clear").addEventListener("click", () => this.#clear());
+    $("save").addEventListener("click", () => saveAs("primes.csv", "text/csv", table(this.#table.entries)));
+    for (const example of document.querySelectorAll(".example")) {
+      example.addEventListener("click", () => this.ask([example.textContent], options()));
+    }
+    this.#listenToWindow();
+  }
+
+  #listenToWindow() {
+    addEventListener("hashchange", () => this.#askLinked());
+    addEventListener("dragover", (event) => {
+      event.preventDefault();
+      document.body.classList.add("dropping");
+    });
+    addEventListener("dragleave", (event) => event.relatedTarget ?? document.body.classList.remove("dropping"));
+    addEventListener("drop", (event) => {
+      event.preventDefault();
+      document.body.classList.remove("dropping");
+      for (const file of event.dataTransfer.files) this.#takeFile(file);
+      const text = event.dataTransfer.getData("text");
+      if (text) this.#askText(text);
+    });
+    addEventListener("pagehide", () => this.#saveOpen());
+    // A phone that has another network now lost its connection without being told.
+    addEventListener("online", () => this.#client.reconnect());
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden && this.#client.state.name === "waiting") this.#client.reconnect();
+    });
+    $("connect").addEventListener("click", () => this.#client.reconnect());
+  }
+
+  #connect(saved) {
+    this.#client = new Client(`${location.protocol.replace("http", "ws")}//${location.host}/chatsocket`, { saved });
+    this.#client.addEventListener("state", () => this.#showState());
+    this.#client.addEventListener("fault", ({ detail }) => this.#announce(detail));
+    this.#showState();
+    setInterval(() => this.#showState(), 1_000); // counts down
+  }
+
+  #showState() {
+    const { name, instance, until } = this.#client.state;
+    const seconds = Math.max(1, Math.ceil((until - Date.now()) / 1_000));
+    const words = {
+      connecting: "Connecting…",
+      connected: `Connected to ${instance}`,
+      leaving: `${instance} is being replaced, moving on…`,
+      waiting: `No connection. Next try in ${seconds} s`,
+    }[name];
+    if ($("connection-text").textContent === words) return;
+    if ($("connection").dataset.state !== name && name !== "connecting") this.#announce(name === "waiting" ? "Connection lost" : words);
+    $("connection").dataset.state = name;
+    $("connection-text").textContent = words;
+    $("connect").hidden = name !== "waiting";
+  }
+
+  #submit() {
+    this.#askText($("numbers").value);
+    $("numbers").value = "";
+    $("numbers").focus();
+  }
+
+  #askText(text) {
+    const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
+    if (lines.length > MOST_LINES) this.#files.send(new File([text], `List of ${count(lines.length, "line")}`));
+    else if (lines.length) this.ask(lines, options());
+  }
+
+  async #takeFile(file) {
+    const text = file.size <= SMALL_FILE ? await file.text() : undefined;
+    if (text?.trim() && text.split("\n").filter((line) => line.trim()).length <= MOST_LINES) this.#askText(text);
+    else if (file.size) this.#files.send(file);
+    else this.#announce(`${file.name} is empty`);
+  }
+
+  /** The number in the address is asked; the address then goes, so that a reload does not ask again. */
+  #askLinked() {
+    const linked = readLink();
+    if (!linked) return;
+    history.replaceState(null, "", location.pathname);
+    this.ask([linked.number], linked);
+  }
+
+  /** Ask these numbers, each for itself. */
+  ask(numbers, { proof, certificate }) {
+    this.#take(numbers.map((number) => newEntry({ number, proof, certificate })));
+  }
+
+  #take(entries) {
+    if (!entries.length) return;
+    if (!this.#open.size) this.#asked = 0;
+    this.#asked += entries.length;
+    this.#table.prepend(entries);
+    for (const entry of entries) this.#askOne(entry);
+    this.#summarize();
+  }
+
+  async #askOne(entry) {
+    const { number, proof, certificate } = entry;
+    this.#open.add(entry);
+    try {
+      this.#settle(entry, await this.#request(entry, { proof, certificate }));
+    } catch (error) {
+      if (!error.code) throw error;
+      this.#settle(entry, { error: { code: error.code, message: error.message } });
+    }
+    if (!entry.error) this.#checkIfQuick(entry);
+    this.#announce(`${shorten(number)}: ${verdictOf(entry)}`);
+  }
+
+  async #request(entry, wanted) {
+    const options = {
+      ...wanted,
+      id: entry.id,
+      signal: entry.abort.signal,
+      onProgress: (progress) => this.#change(entry, { progress, verdict: progress.verdict ?? entry.verdict }),
+      onVerdict: ({ verdict, method, instance }) => this.#change(entry, { verdict, method, instance }),
+    };
+    try {
+      return await this.#client.ask(entry.number, options);
+    } catch (error) {
+      // A server that proves nothing yet does not know the parameter.
+      if (error.code !== "invalid_params" || !(wanted.proof || wanted.certificate)) throw error;
+      return this.#client.ask(entry.number, { ...options, proof: false, certificate: false, id: `${entry.id}.` });
+    }
+  }
+
+  #settle(entry, answer) {
+    this.#open.delete(entry);
+    const { verdict, proven, method, evidence, queue_ms, compute_ms, instance, error } = answer;
+    this.#change(entry, { open: false, verdict, proven, method, evidence, queue_ms, compute_ms, instance, error });
+    this.#bound();
+    this.#keep(entry);
+    this.#summarize();
+  }
+
+  #change(entry, changes) {
+    Object.assign(entry, changes);
+    this.#table.update(entry);
+  }
+
+  /** Old answers make place for new ones. */
+  #bound() {
+    const answered = this.#table.entries.length - this.#open.size;
+    if (answered <= MOST_ENTRIES) return;
+    let surplus = answered - MOST_ENTRIES;
+    const oldest = new Set(this.#table.entries.toReversed().filter(({ open }) => !open && surplus-- > 0));
+    this.#table.keep((entry) => !oldest.has(entry));
+  }
+
+  async #keep({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance }) {
+    const history = await this.#history;
+    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance });
+  }
+
+  #checkIfQuick(entry) {
+    if (this.#checker.isQuick(entry)) this.#check(entry);
+  }
+
+  async #check(entry) {
+    const { number, verdict, evidence } = entry;
+    this.#change(entry, { checking: true });
+    const check = await this.#checker.check({ number, verdict, evidence }, {
+      signal: entry.abort?.signal,
+      note: (done, steps) => this.#change(entry, { checking: `${done} of ${steps} steps` }),
+    });
+    this.#change(entry, { check, checking: false });
+    if (check.outcome === "refuted") this.#alarm(number);
+    if (check.outcome !== "unavailable" && this.#table.entries.includes(entry)) this.#keep(entry);
+    this.#summarize();
+  }
+
+  /** The one thing that must not be overlooked. */
+  #alarm(number) {
+    $("alarm").hidden = false;
+    $("alarm").textContent = `✗ The evidence for ${shorten(number)} does not hold. The server, or the way to it, is faulty or dishonest: do not trust this answer.`;
+  }
+
+  #remove(entry) {
+    entry.abort?.abort();
+    this.#table.keep((other) => other !== entry);
+    this.#history.then((history) => history.remove(entry.key));
+    this.#summarize();
+    $("numbers").focus();
+  }
+
+  #clear() {
+    for (const entry of this.#table.entries) if (!entry.open) entry.abort?.abort();
+    this.#table.keep(({ open }) => open);
+    this.#history.then((history) => history.clear());
+    $("alarm").hidden = true;
+    this.#summarize();
+    this.#announce("Cleared");
+    $("numbers").focus();
+  }
+
+  #summarize() {
+    const answered = this.#table.entries.filter(({ open }) => !open);
+    const verdicts = new Map();
+    for (const entry of answered) verdicts.set(verdictOf(entry), (verdicts.get(verdictOf(entry)) ?? 0) + 1);
+    const told = [...verdicts].map(([verdict, number]) => `${number.toLocaleString("en")} ${verdict.toLowerCase()}`).join(", ");
+    $("summary").textContent = [told, this.#open.size && `${this.#open.size.toLocaleString("en")} under way`].filter(Boolean).join("; ");
+    $("empty").hidden = this.#table.entries.length > 0;
+    $("list").hidden = this.#asked < 2 || !this.#open.size;
+    $("list").value = 1 - this.#open.size / Math.max(this.#asked, 1);
+    $("cancel-all").hidden = this.#open.size < 2;
+    $("clear").hidden = $("save").hidden = !answered.length;
+  }
+
+  /** Tell screen readers: what happened last, or how many things did since they were told. */
+  #announce(words) {
+    this.#announced.words.push(words);
+    if (this.#announced.words.length > 1) return;
+    const wait = Math.max(0, this.#announced.at + ANNOUNCED - Date.now());
+    setTimeout(() => {
+      const { words: all } = this.#announced;
+      this.#announced = { at: Date.now(), words: [] };
+      $("announcer").textContent = all.length > 3 ? `${all.at(-1)}. ${$("summary").textContent}` : all.join(". ");
+    }, wait);
+  }
+
+  async #copy(text, what) {
+    this.#announce((await copy(text)) ? `${what} was copied` : `${what} could not be copied`);
+  }
+
+  #saveOpen() {
+    const open = [...this.#open].map(({ key, id, number, proof, certificate }) => ({ key, id, number, proof, certificate }));
+    const text = JSON.stringify({ session: this.#client.saved, open });
+    try {
+      if (open.length && text.length <= MOST_SAVED) sessionStorage.setItem(SAVED, text);
+      else sessionStorage.removeItem(SAVED); // of a page that was left, and came back
+    } catch {
+      // storage is switched off: after a reload the numbers are asked again by hand
+    }
+  }
 }
 
-function shortened(text) {
-  return text.length <= SHOWN ? text : `${text.slice(0, 20)}…${text.slice(-20)} (${text.length} characters)`;
+let lastKey = 0;
+
+function newEntry({ key, id, number, proof = false, certificate = false }) {
+  lastKey = Math.max(lastKey + 1, Date.now() * 1_000); // keys grow over reloads too
+  const request = id ?? `${lastKey.toString(36)}${Math.random().toString(36).slice(2, 8)}`;
+  return { key: key ?? lastKey, id: request, number, proof, certificate, open: true, abort: new AbortController() };
 }
 
-form.addEventListener("submit", (event) => {
-  event.preventDefault();
-  ask(input.value);
-  input.value = "";
-  input.focus();
-});
+function options() {
+  return { proof: $("proof").checked, certificate: $("certificate").checked };
+}
 
-// A phone that has another network now lost its connection without being told.
-addEventListener("online", connect);
-document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && socket.readyState === WebSocket.CLOSED) connect();
-});
+function readSaved() {
+  try {
+    const saved = JSON.parse(sessionStorage.getItem(SAVED)) ?? { open: [] };
+    sessionStorage.removeItem(SAVED); // once: the session goes on with this page
+    return saved;
+  } catch {
+    return { open: [] }; // storage is switched off
+  }
+}
 
-connect();
+/** `#n=2^127-1`, perhaps with `&proof`; all but %, & and # may stand as it is. */
+function readLink() {
+  const [first, ...rest] = location.hash.slice(1).split("&");
+  if (!first.startsWith("n=")) return undefined;
+  try {
+    const number = decodeURIComponent(first.slice(2)).trim();
+    return number && { number, proof: rest.includes("proof"), certificate: rest.includes("certificate") };
+  } catch {
+    return undefined; // no percent-encoding
+  }
+}
+
+function linkTo({ number, proof, certificate }) {
+  const wanted = `${proof ? "&proof" : ""}${certificate ? "&certificate" : ""}`;
+  return `${location.origin}${location.pathname}#n=${encodeURIComponent(number)}${wanted}`;
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    // there is no clipboard where the page came without TLS; the old way is still there
+    const area = document.body.appendChild(document.createElement("textarea"));
+    area.value = text;
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    return copied;
+  }
+}
+
+function table(entries) {
+  const rows = entries.filter(({ open }) => !open).map((entry) => [
+    entry.number, entry.error?.code ?? entry.verdict, entry.proven ?? "", ...["factor", "witness", "certificate"].map((kind) => entry.evidence?.[kind] ?? ""),
+    entry.check?.outcome ?? "", entry.method ?? "", entry.compute_ms ?? "",
+  ]);
+  const heads = ["number", "verdict", "proven", "factor", "witness", "certificate", "checked", "method", "compute_ms"];
+  return [heads, ...rows].map((row) => row.map(quote).join(",")).join("\r\n");
+}
+
+/** A field of CSV; an apostrophe before what a spreadsheet would take for a formula. */
+function quote(value) {
+  const text = String(value);
+  return `"${/^[=+@\t]/.test(text) ? "'" : ""}${text.replaceAll('"', '""')}"`;
+}
+
+function saveAs(name, type, text) {
+  const url = URL.createObjectURL(new Blob([text], { type }));
+  const link = document.createElement("a");
+  link.href = url;
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 60_000); // once the browser has read it
+}
+
+new Page().start();

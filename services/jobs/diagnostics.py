@@ -10,7 +10,6 @@ from tornado.web import Application, RequestHandler, url
 from services.jobs import VERSION
 
 BUILD = Gauge("primes_build_info", "1; the labels say what runs", ["version", "role"])
-HEARD = Gauge("primes_redis_heard", "1 while the process hears its own messages through Redis")
 
 Ready = Callable[[], str]  # what keeps the process from being ready; empty if nothing does
 
@@ -64,9 +63,8 @@ def health_routes(ready: Ready) -> list[Any]:
     return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
 
 
-def serve(port: int, address: str, role: str, ready: Ready, heard: Callable[[], bool]) -> HTTPServer:
-    """Listen for operators; raises OSError if the port is taken."""
+def serve(port: int, address: str, role: str, ready: Ready, *more: Any) -> HTTPServer:
+    """Listen for operators, with `more` routes of this role; raises OSError if the port is taken."""
     BUILD.labels(VERSION, role).set(1)
-    HEARD.set_function(lambda: float(heard()))
-    application = Application([url(r"/metrics", Metrics), *health_routes(ready)], log_function=lambda handler: None)
+    application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
     return application.listen(port, address)

@@ -70,7 +70,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     number: str
     operation: Operation = Operation.IS_PRIME
     session: str = ""  # token of the client's session; empty for plain and HTTP clients
-    request: str = ""  # the client's own id of its request, as canonical JSON text
+    request: str = ""  # the client's own id of its request, as canonical JSON text; without a session nginx' id, for logs
     expires: int = 0  # ms since 1970, by the clock of the web process; nobody wants an answer after that; 0: always
     expression: bool = False  # whether `number` is to be evaluated
     wanted: Wanted = Wanted.VERDICT

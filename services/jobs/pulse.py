@@ -7,12 +7,15 @@ import time
 from collections.abc import Callable
 
 import redis.asyncio
+from prometheus_client import Gauge
 
 from services.jobs import names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.wire import Wire
 
 log = logging.getLogger(__name__)
+
+HEARD = Gauge("primes_redis_heard", "1 while the process hears its own messages through Redis")
 
 BEAT = 0.25  # seconds between beats, and until one counts as lost once Redis has it
 FRESH = 3.0  # seconds: so long no beat may be heard before a process calls itself not ready
@@ -33,6 +36,7 @@ class Pulse:
         self.lost = False  # whether Redis took the last beat and we did not hear it
         self._heard_at = float("-inf")  # time.monotonic()
         self._news = asyncio.Event()  # set when any of these changes
+        HEARD.set_function(lambda: float(self.fresh))
 
     @property
     def fresh(self) -> bool:

@@ -1,4 +1,4 @@
-"""Settings that web and worker share, read once from command line and environment."""
+"""Settings that several services share, read once from command line and environment."""
 
 import socket
 import sys
@@ -12,7 +12,7 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
-class Settings(BaseSettings):
+class ServiceSettings(BaseSettings):
     """One field, one setting: `--redis-url` on the command line, `PRIMES_REDIS_URL` in the environment."""
 
     model_config = SettingsConfigDict(
@@ -29,15 +29,28 @@ class Settings(BaseSettings):
         pattern=r"^[A-Za-z0-9._-]{1,64}$",
         description="name of this process in metrics and logs; the host's unless set",
     )
+    watchdog: Seconds = Field(30.0, description="seconds after which a process whose event loop stands still ends itself")
+    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
+        "INFO", description="DEBUG, INFO, WARNING or ERROR"
+    )
+    log_format: Annotated[str, Field(pattern="^(text|json)$")] = Field("text", description="text for people, json for machines")
+
+    def read_files(self) -> None:
+        """Read what the settings name, to find out early what cannot be read. Raises OSError, UnicodeDecodeError."""
+
+
+class Settings(ServiceSettings):
+    """What web process and worker need for Redis, and for their end."""
+
     redis_url: str = Field("redis://127.0.0.1:6379", pattern=r"^(redis|rediss|unix)://", description="where Redis listens")
     redis_user: str | None = Field(None, description="ACL user")
     redis_password_file: Path | None = Field(None, description="file that holds the ACL user's password")
     redis_timeout: Seconds = Field(5.0, description="seconds until a silent Redis connection counts as lost")
-    watchdog: Seconds = Field(30.0, description="seconds after which a process whose event loop stands still ends itself")
     drain: Seconds = Field(10.0, description="seconds that SIGTERM leaves for work under way")
-    log_level: Annotated[str, Field(pattern="^(DEBUG|INFO|WARNING|ERROR)$")] = Field(
-        "INFO", description="DEBUG, INFO, WARNING or ERROR"
-    )
+
+    def read_files(self) -> None:
+        """Read the password."""
+        _ = self.redis_password
 
     @property
     def redis_password(self) -> str | None:
@@ -45,7 +58,7 @@ class Settings(BaseSettings):
         return self.redis_password_file.read_text().strip() if self.redis_password_file else None
 
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=ServiceSettings)
 
 
 def load(settings: type[S], program: str, arguments: list[str]) -> S:
@@ -57,7 +70,7 @@ def load(settings: type[S], program: str, arguments: list[str]) -> S:
 
     try:
         loaded: S = CliApp.run(Program, cli_args=arguments)
-        _ = loaded.redis_password
+        loaded.read_files()
     except ValidationError as error:
         refuse(program, [describe(detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()])
     except SettingsError as error:

@@ -21,6 +21,7 @@ from services.jobs.settings import load, refuse
 from services.jobs.tasks import end_all_others
 from services.jobs.tether import tether
 from services.jobs.watchdog import watch
+from services.web import operators
 from services.web.certificates import Certificate
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
 from services.web.dispatcher import Dispatcher
@@ -83,9 +84,9 @@ class Web:
             loop.add_signal_handler(number, self._stop.set)
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
-        pulse = self._dispatcher.pulse
         try:
-            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, lambda: pulse.fresh)
+            figures = operators.routes(self._settings.prometheus_url, self._settings.instance)
+            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, *figures)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)

@@ -1,5 +1,7 @@
 """What a job will cost, estimated before it is queued: it decides the lane and how many jobs share a stream entry."""
 
+from functools import lru_cache
+
 from services.jobs.messages import Operation, Wanted
 from services.jobs.names import Lane
 
@@ -17,7 +19,11 @@ def estimate(number: str, operation: Operation = Operation.IS_PRIME, digits: int
 
     `digits`: those of an expression's value; 0: it is none.
     """
-    digits = digits or (1 if number[0] == "-" else len(number))  # below 2 there is nothing to test
+    return _estimate(digits or (1 if number[0] == "-" else len(number)), operation)  # below 2 there is nothing to test
+
+
+@lru_cache(maxsize=10_000)  # a power is dear beside all else that a quick job costs here
+def _estimate(digits: int, operation: Operation) -> int:
     test = BASE if digits < 20 else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
     return test if operation is Operation.IS_PRIME else test * (2 + digits // GAP)
 

@@ -18,6 +18,7 @@ from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import LEAVE, finish
 from services.jobs.histogram import BatchHistogram
+from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Asker, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
@@ -52,7 +53,8 @@ DURATION = BatchHistogram(
     buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60, 120, 300),
 )
 
-OUTCOMES = [*messages.Verdict, "failed", "cancelled"]
+FAILED = (Fault.POISON, Fault.LOST)  # faults of ours, one label; the others are the client's wish, number or limit, each its own
+OUTCOMES = [*Verdict, "failed", *(fault.value for fault in Fault if fault not in FAILED)]
 _submitted = {lane: Tally(SUBMITTED.labels(lane)) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
@@ -316,6 +318,7 @@ class Dispatcher:
         now = time.monotonic()
         durations: dict[Lane, list[float]] = defaultdict(list)
         outcomes: dict[tuple[Lane, str], int] = defaultdict(int)
+        tells = log.isEnabledFor(logging.DEBUG)
         for answer in answers:
             pending = self._ledger.settle(answer)
             if pending is None:
@@ -323,11 +326,17 @@ class Dispatcher:
                 continue
             outcomes[pending.lane, outcome(answer)] += 1
             durations[pending.lane].append(now - pending.accepted)
+            if tells:
+                log.debug("answered", extra=self._about(pending, answer, now))
             pending.answered(answer)
         for each, number in outcomes.items():
             _answered[each].inc(number)
         for lane, seconds in durations.items():
             _duration[lane].observe_all(seconds)
+
+    def _about(self, pending: Pending, answer: Answer, now: float) -> dict[str, object]:
+        ids = {"request": pending.job.request, "session": veil(pending.job.session), "job": f"{self.reply_to}/{answer.id}"}
+        return about(**ids, lane=pending.lane, outcome=outcome(answer), ms=round((now - pending.accepted) * 1000, 3))
 
     def _give_up(self, answers: list[Answer]) -> None:
         """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""
@@ -368,7 +377,8 @@ class Dispatcher:
             return
         askers = [names.askers(lane, entry.id.decode()) for entry in entries]
         leaving = [part for entry in entries for part in (entry.id, names.asker(self.reply_to, entry.jobs[0].id))]
-        await _leave(self._redis, [names.stream(lane), *askers], names.GROUP, names.CANCELLATIONS, lane, *leaving)
+        whose = names.GROUP, names.CANCELLATIONS, lane, names.question("")
+        await _leave(self._redis, [names.stream(lane), *askers], *whose, *leaving)
 
     async def _end_expired(self) -> None:
         """Every second, answer sessions' jobs whose time is over before a worker did, and forget others', until cancelled."""
@@ -433,4 +443,4 @@ def outcome(answer: Answer) -> str:
     """How the metrics call it."""
     if answer.fault is None:
         return answer.verdict
-    return "cancelled" if answer.fault is Fault.CANCELLED else "failed"
+    return "failed" if answer.fault in FAILED else answer.fault

@@ -1,6 +1,7 @@
 -- Appends as many stream entries as there is room for, the first ones first. Returns their ids.
 -- Of costly questions it returns for each {lane, id, '' or 'joined' or 'known', what is known so far or ''}, and it rings the bell if
--- no worker is sure to be awake; quick entries need no bell, since workers wait for them in Redis. A costly question whose run is under way joins it; one whose answer is kept goes to the quick lane with it.
+-- no worker is sure to be awake; quick entries need no bell, since workers wait for them in Redis.
+-- A costly question whose run is under way joins it; one whose answer is kept goes to the quick lane with it.
 -- In the same step it marks their sessions' requests as in flight: what is marked is in a stream, and will be answered.
 -- KEYS[1] stream   KEYS[2] stream of the quick lane   KEYS[3..] for each question its hash   then for each session its hash and its answers
 -- ARGV[1] consumer group   ARGV[2] the lane's bell   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
@@ -51,7 +52,8 @@ else
         local job, asker = ARGV[10 + batches + 2 * i], ARGV[11 + batches + 2 * i]
         local place = find(KEYS[2 + i], batch, job, asker)
         if not place then
-            local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch)
+            local digest = string.match(KEYS[2 + i], '[^:]+$')
+            local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch, 'question', digest)
             place = { lane, id, '', '' }
             redis.call('HSET', KEYS[2 + i], 'entry', lane .. ' ' .. id)
             redis.call('HDEL', KEYS[2 + i], 'so_far')

@@ -36,6 +36,11 @@ class JSONHandler(RequestHandler):
         self.settings["requests"].add(self)
         return None
 
+    @property
+    def request_id(self) -> str:
+        """What nginx calls the request in its log."""
+        return self.request.headers.get("X-Request-ID", "")[:64]
+
     def interrupt(self) -> None:
         """The process ends: what still waits for an answer says that it will not come."""
 
@@ -175,7 +180,13 @@ class Primes(JSONHandler):
         """
         patience = GRACE if wanted is Wanted.VERDICT else LINGER
         job = self._dispatcher.submit(
-            asked.number, self._settle, seconds=seconds + patience, digits=asked.digits, wanted=wanted, noted=self._note
+            asked.number,
+            self._settle,
+            request=self.request_id,
+            seconds=seconds + patience,
+            digits=asked.digits,
+            wanted=wanted,
+            noted=self._note,
         )
         try:
             return await asyncio.wait_for(self._answer, seconds)

@@ -131,7 +131,7 @@ def missing(stock: WebSocketProtocol13) -> list[str]:
 @functools.cache
 def tell_once(names: str) -> None:
     """Say that sockets are as Tornado has them, and why."""
-    log.warning("sockets cost about three times as much CPU: Tornado %s lacks %s", tornado.version, names)
+    log.warning("sockets cost about four times as much CPU: Tornado %s lacks %s", tornado.version, names)
 
 
 class LeanHandler(WebSocketHandler):

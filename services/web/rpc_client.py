@@ -11,7 +11,8 @@ from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError
 
 from services.jobs.connection import PASSING
-from services.jobs.messages import SENTENCES, Answer, Delivery, Fault
+from services.jobs.journal import about, veil
+from services.jobs.messages import SENTENCES, Answer, Delivery, Fault, Operation
 from services.web import rpc
 from services.web.dispatcher import Dispatcher
 from services.web.lean import LeanHandler
@@ -22,7 +23,9 @@ from services.web.settings import WebSettings
 
 log = logging.getLogger(__name__)
 
+REQUESTS = Counter("primes_web_rpc_requests_total", "Requests of primes.v1, by method", ["method"])
 ERRORS = Counter("primes_web_rpc_errors_total", "Requests of primes.v1 answered with an error", ["code"])
+_requests = {method: REQUESTS.labels(method) for method in (*Operation, "cancel", "resume", "unreadable")}
 _errors = {code: ERRORS.labels(code) for code in Code}
 
 MOST_QUEUED = 1024 * 1024  # bytes written and not yet taken by the client: about 5,000 answers
@@ -51,6 +54,8 @@ class RpcClient:
         self._sessions = dispatcher.sessions
         self._settings = settings
         self._session = self._sessions.open(self)
+        connection = socket.request.headers.get("X-Request-ID", "")[:64]
+        log.debug("session begun", extra=about(request=connection, session=veil(self._session.token)))
         self._limits = Limits(settings.max_digits, settings.max_proof_digits)
         self._begun = False  # whether a request was accepted: too late to resume
         self._batches: dict[str, Batch] = {}  # where the response to a request goes, by its id; if not alone
@@ -63,7 +68,10 @@ class RpcClient:
         if read.batch or not read.calls:
             return self._hear_batch(read.calls)
         call = read.calls[0]
-        return self._resume(call) if isinstance(call, Resuming) else self._hear(call, None)
+        if isinstance(call, Resuming):
+            _requests["resume"].inc()
+            return self._resume(call)
+        return self._hear(call, None)
 
     def _hear_batch(self, calls: list[Call]) -> Awaitable[None] | None:
         """Take all members; those that need Redis first come last."""
@@ -82,12 +90,15 @@ class RpcClient:
     def _hear(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
         """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""
         if isinstance(call, Cancelling):
+            _requests["cancel"].inc()
             self._begun = True
             return self._cancel(call, batch)
         if not isinstance(call, Asked):
             if isinstance(call, Failed):
+                _requests["unreadable"].inc()
                 self._fail(call.id, call.code, call.message, batch)
             return None
+        _requests[call.operation].inc()
         repeat = self._session.ask(call.id)
         if repeat is Repeat.NEW:
             self._submit(call, batch)

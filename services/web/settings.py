@@ -19,6 +19,9 @@ class WebSettings(Settings):
     port: Port = Field(8888, description="port for clients")
     address: str = Field("", description="address to listen on; all interfaces if empty")
     metrics_port: Port | None = Field(None, description="port for /metrics, /healthz, /readyz; port + 1000 unless set")
+    prometheus_url: str = Field(
+        "", pattern=r"^(https?://\S+)?$", description="where Prometheus answers, for the operators' page; none if empty"
+    )
     processes: int = Field(1, ge=0, le=64, description="processes to fork, each an instance of its own; 0: one per CPU")
     behind_proxy: bool = Field(False, description="believe X-Real-IP and X-Scheme; only where none but the proxy connects")
     allowed_origins: str = Field("*", description="origins that may open a socket, separated by commas; * for any")

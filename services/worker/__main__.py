@@ -84,7 +84,7 @@ class Worker:
             loop.add_signal_handler(number, self._stop.set)
         settings = self._settings
         try:
-            diagnostics.serve(settings.metrics_port, settings.metrics_address, "worker", self.ready, lambda: self._pulse.fresh)
+            diagnostics.serve(settings.metrics_port, settings.metrics_address, "worker", self.ready)
         except OSError as error:
             refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
         log.info("works as %s, metrics on %d", self._consumer.name, settings.metrics_port)

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 from redis.exceptions import ResponseError
@@ -16,6 +16,7 @@ from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import DeadLetter
 from services.jobs.histogram import BatchHistogram
+from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Verdict
 from services.jobs.names import Lane
 from services.worker.consumer import Claim, Consumer
@@ -46,6 +47,8 @@ _compute = {lane: COMPUTE.labels(lane) for lane in Lane}
 _queue_wait = {lane: QUEUE_WAIT.labels(lane) for lane in Lane}
 _leases_lost = {lane: LEASES_LOST.labels(lane) for lane in Lane}
 _cancelled = {lane: CANCELLED.labels(lane) for lane in Lane}
+
+T = TypeVar("T")
 
 RENEWALS = 3  # a lease is renewed at least this many times in its length: two may fail before it runs out
 ROUND = 1.0  # seconds between two renewals at most: they find what was cancelled while the announcement was lost
@@ -113,10 +116,18 @@ class Desk:
     def _conclude(self, claims: list[Claim], answers: list[list[Answer]]) -> None:
         for claim in claims:
             self.drop(claim)
-        self.count(claims[0].lane, [answer for answered in answers for answer in answered])
+        self._tally(claims[0].lane, [answer for answered in answers for answer in answered])
+        if log.isEnabledFor(logging.DEBUG):
+            for claim, answered in zip(claims, answers, strict=True):
+                tell(claim, answered)
 
-    def count(self, lane: Lane, answers: Sequence[Answer]) -> None:
+    def count(self, claim: Claim, answers: list[Answer]) -> None:
         """Count what was answered."""
+        self._tally(claim.lane, answers)
+        if log.isEnabledFor(logging.DEBUG):
+            tell(claim, answers)
+
+    def _tally(self, lane: Lane, answers: Sequence[Answer]) -> None:
         outcomes: dict[str, int] = defaultdict(int)
         for answer in answers:
             outcomes["failed" if answer.fault else answer.verdict] += 1
@@ -131,8 +142,8 @@ class Desk:
         for result, lines in outcome.tally():
             _jobs[claim.lane, "failed" if result.fault else result.verdict].inc(lines)
 
-    async def persist(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Try until Redis has it."""
+    async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Try until Redis has it, and return what it says."""
         backoff = Backoff()
         while True:
             try:
@@ -186,3 +197,13 @@ class Desk:
             return False
         held.task.cancel()
         return True
+
+
+def tell(claim: Claim, answers: list[Answer]) -> None:
+    """A line for each job of an entry."""
+    jobs = {job.id: job for job in claim.jobs}
+    for answer in answers:
+        job = jobs.get(answer.id, claim.jobs[0])  # the kept answer of a run has the id of whoever asked first
+        ids = {"request": job.request, "session": veil(job.session), "job": f"{claim.reply_to}/{job.id}"}
+        computed = {"outcome": answer.fault or answer.verdict, "ms": answer.compute_us / 1000}
+        log.debug("computed", extra=about(**ids, lane=claim.lane, entry=claim.id.decode(), **computed))

@@ -37,7 +37,7 @@ class Phase:
 def main() -> int:
     """Measure and show; returns the exit status."""
     arguments = _parse(sys.argv[1:])
-    stack = Stack(arguments.project, arguments.port, arguments.prometheus_port)
+    stack = Stack(arguments.project, arguments.port, arguments.prometheus_port, arguments.operators_port)
     try:
         if not arguments.running:
             say("starts the stack")
@@ -65,6 +65,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--project", default=PROJECT, help="its name in docker compose")
     parser.add_argument("--port", type=int, default=8098, help="its HTTP_PORT")
     parser.add_argument("--prometheus-port", type=int, default=9098, help="its PROMETHEUS_PORT")
+    parser.add_argument("--operators-port", type=int, default=8099, help="its OPERATORS_PORT")
     parser.add_argument("--rate", type=float, default=200.0, help="small numbers a second, whatever comes back")
     parser.add_argument("--seconds", type=float, default=15.0, help="of one round with the flood, and of one without")
     parser.add_argument("--rounds", type=int, default=2, help="how often both are measured, in turn")

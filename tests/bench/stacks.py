@@ -199,8 +199,9 @@ def hosts(text: str, port: int, web_ports: Sequence[int]) -> str:
     first, *others = [line for line in text.splitlines() if line.strip().startswith("server 127.0.0.1:")]
     named = "\n".join(first.replace(":8000", f":{web_port}") for web_port in web_ports)
     text = "\n".join(named if line == first else line for line in text.splitlines() if line not in others)
+    text = text.partition("# The operators' page.")[0]  # nobody looks, and its port may be taken
     text = text.replace("@HTTP_PORT@", str(port)).replace(f":{port};", f":{port} reuseport backlog=4096;")
-    return text.replace("@STATIC_ROOT@", str(ROOT / "nginx")) + "\n"
+    return text.replace("@OPERATORS_PORT@", "none").replace("@STATIC_ROOT@", str(ROOT / "nginx")) + "\n"
 
 
 @contextlib.contextmanager

@@ -46,11 +46,14 @@ def _described(binary: Path) -> str:
     return subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
 
 
-def local_hosts(http_port: int, web_ports: list[int]) -> str:
-    """Fill in `hosts.local.conf` as `make local` does, and name the web processes of the test."""
+def local_hosts(http_port: int, web_ports: list[int], operators_port: int = 0) -> str:
+    """Fill in `hosts.local.conf` as `make local` does, and name the web processes of the test, one port for all they do."""
     text = (ROOT / "nginx" / "hosts.local.conf").read_text()
     text = text.replace("@HTTP_PORT@", str(http_port)).replace("@STATIC_ROOT@", str(ROOT / "nginx"))
-    return _replaced(text, {f"127.0.0.1:{there}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)})
+    text = text.replace("@OPERATORS_PORT@", str(operators_port or free_port()))
+    changes = {f"127.0.0.1:{there}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)}
+    changes |= {f"127.0.0.1:{there + 1000}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)}
+    return _replaced(text, changes)
 
 
 def stack_hosts(http_port: int, web_port: int, dns_port: int, stub_status: bool) -> str:
@@ -58,10 +61,13 @@ def stack_hosts(http_port: int, web_port: int, dns_port: int, stub_status: bool)
     changes = {
         "listen 80 ": f"listen 127.0.0.1:{http_port} ",
         "listen     8081;": f"listen 127.0.0.1:{free_port()};",
+        "listen 8090;": f"listen 127.0.0.1:{free_port()};",
+        "/var/www/operators;": f'"{ROOT}/nginx/operators";',
         "127.0.0.11 ": f"127.0.0.1:{dns_port} ",
         "/var/www;": f'"{ROOT}/nginx";',
     }
     changes |= {f"web{n}:{there}": f"web{n}:{web_port}" for n, there in enumerate(WEB_PORTS)}
+    changes |= {f"web{n}:9000": f"web{n}:{web_port}" for n, _ in enumerate(WEB_PORTS)}
     if not stub_status:
         changes["stub_status;"] = "return 204;"
     return _replaced((ROOT / "nginx" / "hosts.conf").read_text(), changes)

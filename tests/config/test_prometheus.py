@@ -12,7 +12,10 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client import generate_latest
 
+from monitoring import reference
+from services.web.operators import QUERIES
 from tests.config.dashboard import dashboard_queries
 
 ROOT = Path(__file__).parents[2]
@@ -39,9 +42,10 @@ def rules() -> list[dict[str, Any]]:
 
 
 def expressions() -> list[tuple[str, str]]:
-    """Where it stands and what it says, for each PromQL expression in rules and dashboards."""
+    """Where it stands and what it says, for each PromQL expression in rules, dashboards and the operators' page."""
     named = [(rule.get("alert") or rule["record"], rule["expr"]) for rule in rules()]
-    return named + [query for path in DASHBOARDS for query in dashboard_queries(path)]
+    page = [(f"operators' page: {query.figure}", query.expr.replace("WINDOW", "60s")) for query in QUERIES]
+    return named + page + [query for path in DASHBOARDS for query in dashboard_queries(path)]
 
 
 def exported() -> set[str]:
@@ -66,12 +70,21 @@ def metric_names(expr: str) -> set[str]:
     return set(words) - {"and", "or", "unless", "bool", "offset"}
 
 
-def run_promtool(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run promtool in a folder: the one from PATH, else the one of Prometheus' own image."""
+def run_promtool(folder: Path, *arguments: str, text: str = "") -> subprocess.CompletedProcess[str]:
+    """Run promtool in a folder on `text`: the one from PATH, else the one of Prometheus' own image."""
     user = f"{os.getuid()}:{os.getgid()}"  # pytest's folders can be read by their owner alone
-    container = ["docker", "run", "--rm", "--network=none", f"--user={user}", f"--volume={folder}:/files:ro", "--workdir=/files"]
+    container = [
+        "docker",
+        "run",
+        "--rm",
+        "--interactive",
+        "--network=none",
+        f"--user={user}",
+        f"--volume={folder}:/files:ro",
+        "--workdir=/files",
+    ]
     command = ["promtool"] if shutil.which("promtool") else [*container, "--entrypoint=promtool", IMAGE]
-    return subprocess.run([*command, *arguments], cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([*command, *arguments], cwd=folder, input=text, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +120,11 @@ def test_rules_do_what_their_tests_say(promtool: Promtool, path: Path) -> None:
     assert succeeds(promtool(PROMETHEUS, "test", "rules", f"tests/{path.name}"))
 
 
+def test_names_and_units_of_the_metrics_are_as_prometheus_wants_them(promtool: Promtool) -> None:
+    assert reference.metrics()  # all are made
+    assert succeeds(promtool(PROMETHEUS, "check", "metrics", text=generate_latest().decode()))
+
+
 def test_every_alert_is_tested_firing_and_quiet() -> None:
     outcomes = {
         (case["alertname"], bool(case["exp_alerts"]))
@@ -122,7 +140,24 @@ def test_every_alert_says_how_bad_it_is_and_what_to_do_first() -> None:
     for rule in rules():
         if "alert" in rule:
             assert rule["labels"]["severity"] in {"critical", "warning"}, rule["alert"]
-            assert set(rule["annotations"]) == {"summary", "action"}, rule["alert"]
+            assert set(rule["annotations"]) == {"summary", "action", "runbook"}, rule["alert"]
+
+
+def test_every_alert_has_its_runbook_and_no_other_is_there() -> None:
+    named = {rule["alert"]: rule["annotations"]["runbook"] for rule in rules() if "alert" in rule}
+    assert named == {path.stem: str(path.relative_to(ROOT)) for path in ROOT.glob("docs/runbooks/*.md")}
+    for path in named.values():
+        headings = re.findall(r"^#+ (.*)$", (ROOT / path).read_text(), re.MULTILINE)
+        assert headings == [Path(path).stem, "What it means", "How to see it", "What to do", "How to make it happen"], path
+        assert all(section.strip() for section in re.split(r"^#+ .*$", (ROOT / path).read_text(), flags=re.MULTILINE)[2:]), path
+
+
+def test_series_that_a_runbook_names_exist() -> None:
+    recorded = {rule["record"] for rule in rules() if "record" in rule}
+    series = {re.sub("_(bucket|sum|count)$", "", name) for name in exported() | recorded | FOREIGN}
+    for path in ROOT.glob("docs/runbooks/*.md"):
+        for name in re.findall(r"(?<![\w/])(?:[a-z_]+:)?primes_[\w:]+|\bredis_memory\w+", path.read_text()):
+            assert name in series, (path.name, name)
 
 
 def test_prometheus_can_parse_every_dashboard_query(promtool: Promtool, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ IMAGES=(
     "nginx:1.30                             nginx"
     "redis:8.0                              redis"
     "prom/prometheus:v3.5.3                 prometheus"
+    "prom/alertmanager:v0.33.1              alertmanager"
     "oliver006/redis_exporter:v1.86.0       redis-exporter"
     "nginx/nginx-prometheus-exporter:1.5.1  nginx-exporter"
 )

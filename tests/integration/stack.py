@@ -103,6 +103,10 @@ class Worker(Service):
         return child
 
 
+class Canary(Service):
+    """A canary."""
+
+
 class Stack:
     """Redis and the processes around it, with all their logs in one folder."""
 
@@ -131,6 +135,16 @@ class Stack:
         worker.metrics_port = port
         self.services.append(worker)
         return worker
+
+    def canary(self, url: str, *options: str) -> Canary:
+        """Start a canary that asks ten times a second."""
+        port = free_port()
+        asking = ["--instance", "canary", "--canary-url", url, "--canary-interval", "0.1"]
+        listening = ["--metrics-port", str(port), "--metrics-address", "127.0.0.1"]
+        canary = Canary("canary", [sys.executable, "-m", "services.canary", *asking, *listening, *options], self._log("canary"))
+        canary.metrics_port = port
+        self.services.append(canary)
+        return canary
 
     def wait_ready(self, *services: Service, seconds: float = 30) -> None:
         """Wait until these, or all, say that they are ready."""

@@ -2,12 +2,14 @@
 
 import asyncio
 import hashlib
+import signal
 from collections.abc import Coroutine
 from typing import Any
 
 import gmpy2
 
 from services.jobs import names
+from services.jobs.messages import Job, Wanted, digest
 from services.jobs.names import Lane
 from services.worker import certificate
 from services.worker.verify import verify
@@ -19,6 +21,7 @@ from tests.integration.waiting import wait_until
 
 PRIME = str(gmpy2.next_prime(gmpy2.mpz(10) ** 99))  # of 100 digits
 OTHER = str(gmpy2.next_prime(gmpy2.mpz(10) ** 119))
+MEDIUM = str(gmpy2.next_prime(gmpy2.mpz(10) ** 299))  # of 300 digits: seconds
 LARGE = str(gmpy2.mpz(10) ** 999 + 7)  # of 1,000 digits: minutes of proof
 
 
@@ -145,6 +148,50 @@ def test_a_cancelled_proof_is_dead_with_all_its_processes(manned: Front) -> None
         await eventually(lambda: not state(pari), "PARI's process is gone")
         await client.until(lambda: client.errors, "the request is answered")
         assert client.errors[0]["error"]["data"]["code"] == "cancelled"
+        assert not manned.redis.admin.exists(names.question(digest(Job(1, LARGE, wanted=Wanted.PROOF))))
+        await client.close()
+
+    run(scenario())
+
+
+def test_a_proof_whose_worker_is_killed_is_made_by_another(front: Front) -> None:
+    first, second = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
+    front.wait_ready()
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        await ask(client, 1, MEDIUM, proof=True)
+        await eventually(lambda: proving(first) + proving(second) == 1, "it is being proven")
+        killed = first if proving(first) else second
+        await in_thread(lambda: killed.send(signal.SIGKILL))
+        result = await answer(client, 1)
+        await in_thread(lambda: check(front.web0, result, MEDIUM))
+        assert client.tally().clean
+        await client.close()
+
+    run(scenario())
+
+
+def test_one_proof_too_many_is_refused_with_what_is_known(manned: Front) -> None:
+    admin, stream = manned.redis.admin, names.stream(Lane.PROOF)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        await ask(client, 1, LARGE, proof=True)
+        await eventually(lambda: proving(manned.worker0) == 1, "the prover is busy")
+        for _ in range(names.PROOFS):
+            admin.xadd(stream, {"note": "takes a place"})
+        await ask(client, 2, PRIME, proof=True)
+        await client.until(lambda: client.errors, "it is refused")
+        told = client.errors[0]["error"]["data"]
+        assert (told["code"], told["best"]) == ("unproven", "probably_prime")
+        assert told["method"].endswith("no proof: 2,000 others wait for one")
+        (first,) = admin.xpending_range(stream, names.GROUP, "-", "+", 1)
+        admin.xtrim(stream, minid=first["message_id"], approximate=False)
+        for id, _ in admin.xrange(stream):
+            if id != first["message_id"]:
+                admin.xdel(stream, id)
+        assert await client.cancel(1)
         await client.close()
 
     run(scenario())

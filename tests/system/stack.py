@@ -16,10 +16,15 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 PROJECT = "primes-test"  # not the name of a stack that somebody runs for use
 PORT = int(os.environ.get("HTTP_PORT", "80"))
+OPERATORS_PORT = int(os.environ.get("OPERATORS_PORT", "8090"))
 PROMETHEUS_PORT = int(os.environ.get("PROMETHEUS_PORT", "9090"))
+ALERTMANAGER_PORT = int(os.environ.get("ALERTMANAGER_PORT", "9093"))
 WEBS = ("web0", "web1", "web2", "web3")
 WORKERS = ("worker-1", "worker-2")
-CONTAINERS = ("redis-1", *(f"{web}-1" for web in WEBS), *WORKERS, "nginx-1", "prometheus-1", "redis-exporter-1", "nginx-exporter-1")
+CONTAINERS = (
+    *("redis-1", *(f"{web}-1" for web in WEBS), *WORKERS, "nginx-1", "canary-1"),
+    *("prometheus-1", "redis-exporter-1", "nginx-exporter-1"),
+)
 
 
 def wait_until(condition: Callable[[], Any], description: str, seconds: float = 30) -> Any:
@@ -42,27 +47,35 @@ def wait_until(condition: Callable[[], Any], description: str, seconds: float = 
 class Stack:
     """Every command goes to the real compose file, with the ports and limits that this machine allows."""
 
-    def __init__(self, project: str = PROJECT, port: int = PORT, prometheus_port: int = PROMETHEUS_PORT) -> None:
+    def __init__(
+        self,
+        project: str = PROJECT,
+        port: int = PORT,
+        prometheus_port: int = PROMETHEUS_PORT,
+        operators_port: int = OPERATORS_PORT,
+    ) -> None:
         self._project = project
         self._prometheus_port = prometheus_port
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._environment = {
+        self.environment = {
             **os.environ,
             "COMPOSE_PROJECT_NAME": project,
             "HTTP_PORT": str(port),
+            "OPERATORS_PORT": str(operators_port),
             "PROMETHEUS_PORT": str(prometheus_port),
+            "ALERTMANAGER_PORT": str(ALERTMANAGER_PORT),
         }
         if hard != resource.RLIM_INFINITY and hard < 50_000:
-            self._environment["NOFILE"] = str(hard)
+            self.environment["NOFILE"] = str(hard)
         self.http = f"http://127.0.0.1:{port}"
         self.socket = f"ws://127.0.0.1:{port}/chatsocket"
 
-    def compose(self, *arguments: str) -> str:
+    def compose(self, *arguments: str, **variables: str) -> str:
         """Run `docker compose` and return what it printed; fails with its errors."""
         done = subprocess.run(
             ["docker", "compose", *arguments],
             cwd=ROOT,
-            env=self._environment,
+            env={**self.environment, **variables},
             capture_output=True,
             text=True,
             timeout=600,
@@ -77,18 +90,22 @@ class Stack:
         """Start a rolling deploy; what it says comes over its one pipe."""
         return subprocess.Popen(
             [ROOT / "deploy" / "rolling.sh", *options],
-            env={**self._environment, **variables},
+            env={**self.environment, **variables},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
 
+    def firing(self) -> set[str]:
+        """The alerts that fire, as Prometheus says."""
+        return {alert["metric"]["alertname"] for alert in self.query('ALERTS{alertstate="firing"}')}
+
     def up(self) -> None:
         self.compose("up", "--detach", "--build", "--wait")
 
     def down(self) -> None:
-        self.compose("--profile", "grafana", "down", "--volumes", "--timeout", "20")
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "20")
 
     def containers(self, service: str) -> list[dict[str, Any]]:
         """What Docker knows of the running containers of a service."""

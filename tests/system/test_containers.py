@@ -6,7 +6,7 @@ import pytest
 
 from tests.system.stack import PROJECT, WEBS, Stack
 
-SERVICES = ["nginx", *WEBS, "worker", "redis", "prometheus", "redis-exporter", "nginx-exporter"]
+SERVICES = ["nginx", *WEBS, "worker", "canary", "redis", "prometheus", "redis-exporter", "nginx-exporter"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -22,7 +22,7 @@ def test_every_container_runs_without_root_or_privileges_on_a_read_only_root(sta
         assert "0" not in fields["Uid"].split() and int(fields["CapEff"], 16) == 0
 
 
-def test_only_nginx_and_prometheus_are_published_and_prometheus_on_loopback_alone(stack: Stack) -> None:
+def test_only_nginx_and_prometheus_are_published_and_what_is_for_operators_on_loopback_alone(stack: Stack) -> None:
     published = {
         service: [binding["HostIp"] for bindings in container["NetworkSettings"]["Ports"].values() for binding in bindings or []]
         for service in SERVICES
@@ -30,6 +30,8 @@ def test_only_nginx_and_prometheus_are_published_and_prometheus_on_loopback_alon
     }
     assert {service for service, addresses in published.items() if addresses} == {"nginx", "prometheus"}
     assert published["prometheus"] == ["127.0.0.1"]
+    (nginx,) = stack.containers("nginx")
+    assert [binding["HostIp"] for binding in nginx["NetworkSettings"]["Ports"]["8090/tcp"]] == ["127.0.0.1"]
 
 
 def test_redis_lets_nobody_in_without_a_password(stack: Stack) -> None:

@@ -23,6 +23,12 @@ STOP = 60  # seconds until the runner ends; about 3. Supervisor's own bounds add
 COMMAND = [sys.executable, "-m", "local"]
 
 
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
+        return int(probe.getsockname()[1])
+
+
 def get(port: int, path: str) -> tuple[int, str]:
     """Status and body. Raises OSError while nobody answers."""
     with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
@@ -37,10 +43,11 @@ class Run:
     def __init__(self, state: Path, http_port: int, log: Path) -> None:
         self.state = state
         self.http_port = http_port
+        self.operators_port = free_port()
         self._log = log
         with open(log, "wb") as output:
             self.runner = subprocess.Popen(
-                [*COMMAND, "--state", state, "--http-port", str(http_port)],
+                [*COMMAND, "--state", state, "--http-port", str(http_port), "--operators-port", str(self.operators_port)],
                 cwd=ROOT,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -82,8 +89,7 @@ def http_port() -> int:
     """A free port for nginx; skips where the stack's fixed ports are taken."""
     if taken := [port for port in (*ports.WEB, *ports.METRICS) if not ports.is_free(port)]:
         pytest.skip(f"ports {taken} are in use, and the stack has no others")
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture(scope="class")
@@ -122,9 +128,15 @@ class TestRunning:
         assert status == 200
         assert "Hello, world" in body
 
+    def test_serves_the_operators_page_on_a_port_of_its_own(self, run: Run) -> None:
+        status, body = get(run.operators_port, "/")
+        assert status == 200
+        assert "operators.js" in body
+        assert get(run.http_port, "/figures")[0] == 404
+
     def test_names_the_process_on_each_line(self, run: Run) -> None:
         names = {line.split(":")[0].strip() for line in run.output().splitlines()}
-        assert {"supervisor", "worker0", "worker1", "web0", "web1", "web2", "web3"} <= names
+        assert {"supervisor", "worker0", "worker1", "web0", "web1", "web2", "web3", "canary"} <= names
         assert "\033" not in run.output()  # no colour in a file
 
     def test_refuses_a_second_run_in_the_same_directory(self, run: Run) -> None:
@@ -132,7 +144,7 @@ class TestRunning:
         assert second.returncode == 1
         assert f"already runs in {run.state}" in second.stderr
 
-    @pytest.mark.parametrize(("instance", "metrics_port"), [("web1", 9001), ("worker1", 9011)])
+    @pytest.mark.parametrize(("instance", "metrics_port"), [("web1", 9001), ("worker1", 9011), ("canary", 9020)])
     def test_brings_a_killed_process_back(self, run: Run, instance: str, metrics_port: int) -> None:
         killed = wait_until(lambda: run.process(instance), f"{instance} runs")
         os.kill(killed, signal.SIGKILL)
@@ -148,7 +160,7 @@ class TestRunning:
 class TestEnding:
     def test_leaves_nothing_after_an_interrupt(self, start: Callable[[], Run]) -> None:
         run = start()
-        assert len(run.processes()) >= 9  # the runner, Redis, nginx, four web processes, two workers
+        assert len(run.processes()) >= 10  # the runner, Redis, nginx, four web processes, two workers, the canary
         assert run.end(signal.SIGINT) == 0, run.output()
         assert (run.processes(), run.sockets()) == ({}, [])
 

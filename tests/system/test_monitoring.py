@@ -1,8 +1,10 @@
 """What operators see, from the real Prometheus."""
 
 import json
+import math
 import urllib.request
 
+from services.web.operators import QUERIES
 from tests.config.dashboard import dashboard_queries
 from tests.integration.clients import ask_all, expect
 from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack, wait_until
@@ -16,7 +18,7 @@ def targets() -> list[dict[str, str]]:
 
 
 def test_every_target_is_up_and_replicas_are_found_by_name(stack: Stack) -> None:
-    expected = ["nginx", "prometheus", "redis", *["web"] * len(WEBS), *["worker"] * 2]
+    expected = ["canary", "nginx", "prometheus", "redis", *["web"] * len(WEBS), *["worker"] * 2]
 
     def up() -> bool:
         return sorted(t["labels"]["job"] for t in targets() if t["health"] == "up") == expected
@@ -29,26 +31,23 @@ def test_the_exporters_reach_what_they_watch(stack: Stack) -> None:
     wait_until(lambda: stack.total("nginx_up") == 1, "the exporter reaches nginx")
 
 
-def test_every_query_of_the_dashboard_returns_data(stack: Stack) -> None:
+def test_every_query_of_the_dashboard_and_the_operators_page_returns_a_number(stack: Stack) -> None:
     assert ask_all([(stack.socket, [expect(7, True), expect(10**400, False)])] * 20).clean
-    empty = dict(dashboard_queries(DASHBOARD))
-    assert len(empty) >= 10
+    page = [(query.figure, query.expr.replace("WINDOW", "60s")) for query in QUERIES]
+    empty = [*dashboard_queries(DASHBOARD), *page]
+    assert len(empty) >= 40
 
     def all_filled() -> bool:
-        for title, expression in list(empty.items()):
-            if stack.query(expression):
-                del empty[title]
-        return not empty
+        for asked in list(empty):
+            if any(math.isfinite(float(sample["value"][1])) for sample in stack.query(asked[1])):
+                empty.remove(asked)
+        assert not empty, f"no number for {empty}"  # told when time is up
+        return True
 
-    wait_until(all_filled, f"data for {empty}", 60)
-
-
-def test_no_alert_fires_on_a_healthy_stack_but_for_dead_letters_that_nobody_removed(stack: Stack) -> None:
-    dead = stack.total("max(primes_dead_letters)") > 0  # what a test before this one may have left
-    wait_until(
-        lambda: firing(stack) == ({"PrimesDeadLetters"} if dead else set()), "only the alert on dead letters fires, if any", 180
-    )
+    wait_until(all_filled, "a number for every query", 90)
 
 
-def firing(stack: Stack) -> set[str]:
-    return {alert["metric"]["alertname"] for alert in stack.query('ALERTS{alertstate="firing"}')}
+def test_no_alert_fires_on_a_healthy_stack_but_for_what_tests_left_behind(stack: Stack) -> None:
+    # The tests before this one broke the stack under load: dead letters that nobody removed, budgets that look back an hour.
+    left = {"PrimesDeadLetters", "PrimesBudgetBurnsFast", "PrimesBudgetBurns", "PrimesBudgetBurnsSlowly"}
+    wait_until(lambda: not stack.firing() - left, "no alert fires that looks at the present", 180)

@@ -291,6 +291,26 @@ def test_the_same_bytes_have_the_same_effects(site: Site, name: str, good: list[
     both(site, name, split(b"".join(good + bad), cuts))
 
 
+@pytest.mark.parametrize(
+    ("read", "messages"),
+    [
+        (frame(b"97") + frame(b"\xff") + frame(b"91"), ["97"]),
+        (frame(b"97") + frame(b"fail") + frame(b"91"), ["97", "fail"]),
+        (frame(b"97") + frame(b"91", reserved=0x40), ["97"]),
+        (frame(b"97") + frame(b"91", opcode=3) + frame(b"91"), ["97"]),
+        (frame(b"9", final=False) + frame(b"97") + frame(b"1", opcode=0), []),
+        (frame(b"1", opcode=0) + frame(b"97"), []),
+        (frame(b"97") + frame(b"\x03", opcode=CLOSE) + frame(b"91"), ["97"]),
+        (frame(b"97") + frame(b"bye") + frame(b"91"), ["97", "bye", "91"]),
+        (frame(b"97") + frame(b"91", mask=None), ["97", "91"]),
+    ],
+)
+def test_what_came_before_a_bad_frame_is_answered(site: Site, read: bytes, messages: list[str]) -> None:
+    told, replies = both(site, "plain", [read])
+    assert [event[1] for event in told if event[0] == "message"] == messages
+    assert replies.read.startswith(frames.text(b"hello") + b"".join(frames.text(text.encode()) for text in messages[:2]))
+
+
 def test_frames_may_be_cut_anywhere(site: Site) -> None:
     parts = [
         frame(b"97"),
@@ -517,5 +537,5 @@ def test_without_one_of_its_names_it_is_tornado_as_it_is(
     told, _ = both(site, "plain", [frame(b"97") + frame(b"!", opcode=PING), frame(b"bye"), frame(b"\x0f\xa0", opcode=CLOSE)])
     assert told == [("message", "97"), ("ping", b"!"), ("message", "bye"), ("close", 4000, None)]
     assert [record.message for record in caplog.records if "_a_name_that_went_away" in record.message] == [
-        "sockets cost about three times as much CPU: Tornado 6.6.1 lacks WebSocketProtocol13._a_name_that_went_away"
+        "sockets cost about four times as much CPU: Tornado 6.6.1 lacks WebSocketProtocol13._a_name_that_went_away"
     ]

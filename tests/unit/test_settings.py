@@ -5,12 +5,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from services.jobs.settings import Settings, load
+from services.canary.settings import CanarySettings
+from services.jobs.settings import ServiceSettings, Settings, load
 from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
 
 PROGRAM = "python -m services.test"
-KINDS: list[type[Settings]] = [WebSettings, WorkerSettings]
+KINDS: list[type[ServiceSettings]] = [WebSettings, WorkerSettings, CanarySettings]
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 
 # For each setting a value that it refuses, and what it says that it expects.
@@ -20,9 +21,11 @@ BAD = {
     "redis_timeout": ("0", "greater than 0"),
     "watchdog": ("-1", "greater than 0"),
     "drain": ("3601", "less than or equal to 3600"),
+    "log_format": ("xml", "match pattern '^(text|json)$'"),
     "log_level": ("loud", "match pattern '^(DEBUG|INFO|WARNING|ERROR)$'"),
     "port": ("65536", "less than or equal to 65535"),
     "metrics_port": ("-1", "greater than or equal to 0"),
+    "prometheus_url": ("prometheus:9090", "match pattern"),
     "processes": ("65", "less than or equal to 64"),
     "behind_proxy": ("perhaps", "a valid boolean"),
     "allowed_origins": ("example.org", "expected * alone or origins such as https://example.org, 'example.org' is neither"),
@@ -49,6 +52,9 @@ BAD = {
     "deadline": ("nan", "less than or equal to 3600"),
     "max_deliveries": ("101", "less than or equal to 100"),
     "child_memory": ("127", "greater than or equal to 128"),
+    "canary_url": ("http://nginx/", "match pattern"),
+    "canary_interval": ("0", "greater than or equal to 0.1"),
+    "canary_timeout": ("3601", "less than or equal to 3600"),
 }
 # and one that it takes, for those that take any text too
 GOOD = {
@@ -58,11 +64,13 @@ GOOD = {
     "redis_timeout": ("2.5", 2.5),
     "watchdog": ("3600", 3600.0),
     "drain": ("0.1", 0.1),
+    "log_format": ("json", "json"),
     "log_level": ("DEBUG", "DEBUG"),
     "port": ("0", 0),
     "address": ("127.0.0.1", "127.0.0.1"),
     "metrics_port": ("65535", 65_535),
     "metrics_address": ("::1", "::1"),
+    "prometheus_url": ("http://prometheus:9090", "http://prometheus:9090"),
     "processes": ("0", 0),
     "behind_proxy": ("true", True),
     "allowed_origins": ("https://a.example,http://b.example:8080",) * 2,
@@ -89,6 +97,9 @@ GOOD = {
     "deadline": ("0.5", 0.5),
     "max_deliveries": ("1", 1),
     "child_memory": ("128", 128),
+    "canary_url": ("wss://primes.example/chatsocket", "wss://primes.example/chatsocket"),
+    "canary_interval": ("1", 1.0),
+    "canary_timeout": ("0.5", 0.5),
 }
 FREE = {"redis_user", "redis_password_file", "address", "metrics_address"}  # take any text
 SWITCHES = {"behind_proxy"}  # have no value on the command line
@@ -111,7 +122,7 @@ def variable(name: str) -> str:
     return "PRIMES_" + name.upper()
 
 
-def refused(capsys: pytest.CaptureFixture[str], kind: type[Settings], *arguments: str) -> str:
+def refused(capsys: pytest.CaptureFixture[str], kind: type[ServiceSettings], *arguments: str) -> str:
     """What stands on standard error when the program ends with status 2 and says nothing elsewhere."""
     with pytest.raises(SystemExit) as end:
         load(kind, PROGRAM, list(arguments))
@@ -127,7 +138,7 @@ def test_every_setting_has_its_examples() -> None:
 
 
 @pytest.mark.parametrize(("kind", "name"), [field for field in FIELDS if field[1] in GOOD])
-def test_is_read_from_command_line_and_environment(kind: type[Settings], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_is_read_from_command_line_and_environment(kind: type[ServiceSettings], name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     text, value = GOOD[name]
     assert getattr(load(kind, PROGRAM, [option(name)] if name in SWITCHES else [option(name), text]), name) == value
     monkeypatch.setenv(variable(name), text)
@@ -135,7 +146,9 @@ def test_is_read_from_command_line_and_environment(kind: type[Settings], name: s
 
 
 @pytest.mark.parametrize(("kind", "name"), [field for field in FIELDS if field[1] in BAD.keys() - SWITCHES])
-def test_a_bad_value_on_the_command_line_is_named(kind: type[Settings], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_bad_value_on_the_command_line_is_named(
+    kind: type[ServiceSettings], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     text, expected = BAD[name]
     said = refused(capsys, kind, f"{option(name)}={text}")
     assert said.startswith(f"{PROGRAM}: {option(name)} ({variable(name)}): ")
@@ -146,7 +159,7 @@ def test_a_bad_value_on_the_command_line_is_named(kind: type[Settings], name: st
 
 @pytest.mark.parametrize(("kind", "name"), [field for field in FIELDS if field[1] in BAD])
 def test_a_bad_value_in_the_environment_is_named(
-    kind: type[Settings], name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    kind: type[ServiceSettings], name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text, expected = BAD[name]
     monkeypatch.setenv(variable(name), text)
@@ -157,14 +170,14 @@ def test_a_bad_value_in_the_environment_is_named(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_all_bad_values_are_named_at_once(kind: type[Settings], capsys: pytest.CaptureFixture[str]) -> None:
+def test_all_bad_values_are_named_at_once(kind: type[ServiceSettings], capsys: pytest.CaptureFixture[str]) -> None:
     bad = [name for name in kind.model_fields if name in BAD.keys() - SWITCHES]
     said = refused(capsys, kind, *(f"{option(name)}={BAD[name][0]}" for name in bad))
     assert sorted(line.split()[3] for line in said.splitlines()) == sorted(map(option, bad))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_no_setting_is_required(kind: type[Settings]) -> None:
+def test_no_setting_is_required(kind: type[ServiceSettings]) -> None:
     assert load(kind, PROGRAM, []).model_fields_set == set()
 
 
@@ -200,12 +213,14 @@ def test_an_option_without_its_value_is_refused(capsys: pytest.CaptureFixture[st
 
 
 @pytest.mark.parametrize(("kind", "name"), [(WebSettings, "lease"), (WorkerSettings, "port")])
-def test_a_setting_of_the_other_service_is_refused(kind: type[Settings], name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_setting_of_the_other_service_is_refused(
+    kind: type[ServiceSettings], name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert f"unrecognized arguments: {option(name)}" in refused(capsys, kind, option(name), "10")
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_help_tells_every_setting(kind: type[Settings], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_tells_every_setting(kind: type[ServiceSettings], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         load(kind, PROGRAM, ["--help"])
     said = " ".join(capsys.readouterr().out.split())
@@ -214,7 +229,7 @@ def test_help_tells_every_setting(kind: type[Settings], capsys: pytest.CaptureFi
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_help_says_what_the_program_is_for(kind: type[Settings], capsys: pytest.CaptureFixture[str]) -> None:
+def test_help_says_what_the_program_is_for(kind: type[ServiceSettings], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         load(kind, PROGRAM, ["--help"])
     said = " ".join(capsys.readouterr().out.split())
@@ -223,7 +238,7 @@ def test_help_says_what_the_program_is_for(kind: type[Settings], capsys: pytest.
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_settings_do_not_change(kind: type[Settings]) -> None:
+def test_settings_do_not_change(kind: type[ServiceSettings]) -> None:
     settings = load(kind, PROGRAM, [])
     for name in kind.model_fields:
         with pytest.raises(ValidationError, match="Instance is frozen"):

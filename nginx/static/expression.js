@@ -1,0 +1,160 @@
+// Reads what the server reads as a number, an integer or an expression such as 2^127-1, and computes its value, so that
+// whoever checks an answer need not ask the server what the question meant.
+
+const MOST_BITS = 140_000; // of a value and of all on the way to it: 42,000 digits, four times what a server takes by default
+const MOST_OPERAND = 150_000n; // of n! and n#: above, the value has more bits than that
+const NESTING = 50; // levels, as on the server
+
+const INTEGER = /^([+-]?)(\p{Nd}+(?:_\p{Nd}+)*)$/u;
+const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(.))/suyg;
+
+/** The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here. */
+export class NotANumber extends Error {
+  name = "NotANumber";
+}
+
+/** The value of an integer, in digits of any script, or of an expression, as a BigInt. Throws NotANumber. */
+export function evaluate(text) {
+  const integer = INTEGER.exec(text.trim());
+  if (!integer) return new Parser(text).read();
+  const digits = integer[2].replaceAll("_", "");
+  const value = parse(/^[0-9]+$/.test(digits) ? digits : Array.from(digits, decimal).join(""));
+  return integer[1] === "-" ? -value : value;
+}
+
+/** The value of one decimal digit: each script has its ten in a row, zero first, and rows may follow each other. */
+function decimal(digit) {
+  const code = digit.codePointAt(0);
+  let first = code;
+  while (/^\p{Nd}$/u.test(String.fromCodePoint(first - 1))) first -= 1;
+  return (code - first) % 10;
+}
+
+function parse(digits) {
+  if (digits.length > MOST_BITS / 3) throw new NotANumber(`Expected at most ${MOST_BITS} bits, got ${digits.length} digits`);
+  return BigInt(digits);
+}
+
+function bits(value) {
+  return value === 0n ? 0 : value.toString(16).length * 4;
+}
+
+/** Recursive descent; every method leaves the token after what it read. */
+class Parser {
+  #tokens;
+  #next = 0;
+
+  constructor(text) {
+    this.#tokens = Array.from(text.trim().matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]);
+  }
+
+  read() {
+    const value = this.#sum(0);
+    if (this.#ahead !== undefined) throw new NotANumber(`Expected an operator or the end, got ${this.#ahead}`);
+    return value;
+  }
+
+  get #ahead() {
+    return this.#tokens[this.#next];
+  }
+
+  #take(...tokens) {
+    if (!tokens.includes(this.#ahead)) return undefined;
+    this.#next += 1;
+    return this.#tokens[this.#next - 1];
+  }
+
+  #sum(depth) {
+    let value = this.#product(depth);
+    for (let operator; (operator = this.#take("+", "-")); ) {
+      const right = this.#product(depth);
+      value = bounded(operator === "+" ? value + right : value - right);
+    }
+    return value;
+  }
+
+  #product(depth) {
+    let value = this.#signed(depth);
+    for (let operator; (operator = this.#take("*", "/")); ) {
+      const right = this.#signed(depth);
+      value = operator === "*" ? bounded(value * right) : quotient(value, right);
+    }
+    return value;
+  }
+
+  #signed(depth) {
+    if (depth > NESTING) throw new NotANumber(`Expected at most ${NESTING} levels`);
+    return this.#take("-") ? -this.#signed(depth + 1) : this.#power(depth);
+  }
+
+  #power(depth) {
+    const base = this.#postfixed(depth);
+    return this.#take("^", "**") ? power(base, this.#signed(depth + 1)) : base;
+  }
+
+  #postfixed(depth) {
+    let value = this.#atom(depth);
+    for (let operator; (operator = this.#take("!", "#")); ) value = operator === "!" ? factorial(value) : primorial(value);
+    return value;
+  }
+
+  #atom(depth) {
+    if (this.#take("(")) {
+      const value = this.#sum(depth + 1);
+      if (!this.#take(")")) throw new NotANumber(`Expected an operator or ), got ${this.#ahead ?? "the end"}`);
+      return value;
+    }
+    const token = this.#ahead;
+    if (!/^[0-9]/.test(token ?? "")) throw new NotANumber(`Expected a number or (, got ${token ?? "the end"}`);
+    this.#next += 1;
+    return parse(token.replaceAll("_", ""));
+  }
+}
+
+function bounded(value) {
+  if (bits(value) > MOST_BITS) throw new NotANumber(`Expected at most ${MOST_BITS} bits, got more`);
+  return value;
+}
+
+function quotient(left, right) {
+  if (right === 0n || left % right !== 0n) throw new NotANumber("Expected a division without a remainder");
+  return left / right;
+}
+
+function power(base, exponent) {
+  if (exponent < 0n) throw new NotANumber(`Expected an exponent of at least 0, got ${exponent}`);
+  const size = base < 0n ? -base : base;
+  if (size > 1n && (exponent > MOST_BITS || BigInt(bits(size) - 3) * exponent > MOST_BITS + 64)) {
+    throw new NotANumber(`Expected at most ${MOST_BITS} bits, got more`);
+  }
+  return size > 1n ? bounded(base ** exponent) : base === -1n && exponent % 2n ? -1n : base === 0n && exponent ? 0n : 1n;
+}
+
+function factorial(n) {
+  checkOperand(n);
+  return product(1, Number(n), () => true);
+}
+
+function primorial(n) {
+  checkOperand(n);
+  const composite = new Uint8Array(Number(n) + 1);
+  for (let p = 2; p * p <= n; p += 1) {
+    if (!composite[p]) for (let multiple = p * p; multiple <= n; multiple += p) composite[multiple] = 1;
+  }
+  return product(2, Number(n), (factor) => !composite[factor]);
+}
+
+function checkOperand(n) {
+  if (n < 0n || n > MOST_OPERAND) throw new NotANumber(`Expected an operand from 0 to ${MOST_OPERAND}, got ${n}`);
+}
+
+/** The product of the chosen numbers from low to high; halved again and again, since factors of one size multiply fastest. */
+function product(low, high, chosen) {
+  if (high - low < 8) {
+    let value = 1n;
+    for (let factor = low; factor <= high; factor += 1) if (chosen(factor)) value *= BigInt(factor);
+    return value;
+  }
+  const middle = (low + high) >> 1;
+  return bounded(product(low, middle, chosen) * product(middle + 1, high, chosen));
+}

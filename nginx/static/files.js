@@ -1,0 +1,123 @@
+// Files on their way, each as a card: how far it is, what came of it, the last answers and every one whose evidence fails.
+
+import { count, element, shorten } from "./element.js";
+import { verdictOf } from "./table.js";
+import { Upload } from "./upload.js";
+
+const CARDS = 5; // the oldest that has ended makes place
+const LAST = 10; // answers that are shown of a file
+const FAILED = 50; // and of those whose evidence fails
+const CHECKED_AT_ONCE = 500; // answers: what the worker is given together
+
+/** Cards in an element of the page; `checker` checks, `alarm` is called with the number of an answer whose evidence fails. */
+export class Files {
+  #place;
+  #checker;
+  #alarm;
+  #announce;
+
+  constructor(place, checker, { alarm, announce }) {
+    this.#place = place;
+    this.#checker = checker;
+    this.#alarm = alarm;
+    this.#announce = announce;
+  }
+
+  /** Send a file of integers, one a line; resolves when it has ended, however that is. */
+  async send(file) {
+    const ended = [...this.#place.children].filter((card) => card.dataset.ended);
+    if (this.#place.children.length >= CARDS) ended.at(-1)?.remove();
+    const card = new Card(file, this.#checker, this.#alarm);
+    this.#place.prepend(card.element);
+    await card.run();
+    this.#announce(card.words);
+  }
+}
+
+class Card {
+  words = "Sending…";
+  #file;
+  #checker;
+  #alarm;
+  #abort = new AbortController();
+  #upload;
+  #tally = new Map(); // word → how many
+  #checked = 0;
+  #answered = 0;
+  #text = element("p");
+  #bar;
+  #cancel;
+  #link = element("span");
+  #last = element("ol", { class: "last" });
+  #failed = element("ol", { class: "failed" });
+
+  constructor(file, checker, alarm) {
+    this.#file = file;
+    this.#checker = checker;
+    this.#alarm = alarm;
+    this.#bar = element("progress", { max: 1, "aria-label": `Answered of ${file.name}` });
+    this.#cancel = element("button", { type: "button", class: "quiet", onClick: () => this.#abort.abort() }, "Cancel");
+    this.element = element("article", { class: "card" }, element("h2", {}, file.name), this.#bar, this.#text,
+      element("p", { class: "actions" }, this.#cancel, this.#link), this.#failed, this.#last);
+    this.#upload = new Upload(file, this.#abort.signal);
+    this.#render();
+  }
+
+  async run() {
+    try {
+      for await (const answers of this.#upload.answers()) await this.#take(answers);
+      this.#end(`Done: ${this.#counts()}`);
+    } catch (error) {
+      const reason = this.#abort.signal.aborted ? "Cancelled" : `Ended: ${error.message}`;
+      this.#end(`${reason}. ${this.#counts()}`);
+    }
+  }
+
+  async #take(answers) {
+    this.#link.replaceChildren(element("a", { href: this.#upload.url, download: `${this.#file.name}.answers.jsonl` }, "All answers"));
+    for (let first = 0; first < answers.length; first += CHECKED_AT_ONCE) {
+      const some = answers.slice(first, first + CHECKED_AT_ONCE);
+      const results = await this.#checker.checkAll(some.map(({ number, verdict, evidence }) => ({ number, verdict, evidence })), this.#abort.signal);
+      some.forEach((answer, index) => this.#count(answer, results[index]));
+      for (const answer of some.slice(-LAST)) this.#last.prepend(describe(answer));
+      while (this.#last.children.length > LAST) this.#last.lastChild.remove();
+      this.#render();
+    }
+  }
+
+  #count(answer, { outcome, words }) {
+    const verdict = answer.error ? "without an answer" : verdictOf(answer).toLowerCase();
+    this.#tally.set(verdict, (this.#tally.get(verdict) ?? 0) + 1);
+    this.#answered += 1;
+    if (outcome === "shown") this.#checked += 1;
+    if (outcome !== "refuted") return;
+    this.#alarm(answer.number);
+    if (this.#failed.children.length < FAILED) this.#failed.append(describe(answer, words));
+  }
+
+  #counts() {
+    const parts = [...this.#tally].map(([verdict, number]) => `${number.toLocaleString("en")} ${verdict}`);
+    return `${count(this.#answered, "answer")}${parts.length ? `: ${parts.join(", ")}` : ""}. ${count(this.#checked, "verdict")} checked here.`;
+  }
+
+  #render() {
+    if (this.#answered) {
+      this.words = this.#counts();
+      this.#bar.value = Math.min(1, this.#upload.position / this.#file.size);
+    }
+    this.#text.textContent = this.words;
+  }
+
+  #end(words) {
+    this.words = words;
+    this.#text.textContent = words;
+    this.#bar.remove();
+    this.#cancel.replaceWith(element("button", { type: "button", class: "quiet", onClick: () => this.element.remove() }, "Remove"));
+    this.element.dataset.ended = "yes";
+  }
+}
+
+function describe({ line, number, error, ...answer }, words) {
+  const verdict = error ? error.message : verdictOf(answer).toLowerCase();
+  return element("li", { value: line }, element("span", { class: "digits" }, shorten(number)), `: ${verdict}`, words && element("strong", {}, ` ✗ ${words}`));
+}

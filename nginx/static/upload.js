@@ -1,0 +1,171 @@
+// A file of integers, one a line, sent to POST /jobs; its answers are taken from GET /jobs/ID in the order of the lines, each once,
+// over however many connections. See docs/protocol.md.
+
+const FIRST_WAIT = 500; // ms before a request that failed is made again, at most; doubled with each that fails
+const LONGEST_WAIT = 30_000; // ms
+const MOST_SENT = 3; // times that a file is sent when the server lost it
+
+/** The upload was refused, or lost more often than it is sent again; `code` is for programs, as in the protocol. */
+export class UploadError extends Error {
+  name = "UploadError";
+
+  constructor(code, message) {
+    super(message);
+    this.code = code;
+  }
+}
+
+export class Upload {
+  /** Where the answers are for an hour, once the file was taken: for whoever wants them as they are. */
+  url;
+  /** Bytes of the file whose answers have come. */
+  position = 0;
+  #file;
+  #signal;
+  #failures = 0;
+  #last = 0; // line of the last answer
+  #done = false;
+
+  /** `signal` ends it, and deletes what the server has of it. */
+  constructor(file, signal) {
+    this.#file = file;
+    this.#signal = signal;
+    signal.addEventListener("abort", () => this.url && fetch(this.url, { method: "DELETE", keepalive: true }).catch(() => {}));
+  }
+
+  /** Arrays of answers as they come: {line, number, verdict, …} or {line, number, error}. Throws UploadError, or the signal's reason. */
+  async *answers() {
+    const lines = new LineReader(this.#file);
+    for (let sent = 1; ; sent += 1) {
+      await this.#send();
+      for await (const answers of this.#listen()) {
+        if (answers === undefined) break; // lost
+        for (const answer of answers) answer.number = await lines.read(answer.line);
+        this.position = lines.position;
+        yield answers;
+      }
+      if (this.#done) return;
+      if (sent === MOST_SENT) throw new UploadError("lost", `The server lost the file ${MOST_SENT} times`);
+    }
+  }
+
+  async #send() {
+    // The same key for every attempt: what arrived is not computed twice.
+    const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const headers = { "Content-Type": "text/plain", "Idempotency-Key": key, Prefer: "respond-async" };
+    for (;;) {
+      const response = await this.#fetch("/jobs", { method: "POST", body: this.#file, headers });
+      if (response?.status === 202) {
+        this.url = `/jobs/${(await response.json()).job}`;
+        this.#failures = 0;
+        return;
+      }
+      await this.#refuse(response);
+    }
+  }
+
+  /** Arrays of answers, then, if the upload is lost, undefined. */
+  async *#listen() {
+    for (;;) {
+      const response = await this.#fetch(`${this.url}?offset=${this.#last}`);
+      if (response?.status === 404) return yield undefined;
+      if (response?.status !== 200) await this.#refuse(response);
+      else {
+        for await (const answers of this.#read(response)) yield answers;
+        if (this.#done) return;
+      }
+    }
+  }
+
+  async *#read(response) {
+    try {
+      const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+      let rest = "";
+      for (;;) {
+        const { value, done } = await reader.read();
+        if (done) return;
+        const lines = (rest + value).split("\n");
+        rest = lines.pop();
+        const messages = lines.map((line) => JSON.parse(line));
+        const answers = messages.filter(({ line }) => line > this.#last);
+        this.#failures = 0;
+        if (answers.length) this.#last = answers.at(-1).line;
+        if (answers.length || messages.at(-1)?.done) {
+          this.#done = messages.at(-1)?.done ?? false;
+          yield answers;
+        }
+        if (messages.at(-1)?.error && messages.at(-1).line === undefined) return yield undefined;
+      }
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (!(error instanceof TypeError)) throw error;
+      await this.#wait(); // the connection broke: the next request goes on
+    }
+  }
+
+  /** The response; undefined without one. */
+  async #fetch(url, options) {
+    try {
+      return await fetch(url, { ...options, signal: this.#signal });
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      if (error instanceof TypeError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Wait after a failure that may pass, or throw. */
+  async #refuse(response) {
+    const body = await response?.json().catch(() => undefined);
+    if (response && !body?.error?.retryable && response.status < 500 && response.status !== 409) {
+      throw new UploadError(body?.error?.code ?? `http_${response.status}`, body?.error?.message ?? `HTTP status ${response.status}`);
+    }
+    await this.#wait();
+  }
+
+  /** Full jitter, so that not all who lost the same server come back in the same moment. */
+  async #wait() {
+    const wait = Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
+    this.#failures += 1;
+    await new Promise((resolve) => {
+      const timer = setTimeout(resolve, wait);
+      this.#signal.addEventListener("abort", () => (clearTimeout(timer), resolve()), { once: true });
+    });
+    this.#signal.throwIfAborted();
+  }
+}
+
+/** Reads a file's lines one after the other, without ever holding all of it. */
+class LineReader {
+  position = 0; // characters of the file up to here, which are bytes where all are ASCII
+  #reader;
+  #lines = []; // read, in reverse
+  #rest = "";
+  #number = 0;
+  #decoder = new TextDecoder();
+
+  constructor(file) {
+    this.#reader = file.stream().getReader();
+  }
+
+  /** This line; lines only grow. */
+  async read(number) {
+    let line = "";
+    while (this.#number < number) {
+      while (!this.#lines.length) if (!(await this.#fill())) return "";
+      line = this.#lines.pop();
+      this.#number += 1;
+      this.position += line.length + 1;
+    }
+    return line.trim();
+  }
+
+  async #fill() {
+    const { value, done } = await this.#reader.read();
+    if (done && this.#rest === undefined) return false;
+    const lines = (this.#rest + (done ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true }))).split("\n");
+    this.#rest = done ? undefined : lines.pop();
+    this.#lines = lines.reverse();
+    return true;
+  }
+}

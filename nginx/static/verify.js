@@ -1,0 +1,285 @@
+// Checks evidence with nothing but arithmetic, so that nobody needs to trust whoever sent it: a factor or a witness of a
+// composite number, a certificate of a prime one. Accepts and rejects what services/worker/verify.py does; docs/certificates.md
+// tells the theorems.
+
+// Below this no composite number passes the strong test to all of BASES (Sorenson and Webster, 2015).
+export const EXACT_BELOW = 3_317_044_064_679_887_385_961_981n;
+const BASES = [2n, 3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n, 37n, 41n];
+
+// Bases tried to find one for a factor of N-1: if N is prime each misses with a chance of one in the factor.
+const MOST_BASES = 128;
+
+/** The certificate proves nothing; the message says which step fails, and why. */
+export class Rejected extends Error {
+  name = "Rejected";
+
+  constructor(step, n, reason) {
+    super(`step ${step} (${shorten(n)}): ${reason}`);
+    this.step = step; // from 1 on; of a small number's certificate, 0
+  }
+}
+
+/** Whether `factor` divides n and is neither 1 nor n: then n is composite. */
+export function isFactor(n, factor) {
+  return factor > 1n && factor < n && n % factor === 0n;
+}
+
+/** Whether n is odd and fails the strong probable prime test (Miller-Rabin) to this base, which no prime fails to any. */
+export function isWitness(n, base) {
+  return n > 2n && n % 2n === 1n && failsStrongTest(n, base);
+}
+
+/** Whether n, below EXACT_BELOW, is prime. */
+export function isSmallPrime(n) {
+  if (n >= EXACT_BELOW) throw new RangeError(`Expected a number below ${EXACT_BELOW}, got one of ${n.toString().length} digits`);
+  if (n < 2n || BASES.some((base) => n % base === 0n)) return BASES.includes(n);
+  return !BASES.some((base) => failsStrongTest(n, base));
+}
+
+/** Whether odd n > 2 fails the strong test to this base. A multiple of n says nothing. */
+export function failsStrongTest(n, base) {
+  if (base % n === 0n) return false;
+  let odd = n - 1n;
+  let twos = 0;
+  while (odd % 2n === 0n) {
+    odd /= 2n;
+    twos += 1;
+  }
+  let power = modularPower(base, odd, n);
+  if (power === 1n || power === n - 1n) return false;
+  for (let square = 1; square < twos; square += 1) {
+    power = (power * power) % n;
+    if (power === n - 1n) return false;
+  }
+  return true;
+}
+
+/**
+ * Prove the number of a certificate that certificate.js has read. Throws Rejected; `note` is told of each step that holds, and of
+ * how many there are. Returns how many there were.
+ */
+export function prove(certificate, note = () => {}) {
+  if (certificate.steps) proveChain(certificate, note);
+  else new Pocklingtons(countFactored(certificate), note).prove(certificate);
+  return certificate.steps?.length ?? countFactored(certificate);
+}
+
+function proveChain({ n: first, steps }, note) {
+  let n = first;
+  steps.forEach((step, index) => {
+    if (step.n !== n) throw new Rejected(index + 1, step.n, `expected ${shorten(n)} here`);
+    n = proveStep(step, index + 1);
+    note(index + 1, steps.length);
+  });
+  if (n >= EXACT_BELOW || !isSmallPrime(n)) throw new Rejected(steps.length, n, "the last number is no prime below 3.3e24");
+}
+
+/**
+ * One step by the theorem of Goldwasser and Kilian; returns the number whose primality proves that of n.
+ *
+ * Let gcd(n, 6) = 1, the curve be non-singular modulo each prime p that divides n, q be a prime above (n^(1/4) + 1)^2, and Q a point
+ * that is O modulo no such p, with [q]Q = O modulo each. Then Q has order q modulo each p; by Hasse's bound p > sqrt(n), so n is prime.
+ */
+function proveStep({ n, t, s, curve }, number) {
+  const expect = (holds, reason) => {
+    if (!holds) throw new Rejected(number, n, reason);
+  };
+  expect(n > 1n && gcd(n, 6n) === 1n, "n is below 5, or 2 or 3 divides it");
+  expect(t * t <= 4n * n, "t lies outside Hasse's bound, |t| <= 2 sqrt(n)");
+  const m = n + 1n - t;
+  expect(s >= 1n && m % s === 0n, "s does not divide m = n + 1 - t");
+  const q = m / s;
+  expect(exceedsBound(q, n), "q = m / s is not above (n^(1/4) + 1)^2");
+  const { a, b, x } = place(curve, n);
+  expect(gcd(4n * a ** 3n + 27n * b ** 2n, n) === 1n, "the curve is singular modulo a factor of n");
+  const [bigX, z] = multiply(s, x, a, b, n);
+  expect(gcd(z, n) === 1n, "[s]P is O modulo a factor of n");
+  expect(multiply(q, modulo(bigX * inverse(z, n), n), a, b, n)[1] === 0n, "[m]P is not O");
+  return q;
+}
+
+/** Whether q > (n^(1/4) + 1)^2, that is (sqrt(q) - 1)^4 > n, in whole numbers. */
+function exceedsBound(q, n) {
+  const rest = q * q + 6n * q + 1n - n; // (sqrt(q) - 1)^4 - n = rest - 4 (q + 1) sqrt(q)
+  return q > 1n && rest > 0n && rest * rest > 16n * q * (q + 1n) ** 2n;
+}
+
+/**
+ * The curve y^2 = x^3 + a x + b and the point's x, modulo n. Primo's x need not belong to a point: then it belongs to one of the curve's
+ * twist, which has as many points at most, and what multiplies x is the same for both.
+ */
+function place(curve, n) {
+  if (curve.y !== undefined) {
+    const { a, x, y } = curve;
+    return { a: modulo(a, n), b: modulo(y * y - (x * x + a) * x, n), x: modulo(x, n) };
+  }
+  const { j, t } = curve;
+  const a = j === undefined ? curve.a : 3n * j * (1728n - j);
+  const b = j === undefined ? curve.b : 2n * j * (1728n - j) ** 2n;
+  return { a: modulo(a, n), b: modulo(b, n), x: modulo(t, n) };
+}
+
+/**
+ * [k]P for k >= 1 as X, Z, its x being X / Z and O having Z = 0, by Montgomery's ladder over x alone: [i]P and [i+1]P, whose difference is
+ * always P. Its formulas have no exceptions, also where n is composite: modulo each prime p that divides n they give
+ * what the group law gives, for O and for points of order 2 too. (A chain that adds to P itself can meet a sum that it gets wrong.)
+ */
+function multiply(k, x, a, b, n) {
+  let [x1, z1, x2, z2] = [x, 1n, ...double(x, 1n, a, b, n)];
+  for (const bit of k.toString(2).slice(1)) {
+    const sum = add(x1, z1, x2, z2, x, a, b, n);
+    if (bit === "1") [x1, z1, x2, z2] = [...sum, ...double(x2, z2, a, b, n)];
+    else [x1, z1, x2, z2] = [...double(x1, z1, a, b, n), ...sum];
+  }
+  return [modulo(x1, n), modulo(z1, n)];
+}
+
+function double(x, z, a, b, n) {
+  const xx = (x * x) % n;
+  const zz = (z * z) % n;
+  const azz = (a * zz) % n;
+  const bzz4 = (4n * b * zz) % n;
+  const xz = (x * z) % n;
+  const difference = xx - azz;
+  return [(difference * difference - 2n * bzz4 * xz) % n, (4n * xz * (xx + azz) + bzz4 * zz) % n];
+}
+
+/** The sum of two points whose difference has this x. */
+function add(x1, z1, x2, z2, x, a, b, n) {
+  const left = (x1 * z2) % n;
+  const right = (x2 * z1) % n;
+  const zz = (z1 * z2) % n;
+  const z = (left - right) ** 2n % n;
+  return [(2n * (left + right) * ((x1 * x2 + a * zz) % n) + 4n * b * ((zz * zz) % n) - x * z) % n, z];
+}
+
+function countFactored({ factors }) {
+  return factors.reduce((count, { certificate }) => count + (certificate ? countFactored(certificate) : 0), 1);
+}
+
+/**
+ * N-1 certificates within each other, by the theorems of Pocklington and of Brillhart, Lehmer and Selfridge.
+ *
+ * Let F be the part of n - 1 that the known prime factors p make up. If each p has a base a with a^(n-1) = 1 modulo n and
+ * gcd(a^((n-1)/p) - 1, n) = 1, then every divisor of n is 1 modulo F. If F > n^(1/3), then n has at most two prime factors,
+ * and if it has two, 1 + u F and 1 + v F, they are found in its digits to base F: n = 1 + (u + v) F + u v F^2.
+ */
+class Pocklingtons {
+  #begun = 0;
+  #done = 0;
+  #count;
+  #note;
+
+  constructor(count, note) {
+    this.#count = count;
+    this.#note = note;
+  }
+
+  prove({ n, factors }) {
+    const number = (this.#begun += 1);
+    const expect = (holds, reason) => {
+      if (!holds) throw new Rejected(number, n, reason);
+    };
+    expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
+    expect(new Set(factors.map(({ p }) => p)).size === factors.length, "a factor stands there twice");
+    for (const factor of factors) {
+      expect(factor.p > 1n && (n - 1n) % factor.p === 0n, `${shorten(factor.p)} is no factor of n - 1`);
+      this.#proveFactor(factor, expect);
+    }
+    expect(hasBases(n, factors), "there is no base for a factor");
+    const part = factors.reduce((product, { p }) => product * powerIn(n - 1n, p), 1n);
+    expect(part ** 3n > n, "the factors of n - 1 are too few: their part F is not above n^(1/3)");
+    const rest = (n - 1n) / part;
+    const discriminant = (rest % part) ** 2n - 4n * (rest / part);
+    expect(part * part > n || discriminant < 0n || !isSquare(discriminant), "n is a product of two factors 1 modulo F");
+    this.#done += 1;
+    this.#note(this.#done, this.#count);
+  }
+
+  #proveFactor({ p, certificate }, expect) {
+    if (certificate) {
+      expect(certificate.n === p, `the certificate for the factor ${shorten(p)} is for another number`);
+      this.prove(certificate);
+    } else {
+      expect(p < EXACT_BELOW && isSmallPrime(p), `the factor ${shorten(p)} is no prime below 3.3e24 and has no certificate`);
+    }
+  }
+}
+
+/** The highest power of p that divides m. */
+function powerIn(m, p) {
+  let power = 1n;
+  while ((m / power) % p === 0n) power *= p;
+  return power;
+}
+
+/** Whether each prime factor p of n - 1 has a base a with a^(n-1) = 1 modulo n and gcd(a^((n-1)/p) - 1, n) = 1. */
+function hasBases(n, factors) {
+  if (!factors.every(({ base, p }) => base === undefined || isBase(base, n, p))) return false;
+  let left = factors.filter(({ base }) => base === undefined).map(({ p }) => p);
+  for (const base of smallPrimes(MOST_BASES)) {
+    if (!left.length) break;
+    if (modularPower(base, n - 1n, n) !== 1n) return false; // n is composite, or the base itself
+    left = left.filter((p) => gcd(modularPower(base, (n - 1n) / p, n) - 1n, n) !== 1n);
+  }
+  return !left.length;
+}
+
+function isBase(base, n, p) {
+  const power = modularPower(base, (n - 1n) / p, n);
+  return gcd(power - 1n, n) === 1n && modularPower(power, p, n) === 1n;
+}
+
+function smallPrimes(count) {
+  const primes = [];
+  for (let n = 2; primes.length < count; n += 1) if (primes.every((p) => n % p)) primes.push(n);
+  return primes.map(BigInt);
+}
+
+function isSquare(n) {
+  if (n < 2n) return n >= 0n;
+  let root = 1n << BigInt(Math.ceil(n.toString(2).length / 2)); // at least the root; Newton's steps fall to it
+  for (;;) {
+    const next = (root + n / root) >> 1n;
+    if (next >= root) return root * root === n;
+    root = next;
+  }
+}
+
+/** With 0 and n, n: as 0 is divided by all. */
+function gcd(a, b) {
+  let [left, right] = [a < 0n ? -a : a, b];
+  while (right) [left, right] = [right, left % right];
+  return left;
+}
+
+/** Of a unit modulo n. */
+function inverse(value, n) {
+  let [left, right, x, next] = [modulo(value, n), n, 1n, 0n];
+  while (right) {
+    const quotient = left / right;
+    [left, right, x, next] = [right, left - quotient * right, next, x - quotient * next];
+  }
+  return modulo(x, n);
+}
+
+function modularPower(base, exponent, n) {
+  const reduced = modulo(base, n);
+  let power = 1n % n;
+  for (const bit of exponent.toString(2)) {
+    power *= power;
+    if (bit === "1") power *= reduced; // a witness is small: cheaper than a window of powers
+    power %= n;
+  }
+  return power;
+}
+
+function modulo(value, n) {
+  const rest = value % n;
+  return rest < 0n ? rest + n : rest;
+}
+
+function shorten(n) {
+  const digits = n.toString();
+  return digits.length <= 24 ? digits : `${digits.slice(0, 12)}…${digits.slice(-12)}`;
+}

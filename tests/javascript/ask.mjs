@@ -1,0 +1,22 @@
+// Asks over the URL that is given what stands on standard input, a number a line, and prints an answer a line, as JSON, as they come.
+// node tests/javascript/ask.mjs ws://HOST/chatsocket [WINDOW]
+
+import { createInterface } from "node:readline";
+
+import { Client } from "../../nginx/static/client.js";
+
+const [url, window = "200"] = process.argv.slice(2);
+const client = new Client(url, { window: Number(window) });
+const instances = new Set();
+client.addEventListener("state", () => client.state.instance && instances.add(client.state.instance));
+
+const numbers = [];
+for await (const line of createInterface({ input: process.stdin })) numbers.push(line);
+await Promise.all(
+  numbers.map(async (number) => {
+    const { verdict, evidence } = await client.ask(number);
+    console.log(JSON.stringify({ number, verdict, evidence }));
+  }),
+);
+console.log(JSON.stringify({ instances: [...instances].sort() }));
+client.close();
