@@ -10,6 +10,7 @@ const list = get("letters"), count = get("letters-count"), said = get("letters-s
 const form = get("token-form"), field = get("token"), known = get("token-known");
 const dialog = get("delete-dialog"), what = get("delete-what");
 const items = new Map(); // id → its <li>: letters do not change, so what has the focus stays where it is
+const busy = new Set(); // ids under way: a second click on the same button is none
 let asked = ""; // the id that the dialog is about
 
 async function send(method, path, headers = {}) {
@@ -81,6 +82,8 @@ function wantToken(words) {
 async function change(method, id) {
   const token = sessionStorage.getItem(KEPT);
   if (token === null) return wantToken("Type the token first.");
+  if (busy.has(id)) return;
+  busy.add(id);
   try {
     const path = `/dead-letters/${id}${method === "POST" ? "/retry" : ""}`;
     const { lane } = await send(method, path, { Authorization: `Bearer ${token}` });
@@ -94,6 +97,7 @@ async function change(method, id) {
     }
   }
   await refresh();
+  busy.delete(id);
 }
 
 function confirm(id, number) {
