@@ -60,12 +60,11 @@ class Page:
 
 @pytest.fixture
 def page(front: Front) -> Iterator[Page]:
-    """A web process that may reach the dead letters; no letter is there before, nothing was denied after."""
-    web = front.web("web1", "--operators-access", str(front.redis.operators_access))
-    front.wait_ready(web)
+    """Of the shared front's web process; no letter is there before, nothing was denied after."""
+    front.wait_ready()
     front.redis.admin.delete(names.DEAD)
     front.redis.admin.execute_command("ACL", "LOG", "RESET")
-    yield Page(front, web)
+    yield Page(front, front.web0)
     assert front.redis.admin.execute_command("ACL", "LOG") == []
     front.redis.admin.delete(names.DEAD)
 
@@ -248,7 +247,7 @@ def test_the_password_of_another_start_is_told_as_what_it_is(front: Front, tmp_p
 
 
 def test_two_web_processes_put_a_job_back_once(front: Front, page: Page) -> None:
-    other = front.web("web2", "--operators-access", str(front.redis.operators_access))
+    other = front.web("web1", "--operators-access", str(front.redis.operators_access))
     front.wait_ready(other)
     ids = [page.set_aside(Job(1, str(number))) for number in range(20)]
     statuses = [asked.retry(id).status for id in ids for asked in (page, Page(front, other))]
