@@ -34,5 +34,8 @@ if ! command -v cc >/dev/null && can_install; then
     apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends gcc libc6-dev >/dev/null
 fi
 
+say "benchmark: CPU and answers beside stock Tornado; a wrong answer fails, a ratio does not"
+make --no-print-directory bench-ci
+
 say "tests"
 .venv/bin/pytest "$@"

@@ -4,11 +4,11 @@
 -- KEYS[1] stream   KEYS[2..] for each session its hash and its answers   then the dead letters, if there are any
 -- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
 -- ARGV[5] most dead letters   ARGV[6], ARGV[7] prefixes of the streams' keys and of the askers'   ARGV[8] channel of cancellations
--- then four lists, each after its length:
+-- ARGV[9] prefix of the questions' keys   then four lists, each after its length:
 --   entry ids · channel, message of the publications to plain clients · lane, jobs, reason, worker of the dead letters
 --   · index of the session, token, request, web instance that asked, answer, 1 if the request leaves a run that goes on for others
 local lane = string.match(KEYS[1], '[^:]+$')
-local position = 8
+local position = 9
 local function take_list()
     local list = {}
     position = position + 1
@@ -58,7 +58,7 @@ local function leave_run(mark)
     local at, entry, web, job = string.match(mark, '^(%S+) (%S+) (%S+) (%S+)')
     if at ~= 'quick' then
         local askers = ARGV[7] .. at .. ':' .. entry
-        if leave(ARGV[6] .. at, ARGV[1], askers, entry, web .. ' ' .. job) then -- leave.lua
+        if leave(ARGV[6] .. at, ARGV[1], ARGV[9], askers, entry, web .. ' ' .. job) then -- leave.lua
             redis.call('PUBLISH', ARGV[8], at .. ' ' .. entry)
         end
     end

@@ -76,5 +76,5 @@ async def finish(
         keys.append(names.DEAD)
     lists = [part for each in (ids, plain, letters, parts) for part in (len(each), *each)]
     channels = names.deliveries(""), names.results("")
-    runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS
+    runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS, names.question("")
     return Finished(*await _finish(redis, keys, GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists))

@@ -18,6 +18,7 @@ DEAD_LENGTH = 1_000
 HISTORY = 1_024  # answers that a session keeps for a client that comes back
 KNOWN = "primes:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
 KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a prime of 10,000 digits
+PROOFS = 2_000  # runs in the lane of proofs; above, who wants another is told so: an hour of work or more waits there
 ASKERS = 1_000  # who may wait for one run: its answers are written in one step of about 10 ms; who comes later starts another
 
 
@@ -28,8 +29,8 @@ ASKERS_OF = "primes:askers:"  # prefix of the hashes of those who wait for runs
 def stream(lane: Lane) -> str:
     """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered.
 
-    A heavy one is a run: {reply, jobs: of who asked first}, and those who wait for it are its askers. In the quick lane
-    `known` is the answer (MessagePack) to the jobs beside it.
+    A heavy one is a run: {reply, jobs: of who asked first, question: digest}, and those who wait for it are its askers. In the
+    quick lane `known` is the answer (MessagePack) to the jobs beside it.
 
     Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack}.
     """

@@ -367,7 +367,8 @@ class Dispatcher:
             return
         askers = [names.askers(lane, entry.id.decode()) for entry in entries]
         leaving = [part for entry in entries for part in (entry.id, names.asker(self.reply_to, entry.jobs[0].id))]
-        await _leave(self._redis, [names.stream(lane), *askers], names.GROUP, names.CANCELLATIONS, lane, *leaving)
+        whose = names.GROUP, names.CANCELLATIONS, lane, names.question("")
+        await _leave(self._redis, [names.stream(lane), *askers], *whose, *leaving)
 
     async def _end_expired(self) -> None:
         """Every second, answer sessions' jobs whose time is over before a worker did, and forget others', until cancelled."""

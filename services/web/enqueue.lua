@@ -45,9 +45,10 @@ for i = 1, last do
     local job, asker = ARGV[10 + batches + 2 * i], ARGV[11 + batches + 2 * i]
     local place = questions > 0 and find(KEYS[2 + i], batch, job, asker)
     if not place then
-        local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch)
+        local digest = questions > 0 and string.match(KEYS[2 + i], '[^:]+$')
+        local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch, unpack(digest and { 'question', digest } or {}))
         place = { lane, id, '', '' }
-        if questions > 0 then
+        if digest then
             redis.call('HSET', KEYS[2 + i], 'entry', lane .. ' ' .. id)
             redis.call('HDEL', KEYS[2 + i], 'so_far')
             redis.call('EXPIRE', KEYS[2 + i], ARGV[8])

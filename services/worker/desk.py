@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
 
@@ -43,6 +44,8 @@ _compute = {lane: COMPUTE.labels(lane) for lane in Lane}
 _queue_wait = {lane: QUEUE_WAIT.labels(lane) for lane in Lane}
 _leases_lost = {lane: LEASES_LOST.labels(lane) for lane in Lane}
 _cancelled = {lane: CANCELLED.labels(lane) for lane in Lane}
+
+T = TypeVar("T")
 
 RENEWALS = 3  # a lease is renewed at least this many times in its length: two may fail before it runs out
 ROUND = 1.0  # seconds between two renewals at most: they find what was cancelled while the announcement was lost
@@ -112,8 +115,8 @@ class Desk:
         for result, lines in outcome.tally():
             _jobs[claim.lane, "failed" if result.fault else result.verdict].inc(lines)
 
-    async def persist(self, write: Callable[[], Awaitable[None]]) -> None:
-        """Try until Redis has it."""
+    async def persist(self, write: Callable[[], Awaitable[T]]) -> T:
+        """Try until Redis has it, and return what it says."""
         backoff = Backoff()
         while True:
             try:

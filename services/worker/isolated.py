@@ -22,7 +22,7 @@ from services.worker.child import Report
 from services.worker.computer import Computer, Died, Look
 from services.worker.consumer import Claim, Consumer
 from services.worker.desk import Desk
-from services.worker.runs import Runs, wants_proof
+from services.worker.runs import Runs, crowded, wants_proof
 
 log = logging.getLogger(__name__)
 
@@ -143,8 +143,9 @@ class Isolated:
         report = Report(known) if known else await self._compute(claim, job, computer, dead, look)
         answer = msgspec.structs.replace(report.answer, queue_ms=claim.queue_ms)
         if self._lane is Lane.HEAVY and wants_proof(job, answer):
-            await self._desk.persist(lambda: self._runs.promote(claim, answer))
-            return
+            if await self._desk.persist(lambda: self._runs.promote(claim, answer)):
+                return
+            answer = crowded(answer)
         if isinstance(answer.evidence, Certificate) and report.pari:
             certificate = answer.evidence.sha256
             await self._desk.persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))

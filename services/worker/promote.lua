@@ -1,16 +1,19 @@
 -- Moves a run whose number passed the tests to the lane of proofs, with those who wait for it, and tells all web processes.
--- Returns its entry there, '' if the run is over: cancelled, or another worker has it.
+-- Returns its entry there, '' if the run is over: cancelled, or another worker has it; 'full' if as many wait there as may.
 -- KEYS[1] stream   KEYS[2] stream of proofs   KEYS[3] question   KEYS[4] askers of the run
 -- ARGV[1] consumer group   ARGV[2] entry   ARGV[3] web instance that asked first   ARGV[4] its job (MessagePack of a batch)
 -- ARGV[5] what is known so far (MessagePack)   ARGV[6] bell of the proofs' lane   ARGV[7] channel of promotions
 -- ARGV[8], ARGV[9] prefixes of the sessions' keys and of the askers' in the proofs' lane   ARGV[10] seconds to keep the question
--- ARGV[11] consumer
+-- ARGV[11] consumer   ARGV[12] most entries in the proofs' stream
 local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
 if #held == 0 or held[1][2] ~= ARGV[11] then
     return ''
 end
+if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[12]) then
+    return 'full'
+end
 local lane = string.match(KEYS[2], '[^:]+$')
-local entry = redis.call('XADD', KEYS[2], '*', 'reply', ARGV[3], 'jobs', ARGV[4])
+local entry = redis.call('XADD', KEYS[2], '*', 'reply', ARGV[3], 'jobs', ARGV[4], 'question', string.match(KEYS[3], '[^:]+$'))
 local askers = redis.call('HGETALL', KEYS[4])
 local parts = {}
 for i = 1, #askers, 2 do

@@ -14,7 +14,7 @@ from services.jobs import messages, names
 from services.jobs.connection import PASSING
 from services.jobs.evidence import Certificate
 from services.jobs.finish import Answered, DeadLetter, finish
-from services.jobs.messages import Answer, Asker, Job, Verdict, Wanted
+from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
 from services.worker.computer import EARLY, LOOK, late
@@ -84,17 +84,18 @@ class Runs:
         await self._answer(claim.lane, [claim.id], waiting, answer, dead)
         DEAD_LETTERS.labels(claim.lane).inc(len(dead))
 
-    async def promote(self, claim: Claim, answer: Answer) -> None:
-        """Move the run to the lane of proofs; nothing happens if it is ours no longer."""
+    async def promote(self, claim: Claim, answer: Answer) -> bool:
+        """Move the run to the lane of proofs; nothing happens if it is ours no longer. False if too many wait there."""
         job = claim.jobs[0]
         question = names.question(messages.digest(job))
-        await _promote(
+        entry = await _promote(
             self._redis,
             [names.stream(claim.lane), names.stream(Lane.PROOF), question, self._askers(claim)],
             *(GROUP, claim.id, claim.reply_to, messages.encode([job]), messages.encode(answer)),
             *(names.bell(Lane.PROOF), names.PROMOTIONS, names.session(""), names.askers(Lane.PROOF, "")),
-            *(QUESTION, self._consumer),
+            *(QUESTION, self._consumer, names.PROOFS),
         )
+        return bool(entry != b"full")
 
     async def _close(self, claim: Claim, answer: Answer) -> list[Waiting]:
         """Let nobody join any more; returns who waits."""
@@ -139,6 +140,12 @@ def wants_proof(job: Job, answer: Answer) -> bool:
     if answer.verdict is Verdict.PROBABLY_PRIME:
         return job.wanted is not Wanted.VERDICT
     return answer.verdict is Verdict.PRIME and job.wanted is Wanted.CERTIFICATE
+
+
+def crowded(answer: Answer) -> Answer:
+    """What those are told who want one proof too many."""
+    method = f"{answer.method}; no proof: {names.PROOFS:,} others wait for one"
+    return msgspec.structs.replace(answer, verdict=Verdict.UNKNOWN, best=answer.verdict, method=method, fault=Fault.UNPROVEN)
 
 
 def _read_askers(claim: Claim, fields: Iterable[tuple[bytes, bytes]]) -> list[Waiting]:

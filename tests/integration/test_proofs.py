@@ -9,6 +9,7 @@ from typing import Any
 import gmpy2
 
 from services.jobs import names
+from services.jobs.messages import Job, Wanted, digest
 from services.jobs.names import Lane
 from services.worker import certificate
 from services.worker.verify import verify
@@ -147,6 +148,7 @@ def test_a_cancelled_proof_is_dead_with_all_its_processes(manned: Front) -> None
         await eventually(lambda: not state(pari), "PARI's process is gone")
         await client.until(lambda: client.errors, "the request is answered")
         assert client.errors[0]["error"]["data"]["code"] == "cancelled"
+        assert not manned.redis.admin.exists(names.question(digest(Job(1, LARGE, wanted=Wanted.PROOF))))
         await client.close()
 
     run(scenario())
@@ -165,6 +167,31 @@ def test_a_proof_whose_worker_is_killed_is_made_by_another(front: Front) -> None
         result = await answer(client, 1)
         await in_thread(lambda: check(front.web0, result, MEDIUM))
         assert client.tally().clean
+        await client.close()
+
+    run(scenario())
+
+
+def test_one_proof_too_many_is_refused_with_what_is_known(manned: Front) -> None:
+    admin, stream = manned.redis.admin, names.stream(Lane.PROOF)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        await ask(client, 1, LARGE, proof=True)
+        await eventually(lambda: proving(manned.worker0) == 1, "the prover is busy")
+        for _ in range(names.PROOFS):
+            admin.xadd(stream, {"note": "takes a place"})
+        await ask(client, 2, PRIME, proof=True)
+        await client.until(lambda: client.errors, "it is refused")
+        told = client.errors[0]["error"]["data"]
+        assert (told["code"], told["best"]) == ("unproven", "probably_prime")
+        assert told["method"].endswith("no proof: 2,000 others wait for one")
+        (first,) = admin.xpending_range(stream, names.GROUP, "-", "+", 1)
+        admin.xtrim(stream, minid=first["message_id"], approximate=False)
+        for id, _ in admin.xrange(stream):
+            if id != first["message_id"]:
+                admin.xdel(stream, id)
+        assert await client.cancel(1)
         await client.close()
 
     run(scenario())

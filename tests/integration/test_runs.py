@@ -92,6 +92,7 @@ def test_a_run_goes_on_for_the_others_when_who_asked_first_leaves(manned: Front)
         thaw(child)
         await second.until(lambda: second.answers, "the second one is answered")
         assert second.tally().clean
+        assert not manned.redis.admin.exists(names.question(digest(Job(1, HEAVY))))
         for client in (first, second):
             await client.close()
 
@@ -106,6 +107,7 @@ def test_a_run_ends_when_the_last_one_leaves(manned: Front) -> None:
         wait_until(lambda: askers(manned) == 2, "both wait")
     wait_until(lambda: not state(child) and manned.redis.length(Lane.HEAVY) == 0, "nothing is left of the run")
     assert askers(manned) == 0
+    assert not manned.redis.admin.exists(names.question(digest(Job(1, HEAVY))))
 
 
 def test_each_one_gets_its_own_deadline(manned: Front) -> None:
