@@ -1,6 +1,7 @@
 """Settings of the web process."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -21,6 +22,9 @@ class WebSettings(Settings):
     metrics_port: Port | None = Field(None, description="port for /metrics, /healthz, /readyz; port + 1000 unless set")
     prometheus_url: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="where Prometheus answers, for the operators' page; none if empty"
+    )
+    operators_access: Path | None = Field(
+        None, description="folder with the password and the token for the dead letters on the operators' page; none: it lists none"
     )
     processes: int = Field(1, ge=0, le=64, description="processes to fork, each an instance of its own; 0: one per CPU")
     behind_proxy: bool = Field(False, description="believe X-Real-IP and X-Scheme; only where none but the proxy connects")
