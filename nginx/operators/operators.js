@@ -1,6 +1,8 @@
 // Asks for the figures every five seconds and shows them.
 
 import { Chart, clock } from "./chart.js";
+import { make } from "./element.js";
+import { refresh } from "./letters.js";
 
 const PERIOD = 5000; // ms between two questions
 const PATIENCE = 8000; // ms for an answer: nginx gives a web process five seconds
@@ -25,12 +27,6 @@ const state = document.getElementById("state");
 const range = document.getElementById("range");
 let timer = 0, heard = 0;
 let asked = null; // the AbortController of the question under way: a newer one puts it aside
-
-function make(name, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(name), properties);
-  made.append(...children);
-  return made;
-}
 
 // The sum, or the largest, of what the lines of a figure said in their last three points (the newest may not be known yet);
 // null if they said nothing.
@@ -98,6 +94,7 @@ async function ask() {
   clearTimeout(timer);
   asked?.abort();
   const mine = (asked = new AbortController());
+  refresh(); // they are told by Redis, whatever Prometheus says
   const minutes = range.querySelector(":checked").value;
   try {
     const response = await fetch(`/figures?minutes=${minutes}`, { signal: AbortSignal.any([mine.signal, AbortSignal.timeout(PATIENCE)]) });

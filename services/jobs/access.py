@@ -1,7 +1,8 @@
 """Who may do what in Redis: its ACL users and their passwords, made at the first start: `python -m services.jobs.access DIR`.
 
 DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
-`redis/users.acl` (hashes only), `web/password`, `worker/password`, `health/password`, `exporter/passwords.json`.
+`redis/users.acl` (hashes only), `web/password`, `worker/password`, `operators/password`, `health/password`,
+`exporter/passwords.json`; and `operators/token`, by which the page knows an operator who may change something.
 Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made anew. The rules are
 those of this version: after an upgrade that changed them, Redis reads them when it is restarted.
 """
@@ -35,6 +36,9 @@ RULES = {
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",
+    # The dead letters of the operators' page. In brackets what puts one back: into a lane it may append, and no more.
+    "operators": f"~primes:dead &primes:bell:* {_CONNECT} +xlen +xrange +xdel +publish"
+    " (~primes:dead ~primes:jobs:* +evalsha +eval +xadd)",
     "exporter": f"{_CONNECT} +info +latency|latest +latency|histogram +slowlog|get +slowlog|len",
     "health": f"{_CONNECT}",
 }
@@ -53,14 +57,21 @@ def make(directory: Path, redis_address: str) -> list[Path]:
     files: dict[Path, str] = {}
     for user in RULES:
         path = directory / user / "password"
-        passwords[user] = path.read_text().strip() if path.exists() else secrets.token_urlsafe(32)
+        passwords[user] = kept(path)
         files[path] = passwords[user] + "\n"
+    token = directory / "operators" / "token"
+    files[token] = kept(token) + "\n"
     # the file's form is redis_exporter's: address to password
     files[directory / "exporter" / "passwords.json"] = (
         json.dumps({f"redis://exporter@{redis_address}": passwords["exporter"]}) + "\n"
     )
     files[directory / "redis" / "users.acl"] = "\n".join([_NOBODY, *(rule(user, passwords[user]) for user in RULES)]) + "\n"
     return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
+
+
+def kept(path: Path) -> str:
+    """The secret that this file holds, or a new one."""
+    return path.read_text().strip() if path.exists() else secrets.token_urlsafe(32)
 
 
 def rule(user: str, password: str) -> str:

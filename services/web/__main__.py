@@ -24,6 +24,7 @@ from services.jobs.watchdog import watch
 from services.web import operators
 from services.web.certificates import Certificate
 from services.web.chatsocket import MAX_MESSAGE, ChatSocket
+from services.web.dead_letters import DeadLetters
 from services.web.dispatcher import Dispatcher
 from services.web.drain import Drain
 from services.web.handlers import Description, Hello, JSONHandler, NotFound, Primes
@@ -44,6 +45,7 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self._redis = connect(settings)
+        self._dead_letters = DeadLetters(settings)
         self._dispatcher = Dispatcher(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
@@ -85,8 +87,8 @@ class Web:
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
         try:
-            figures = operators.routes(self._settings.prometheus_url, self._settings.instance)
-            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, *figures)
+            page = [*operators.routes(self._settings.prometheus_url, self._settings.instance), *self._dead_letters.routes()]
+            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, *page)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
@@ -96,6 +98,7 @@ class Web:
             await self._stop.wait()
             await self._drain(server)
             await end_all_others()
+        await self._dead_letters.close()
         await self._redis.aclose()
 
     async def _drain(self, server: HTTPServer) -> None:

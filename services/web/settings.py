@@ -1,6 +1,7 @@
 """Settings of the web process."""
 
 import re
+from pathlib import Path
 from typing import Annotated
 
 from pydantic import Field, field_validator
@@ -22,6 +23,9 @@ class WebSettings(Settings):
     prometheus_url: str = Field(
         "", pattern=r"^(https?://\S+)?$", description="where Prometheus answers, for the operators' page; none if empty"
     )
+    operators_access: Path | None = Field(
+        None, description="folder with the password and the token for the dead letters on the operators' page; none: it lists none"
+    )
     processes: int = Field(1, ge=0, le=64, description="processes to fork, each an instance of its own; 0: one per CPU")
     behind_proxy: bool = Field(False, description="believe X-Real-IP and X-Scheme; only where none but the proxy connects")
     allowed_origins: str = Field("*", description="origins that may open a socket, separated by commas; * for any")
@@ -35,7 +39,10 @@ class WebSettings(Settings):
     session_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(
         600, description="seconds that a session outlives its socket, with the answers that its client did not get"
     )
-    session_in_flight: Count = Field(256, description="unanswered requests per session; above, new ones are refused as busy")
+    # a script takes all of one session's requests at once, and Lua unpacks at most 8,000 values
+    session_in_flight: Annotated[int, Field(ge=1, le=2_000)] = Field(
+        256, description="unanswered requests per session; above, new ones are refused as busy"
+    )
     ping: Annotated[float, Field(ge=0.1, le=100)] = Field(
         25.0, description="seconds between two pings of a socket; a peer silent for 1.2 times as long is dead"
     )

@@ -29,10 +29,10 @@ def nginx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Nginx, int
     backends.close()
 
 
-def ask(port: int, path: str) -> Answer:
+def ask(port: int, path: str, method: str = "GET", headers: dict[str, str] | None = None) -> Answer:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request("GET", path)
+        connection.request(method, path, headers=headers or {})
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
     finally:
@@ -45,6 +45,8 @@ def ask(port: int, path: str) -> Answer:
         ("/", "text/html"),
         ("/operators.js", "text/javascript"),
         ("/chart.js", "text/javascript"),
+        ("/element.js", "text/javascript"),
+        ("/letters.js", "text/javascript"),
         ("/operators.css", "text/css"),
         ("/icon.svg", "image/svg+xml"),
     ],
@@ -60,6 +62,17 @@ def test_the_page_is_served_and_may_load_nothing_from_elsewhere(nginx: tuple[Ngi
 def test_figures_come_from_any_web_process_that_answers(nginx: tuple[Nginx, int]) -> None:
     for _ in range(4):
         assert ask(nginx[1], "/figures?minutes=15").json["uri"] == "/figures?minutes=15"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("GET", "/dead-letters"), ("POST", "/dead-letters/1-0/retry"), ("DELETE", "/dead-letters/1-0")],
+)
+def test_dead_letters_go_to_a_web_process_with_the_token(nginx: tuple[Nginx, int], method: str, path: str) -> None:
+    token = {"Authorization": "Bearer token"}
+    for _ in range(4):
+        assert ask(nginx[1], path, method, token).json["uri"] == path
+    assert ask(nginx[1], path, method, token).json["headers"]["Authorization"] == "Bearer token"
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/readyz", "/primes/97", "/../hosts.conf", "/chatsocket"])

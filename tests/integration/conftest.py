@@ -38,7 +38,7 @@ class Front(Stack):
     def __init__(self, directory: Path) -> None:
         super().__init__(directory)
         self.redis.start()
-        self.web0: Web = self.web("web0")
+        self.web0: Web = self.web("web0", "--operators-access", str(self.redis.operators_access))
         self.kept: Worker | None = None
         self.wait_ready()
 

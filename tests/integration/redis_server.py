@@ -81,6 +81,11 @@ class RedisServer:
     def password_file(self, user: str) -> Path:
         return self._access / user / "password"
 
+    @property
+    def operators_access(self) -> Path:
+        """What a web process needs for the dead letters."""
+        return self._access / "operators"
+
     def start(self, *options: str) -> None:
         """Start with the data that is there, and wait until it is loaded."""
         command = [self._binary, ROOT / "redis" / "redis.conf", "--port", "0", "--unixsocket", self.socket]

@@ -35,16 +35,27 @@ WORKER = {
     "append to a foreign stream": ("XADD", "foreign", "*", "a", "b"),
     "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
 }
+OPERATORS = {
+    "delete jobs": ("XDEL", STREAM, "1-0"),
+    "read jobs": ("XRANGE", STREAM, "-", "+"),
+    "count jobs": ("XLEN", STREAM),
+    "claim jobs": ("XREADGROUP", "GROUP", GROUP, "thief", "STREAMS", STREAM, ">"),
+    "read a session": ("HGETALL", names.session("token")),
+    "answer a client": ("PUBLISH", names.results("web0"), "1"),
+    "delete jobs by a script": ("EVAL", "return redis.call('XDEL', KEYS[1], '1-0')", "1", STREAM),
+    "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
+}
 HEALTH = {"append jobs": ("XADD", STREAM, "*", "a", "b"), "see the server": ("INFO",)}
 
 FORBIDDEN = [
     *(
         pytest.param(user, command, id=f"{user}: {what}")
-        for user in ("web", "worker", "health")
+        for user in ("web", "worker", "operators", "health")
         for what, command in EVERYBODY.items()
     ),
     *(pytest.param("web", command, id=f"web: {what}") for what, command in WEB.items()),
     *(pytest.param("worker", command, id=f"worker: {what}") for what, command in WORKER.items()),
+    *(pytest.param("operators", command, id=f"operators: {what}") for what, command in OPERATORS.items()),
     *(pytest.param("health", command, id=f"health: {what}") for what, command in HEALTH.items()),
 ]
 

@@ -133,6 +133,7 @@ class TestRunning:
         assert status == 200
         assert "operators.js" in body
         assert get(run.http_port, "/figures")[0] == 404
+        assert json.loads(get(run.operators_port, "/dead-letters")[1]) == {"count": 0, "letters": []}
 
     def test_names_the_process_on_each_line(self, run: Run) -> None:
         names = {line.split(":")[0].strip() for line in run.output().splitlines()}

@@ -1,4 +1,4 @@
-"""The operators' page in a real browser: what Prometheus says of the real stack, by mouse, keyboard and phone."""
+"""The operators' page in a real browser: what Prometheus and Redis say of the real stack, by mouse, keyboard and phone."""
 
 import os
 import re
@@ -7,15 +7,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect, sync_playwright
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
 from tests.integration.clients import ask_all
 from tests.integration.clients import expect as known
 from tests.system.stack import OPERATORS_PORT, Stack
+from tests.system.test_dead_letters import DEAD
 
-PHONE, DESKTOP = {"width": 375, "height": 812}, {"width": 1280, "height": 900}
+PHONE, DESKTOP = ViewportSize(width=375, height=812), ViewportSize(width=1280, height=900)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 CHARTS = 9
+EXPECTED = re.compile(r"502 \(Bad Gateway\)|401 \(Unauthorized\)")  # a test stops Prometheus, another types a wrong token
 NUMBER = re.compile(r"\d")
 SECONDS = 60_000  # ms until Prometheus has scraped twice and the page has asked, whatever the test before did to the stack
 
@@ -37,7 +40,7 @@ def page(stack: Stack) -> Iterator[Page]:
         expect(tile(page, "Canary right")).to_have_text(NUMBER, timeout=SECONDS)
         yield page
         browser.close()
-    assert not [words for words in complaints if "502 (Bad Gateway)" not in words]  # a test stops Prometheus
+    assert not [words for words in complaints if not EXPECTED.search(words)]
 
 
 def tile(page: Page, title: str) -> Locator:
@@ -47,6 +50,128 @@ def tile(page: Page, title: str) -> Locator:
 def shoot(page: Page, name: str, folder: Path) -> None:
     """Keep a picture; SCREENSHOTS names a folder for whoever wants to look."""
     page.screenshot(path=Path(os.environ.get("SCREENSHOTS", folder)) / f"{name}.png", full_page=True)
+
+
+LONG = str(10**399 + 1)
+UNREADABLE = "unreadable"
+SET_ASIDE = """
+import asyncio, sys
+from services.jobs import names
+from services.jobs.connection import connect
+from services.jobs.finish import DeadLetter
+from services.jobs.messages import Job
+from services.jobs.names import Lane
+from services.jobs.settings import Settings, load
+
+async def main():
+    async with connect(load(Settings, "test", [])) as redis:
+        for number in sys.argv[1:]:
+            job = b"\\xc1" if number == "unreadable" else Job(1, number)
+            parts = DeadLetter(job, "child process ended by SIGKILL, 3 times", "worker").fields(Lane.HEAVY)
+            print((await redis.xadd(names.DEAD, dict(zip(("lane", "jobs", "reason", "worker"), parts)))).decode())
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture
+def letters(stack: Stack, page: Page) -> Iterator[list[str]]:
+    """The ids of three dead letters that the page lists."""
+    stack.compose(*DEAD, "delete", "--all", "--yes")
+    ids = stack.compose("exec", "-T", "worker", "python", "-c", SET_ASIDE, "97", UNREADABLE, LONG).split()
+    expect(page.locator("#letters li")).to_have_count(3, timeout=SECONDS)
+    yield ids
+    stack.compose(*DEAD, "delete", "--all", "--yes")
+
+
+@pytest.fixture
+def token(stack: Stack) -> str:
+    """As the operations tell to read it."""
+    return stack.compose("exec", "-T", "web0", "cat", "/run/operators/token").strip()
+
+
+def letter(page: Page, id: str) -> Locator:
+    return page.locator("#letters li").filter(has_text=id)
+
+
+def test_dead_letters_are_retried_and_deleted_by_who_knows_the_token(page: Page, letters: list[str], token: str) -> None:
+    small, unreadable, long = letters
+    expect(letter(page, long)).to_contain_text("is_prime(1000000000…0000000001 (400 digits))")
+    expect(letter(page, long)).to_contain_text("child process ended by SIGKILL, 3 times")
+    expect(letter(page, unreadable)).to_contain_text("cannot be retried: expected a batch of jobs, got 1 bytes c1")
+    expect(letter(page, unreadable).get_by_role("button")).to_have_count(1)
+
+    letter(page, small).get_by_role("button", name="Retry").click()
+    expect(page.locator("#letters-said")).to_have_text("Type the token first.")
+    expect(page.get_by_label("Token, for changes")).to_be_focused()
+    page.get_by_label("Token, for changes").fill("wrong")
+    page.get_by_role("button", name="Keep in this tab").click()
+    letter(page, small).get_by_role("button", name="Retry").click()
+    expect(page.locator("#letters-said")).to_have_text("This is not the token. Type it again.")
+    page.get_by_label("Token, for changes").fill(token)
+    page.get_by_role("button", name="Keep in this tab").click()
+    letter(page, small).get_by_role("button", name="Retry").click()
+    expect(page.locator("#letters-said")).to_have_text(f"{small} is back in the lane heavy.")
+    expect(letter(page, small)).to_have_count(0)
+
+    page.reload()  # the token is kept
+    letter(page, unreadable).get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog").get_by_role("button", name="Keep").click()
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(page.locator("#letters li")).to_have_count(2)
+    letter(page, unreadable).get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_contain_text(unreadable)
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.locator("#letters-said")).to_have_text(f"{unreadable} is deleted.")
+    expect(page.locator("#letters li")).to_have_count(1)
+    page.get_by_role("button", name="Forget it").click()
+    assert page.evaluate("sessionStorage.length") == 0
+
+
+def test_the_keyboard_retries_and_deletes(page: Page, letters: list[str], token: str) -> None:
+    small, unreadable, long = letters
+    page.get_by_label("Token, for changes").focus()
+    page.keyboard.type(token)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Forget it")).to_be_focused()
+    letter(page, small).get_by_role("button", name="Retry").focus()
+    page.keyboard.press("Enter")
+    expect(letter(page, small)).to_have_count(0)
+    remove = letter(page, unreadable).get_by_role("button", name="Delete")
+    expect(remove).to_be_focused()  # what stands now where the focus was
+    page.keyboard.press("Enter")
+    keep = page.get_by_role("dialog").get_by_role("button", name="Keep")
+    expect(keep).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(remove).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(letter(page, unreadable)).to_have_count(0)
+    expect(letter(page, long).get_by_role("button", name="Retry")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    expect(page.locator("#letters-count")).to_have_text("No dead letters.")
+    expect(page.get_by_role("heading", name="Dead letters")).to_be_focused()
+
+
+@pytest.mark.usefixtures("letters")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [PHONE, DESKTOP], ids=["phone", "desktop"])
+def test_axe_finds_no_serious_problem(page: Page, size: ViewportSize, scheme: str, tmp_path: Path) -> None:
+    axe = Axe()
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size(size)
+    found = [axe.run(page).response["violations"]]
+    assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    shoot(page, f"operators-letters-{size['width']}-{scheme}", tmp_path)
+    page.locator("#letters").get_by_role("button", name="Delete").first.click()
+    found.append(axe.run(page).response["violations"])
+    shoot(page, f"operators-dialog-{size['width']}-{scheme}", tmp_path)
+    serious = [violation for violations in found for violation in violations if violation["impact"] in ("serious", "critical")]
+    assert not [(violation["id"], [node["target"] for node in violation["nodes"]]) for violation in serious]
 
 
 def test_tiles_and_charts_tell_of_the_stack(page: Page, tmp_path: Path) -> None:
@@ -95,5 +220,5 @@ def test_it_says_that_figures_are_old_and_goes_on_when_there_are_new_ones(stack:
 
 
 def test_nothing_of_it_is_on_port_80(stack: Stack) -> None:
-    for path in ("/figures", "/operators/", "/operators/operators.js", "/metrics"):
+    for path in ("/figures", "/dead-letters", "/operators/", "/operators/operators.js", "/metrics"):
         assert stack.get(path)[0] == 404

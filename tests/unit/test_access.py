@@ -15,8 +15,8 @@ from services.jobs.access import RULES, make, rule
 from services.jobs.names import Lane
 
 REDIS = "redis:6379"
-USERS = ["web", "worker", "exporter", "health"]
-WITH_PASSWORD = ["web", "worker", "health"]
+USERS = ["web", "worker", "operators", "exporter", "health"]
+WITH_PASSWORD = ["web", "worker", "operators", "health"]
 
 # Commands that take jobs away from the workers, or out of the queue.
 WORKER_ONLY = {"xreadgroup", "xread", "xautoclaim", "xclaim", "xpending", "xtrim", "xgroup", "multi", "exec"}
@@ -26,14 +26,19 @@ DESTROYING = {"flushall", "flushdb", "del", "unlink", "rename", "restore", "migr
 SERVER = {"shutdown", "debug", "replicaof", "failover", "cluster", "save", "bgsave", "bgrewriteaof"}
 
 
+def words(user: str) -> list[str]:
+    """What a rule is made of, without the brackets that narrow some keys to some commands."""
+    return [word.strip("()") for word in RULES[user].split()]
+
+
 def granted(user: str) -> set[str]:
-    """The commands of a user."""
-    return {word[1:] for word in RULES[user].split() if word.startswith("+")}
+    """The commands of a user, those in brackets too."""
+    return {word[1:] for word in words(user) if word.startswith("+")}
 
 
 def patterns(user: str, sign: str) -> list[str]:
     """Of keys (~) or channels (&)."""
-    return [word[1:] for word in RULES[user].split() if word.startswith(sign)]
+    return [word[1:] for word in words(user) if word.startswith(sign)]
 
 
 @pytest.fixture
@@ -49,8 +54,8 @@ def snapshot(directory: Path) -> dict[str, str]:
 
 def test_makes_a_folder_for_each_service(tmp_path: Path) -> None:
     made = make(tmp_path, REDIS)
-    expected = [f"{user}/password" for user in ("web", "worker", "exporter", "health")]
-    expected += ["exporter/passwords.json", "redis/users.acl"]
+    expected = [f"{user}/password" for user in USERS]
+    expected += ["operators/token", "exporter/passwords.json", "redis/users.acl"]
     assert [str(path.relative_to(tmp_path)) for path in made] == expected
     assert sorted(snapshot(tmp_path)) == sorted(expected)
 
@@ -95,12 +100,14 @@ def test_every_first_start_makes_passwords_of_its_own(tmp_path: Path) -> None:
     make(tmp_path / "one", REDIS)
     make(tmp_path / "two", REDIS)
     passwords = [(tmp_path / start / user / "password").read_text() for start in ("one", "two") for user in WITH_PASSWORD]
-    assert len(set(passwords)) == 6
+    tokens = [(tmp_path / start / "operators" / "token").read_text() for start in ("one", "two")]
+    assert len({*passwords, *tokens}) == 10
 
 
 def test_a_password_is_long_and_fits_every_file(tmp_path: Path) -> None:
     make(tmp_path, REDIS)
     passwords = [(tmp_path / user / "password").read_text() for user in WITH_PASSWORD]
+    passwords.append((tmp_path / "operators" / "token").read_text())
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{43}\n", password) for password in passwords)  # 256 bits
 
 
@@ -152,7 +159,7 @@ def test_a_user_begins_with_nothing(user: str) -> None:
 @pytest.mark.parametrize("user", USERS)
 def test_a_rule_only_adds_single_commands_and_named_keys_and_channels(user: str) -> None:
     allowed = re.compile(r"\+[a-z]+(\|[a-z]+)?|[~&]primes:[a-z]*:?\*?")
-    assert [word for word in RULES[user].split() if not allowed.fullmatch(word)] == []
+    assert [word for word in words(user) if not allowed.fullmatch(word)] == []
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -206,6 +213,12 @@ def test_only_web_and_worker_remove_what_a_session_has_in_flight() -> None:
     assert [user for user in USERS if "hdel" in granted(user)] == ["web", "worker"]
 
 
-def test_only_the_worker_reaches_the_dead_letters() -> None:
+def test_only_worker_and_operators_reach_the_dead_letters() -> None:
     reached = [user for user in USERS if any(fnmatchcase(names.DEAD, pattern) for pattern in patterns(user, "~"))]
-    assert reached == ["worker"]
+    assert reached == ["worker", "operators"]
+
+
+def test_operators_append_to_a_lane_in_brackets_and_can_do_nothing_else_there() -> None:
+    before, _, brackets = RULES["operators"].partition(" (")
+    assert "primes:jobs" not in before
+    assert set(brackets.rstrip(")").split()) == {"~primes:dead", "~primes:jobs:*", "+evalsha", "+eval", "+xadd"}

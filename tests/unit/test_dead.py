@@ -4,12 +4,12 @@ import json
 
 import pytest
 
+from services.jobs.dead.letter import HEADER, Letter, show_answer, show_number, table
 from services.jobs.finish import DeadLetter
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict, encode
 from services.jobs.names import Lane
 from services.jobs.settings import Settings
 from services.worker.dead.arguments import PROGRAM, Request, parse
-from services.worker.dead.letter import HEADER, Letter, show_answer, show_number, table
 
 ID = b"1795452075294-0"  # 2026-11-23 16:41:15.294 UTC
 LONG = "1234567890" * 20

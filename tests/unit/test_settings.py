@@ -71,6 +71,7 @@ GOOD = {
     "metrics_port": ("65535", 65_535),
     "metrics_address": ("::1", "::1"),
     "prometheus_url": ("http://prometheus:9090", "http://prometheus:9090"),
+    "operators_access": ("/run/operators", Path("/run/operators")),
     "processes": ("0", 0),
     "behind_proxy": ("true", True),
     "allowed_origins": ("https://a.example,http://b.example:8080",) * 2,
@@ -101,7 +102,7 @@ GOOD = {
     "canary_interval": ("1", 1.0),
     "canary_timeout": ("0.5", 0.5),
 }
-FREE = {"redis_user", "redis_password_file", "address", "metrics_address"}  # take any text
+FREE = {"redis_user", "redis_password_file", "operators_access", "address", "metrics_address"}  # take any text
 SWITCHES = {"behind_proxy"}  # have no value on the command line
 
 

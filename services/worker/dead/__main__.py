@@ -10,10 +10,11 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from services.jobs.connection import connect
+from services.jobs.dead.letter import show_answer, show_number, table
+from services.jobs.dead.shelf import Shelf
 from services.jobs.settings import Settings, load, refuse
 from services.worker.dead.arguments import PROGRAM, Request, parse
-from services.worker.dead.letter import show_answer, show_number, table
-from services.worker.dead.shelf import Inbox, Shelf
+from services.worker.dead.inbox import Inbox
 
 INTERRUPTED = 130  # status of a program that Ctrl-C ended, as shells have it
 

@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import dataclass
 
+from services.jobs.dead.letter import identify
 from services.jobs.settings import Settings
 
 PROGRAM = "python -m services.worker.dead"
@@ -109,11 +110,10 @@ def _help(field: str) -> str:
 
 
 def _id(text: str) -> str:
-    """In the form in which Redis tells it."""
-    parts = re.fullmatch(r"([0-9]{1,20})-([0-9]{1,20})", text)
-    if parts is None or any(int(part) >= 1 << 64 for part in parts.groups()):
-        raise argparse.ArgumentTypeError(f"expected an id such as 1795452075294-0, got {text!r}")
-    return "-".join(str(int(part)) for part in parts.groups())
+    try:
+        return identify(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _positive(text: str) -> int:

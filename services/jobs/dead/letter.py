@@ -1,5 +1,6 @@
 """A dead letter: what it holds, how it is shown, what becomes of it when it is tried again. No I/O."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -13,6 +14,19 @@ ENDS = 10  # characters of a number, or of unreadable bytes, shown from each of 
 REASON = 60  # characters of a reason in the table: errors that quote what they met can be long
 
 HEADER = ("id", "when (UTC)", "lane", "number", "operation", "reason", "worker")
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """A dead letter for people: what is long is shortened, and nothing in it is a command to a terminal."""
+
+    id: str
+    when: str  # UTC
+    lane: str
+    number: str
+    operation: str
+    reason: str
+    worker: str
+    obstacle: str  # why it cannot be tried again; empty if it can
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -86,16 +100,21 @@ class Letter:
             msgspec.structs.replace(job, id=id, session="", request="", expires=0) for id, job in enumerate(self.jobs, start=first)
         ]
 
-    def row(self) -> tuple[str, ...]:
-        """The cells of its line in the table; see HEADER."""
+    def summary(self) -> Summary:
+        """The essence of it."""
         number, operation = f"unreadable: {_shorten_bytes(self.payload)}", ""
         if self.jobs:
             first, *others = self.jobs
             number = show_number(first) + (f" and {len(others)} more" if others else "")
             operation = first.operation
         reason = self.reason if len(self.reason) <= REASON else self.reason[: REASON - 1] + "…"
-        cells = self.id, f"{self.when:%Y-%m-%d %H:%M:%S}", self.lane, number, operation, reason, self.worker
-        return tuple(map(_printable, cells))
+        parts = self.id, f"{self.when:%Y-%m-%d %H:%M:%S}", self.lane, number, operation, reason, self.worker, self.obstacle
+        return Summary(*map(_printable, parts))
+
+    def row(self) -> tuple[str, ...]:
+        """The cells of its line in the table; see HEADER."""
+        *cells, _ = msgspec.structs.astuple(self.summary())
+        return tuple(cells)
 
     def json(self) -> str:
         """The whole of it on one line."""
@@ -103,6 +122,14 @@ class Letter:
         payload = "" if jobs else self.payload.hex()
         record = Record(self.id, self.when.isoformat(), self.lane, self.reason, self.worker, jobs, payload)
         return msgspec.json.encode(record).decode()
+
+
+def identify(text: str) -> str:
+    """An id in the form in which Redis tells it. Raises ValueError."""
+    parts = re.fullmatch(r"([0-9]{1,20})-([0-9]{1,20})", text)
+    if parts is None or any(int(part) >= 1 << 64 for part in parts.groups()):
+        raise ValueError(f"expected an id such as 1795452075294-0, got {text!r}")
+    return "-".join(str(int(part)) for part in parts.groups())
 
 
 def table(rows: Iterable[tuple[str, ...]]) -> Iterator[str]:

@@ -1,17 +1,15 @@
-"""Where dead letters lie: read a page at a time, put back into a lane, deleted; and who hears what comes of it."""
+"""Where dead letters lie: read a page at a time, put back into a lane, deleted."""
 
-import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import redis.asyncio
-from redis.exceptions import TimeoutError
 
 from services.jobs import names
-from services.jobs.messages import Answer, Job, decode_answers, encode
+from services.jobs.dead.letter import Letter
+from services.jobs.messages import Job, encode
 from services.jobs.script import Script
-from services.worker.dead.letter import Letter
 
 PAGE = 16  # letters in memory at once: one may have a megabyte where web processes take a million digits
 
@@ -54,30 +52,3 @@ class Shelf:
     async def delete(self, id: str) -> bool:
         """Delete one of them; whether it was there."""
         return bool(await self._redis.xdel(names.DEAD, id))
-
-
-class Inbox:
-    """Hears the answers to what it asked, from `listen` on, under a name that nobody else has."""
-
-    def __init__(self, redis: redis.asyncio.Redis, patience: float) -> None:
-        """`patience`: seconds until Redis must have taken the subscription."""
-        self.name = f"dead-{secrets.token_hex(8)}"
-        self._pubsub = redis.pubsub()
-        self._patience = patience
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py gives it no types
-
-    async def listen(self) -> None:
-        """Returns when nothing that is published from now on is missed."""
-        await self._pubsub.subscribe(names.results(self.name))
-        if await self._pubsub.get_message(timeout=self._patience) is None:
-            raise TimeoutError(f"no subscription within {self._patience:g} s")
-
-    async def hear(self, seconds: float) -> list[Answer]:
-        """The next answers, or none within so many seconds."""
-        message = await self._pubsub.get_message(timeout=seconds)
-        return [] if message is None else decode_answers(message["data"])

@@ -1,0 +1,1 @@
+"""Dead letters as those who look after them meet them: the operators' command, and their page."""
