@@ -37,22 +37,6 @@ local function array(parts)
     return '\220' .. string.char(math.floor(#parts / 256), #parts % 256) .. table.concat(parts)
 end
 
--- Number and keep one answer whose request was in flight; returns owner and epoch of the session, and the number.
-local function keep(session, history, request, answer)
-    local n = redis.call('HINCRBY', session, 'last', 1)
-    local owner, epoch, ttl = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'ttl'))
-    local outdated = epoch .. '-' .. (n - ARGV[4])
-    local oldest = n > tonumber(ARGV[4]) and redis.call('XRANGE', history, outdated, outdated)[1]
-    if oldest then
-        redis.call('HDEL', session, '=' .. oldest[2][2])
-    end
-    redis.call('XADD', history, 'MAXLEN', '=', ARGV[4], epoch .. '-' .. n, 'request', request, 'answer', answer)
-    redis.call('HSET', session, '=' .. request, n)
-    redis.call('EXPIRE', session, ttl)
-    redis.call('EXPIRE', history, ttl)
-    return owner, epoch, n
-end
-
 -- A request's mark says where its job is. A quick one's entry is of others too, and done in a millisecond.
 local function leave_run(mark)
     local at, entry, web, job = string.match(mark, '^(%S+) (%S+) (%S+) (%S+)')
@@ -65,27 +49,74 @@ local function leave_run(mark)
 end
 
 local deliveries, results, kept = {}, {}, 0
+
+-- Numbers and keeps the answers to those requests of one session that are in flight: of it one read and one write, however many.
+-- `parts`: token, request, web instance that asked, answer, 1 if it leaves a run
+local function keep(session, history, parts)
+    local fields = { 'owner', 'epoch', 'ttl', 'last' }
+    for i = 2, #parts, 5 do
+        fields[#fields + 1] = '?' .. parts[i]
+    end
+    local found = redis.call('HMGET', session, unpack(fields))
+    local owner, epoch, ttl, first = unpack(found, 1, 4)
+    local n, most, removed, set = tonumber(first), tonumber(ARGV[4]), {}, {}
+    local gone = {} -- requests whose mark is removed here: of two answers to one the first counts
+    for i = 1, #parts, 5 do
+        local token, request, reply_to, answer, leaves = unpack(parts, i, i + 4)
+        local mark = found[5 + (i - 1) / 5]
+        local informed = false
+        if mark and not gone[request] then
+            gone[request] = true
+            removed[#removed + 1] = '?' .. request
+            if leaves == '1' then
+                leave_run(mark)
+            end
+            n, kept = n + 1, kept + 1
+            redis.call('XADD', history, epoch .. '-' .. n, 'request', request, 'answer', answer)
+            set[#set + 1] = '=' .. request
+            set[#set + 1] = n
+            if owner then
+                local head, tail = cmsgpack.pack(token, request, reply_to), cmsgpack.pack(tonumber(epoch), n)
+                add(deliveries, owner, '\150' .. head .. answer .. tail)
+                informed = owner == reply_to
+            end
+        end
+        if not informed then -- its ledger holds the job, whoever holds the client now
+            add(results, reply_to, answer)
+        end
+    end
+    if #removed == 0 then
+        return
+    end
+    redis.call('HSET', session, 'last', n, unpack(set))
+    if n > most then
+        local outdated = {}
+        for i, entry in ipairs(redis.call('XRANGE', history, '-', epoch .. '-' .. (n - most))) do
+            outdated[i] = entry[1]
+            if string.match(entry[1], '^%d+') == epoch then -- else the hash was lost since, and made again
+                removed[#removed + 1] = '=' .. entry[2][2]
+            end
+        end
+        if #outdated > 0 then
+            redis.call('XDEL', history, unpack(outdated))
+        end
+    end
+    redis.call('HDEL', session, unpack(removed))
+    redis.call('EXPIRE', session, ttl)
+    redis.call('EXPIRE', history, ttl)
+end
+
+local by_session = {}
 for i = 1, #answered, 6 do
-    local index, token, request, reply_to, answer, leaves = unpack(answered, i, i + 5)
-    local session, history = KEYS[2 * index], KEYS[2 * index + 1]
-    local owner = false
-    local mark = redis.call('HGET', session, '?' .. request)
-    if mark then
-        redis.call('HDEL', session, '?' .. request)
-        if leaves == '1' then
-            leave_run(mark)
-        end
-        local epoch, n
-        owner, epoch, n = keep(session, history, request, answer)
-        kept = kept + 1
-        if owner then
-            local head, tail = cmsgpack.pack(token, request, reply_to), cmsgpack.pack(tonumber(epoch), n)
-            add(deliveries, owner, '\150' .. head .. answer .. tail)
-        end
+    local index = answered[i]
+    by_session[index] = by_session[index] or {}
+    local parts = by_session[index]
+    for j = i + 1, i + 5 do
+        parts[#parts + 1] = answered[j]
     end
-    if owner ~= reply_to then -- its ledger holds the job, whoever holds the client now
-        add(results, reply_to, answer)
-    end
+end
+for index, parts in pairs(by_session) do
+    keep(KEYS[2 * index], KEYS[2 * index + 1], parts)
 end
 
 for web, parts in pairs(deliveries) do

@@ -11,6 +11,7 @@ from services.jobs import names
 from services.jobs.messages import Answer, Job, encode
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
+from services.jobs.wire import Command
 
 SET_ASIDE = Path(__file__).with_name("set_aside.lua")  # what scripts that set jobs aside have in common
 LEAVE = Path(__file__).with_name("leave.lua")  # what scripts by which one leaves a run have in common
@@ -63,6 +64,26 @@ async def finish(
     A session's request that was answered before is not answered again. `publications`: channel and message, for whoever
     has no session.
     """
+    keys, arguments = _arrange(lane, ids, answered, publications, dead)
+    return Finished(*await _finish(redis, keys, *arguments))
+
+
+def command(
+    lane: Lane, ids: Sequence[bytes | str], answered: Iterable[Answered], publications: Iterable[tuple[str, bytes]]
+) -> Command:
+    """`finish` as a command, whose reply are the fields of Finished; it fails where Redis does not have the script."""
+    keys, arguments = _arrange(lane, ids, answered, publications, [])
+    return _finish.command(keys, *arguments)
+
+
+def _arrange(
+    lane: Lane,
+    ids: Sequence[bytes | str],
+    answered: Iterable[Answered],
+    publications: Iterable[tuple[str, bytes]],
+    dead: Sequence[DeadLetter],
+) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys and arguments of the script."""
     sessions: dict[str, int] = {}  # token to index
     parts: list[str | bytes | int] = []
     for each in answered:
@@ -77,4 +98,4 @@ async def finish(
     lists = [part for each in (ids, plain, letters, parts) for part in (len(each), *each)]
     channels = names.deliveries(""), names.results("")
     runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS, names.question("")
-    return Finished(*await _finish(redis, keys, GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists))
+    return keys, [GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists]

@@ -72,7 +72,9 @@ BELLS = "primes:bell:"  # prefix of the lanes' bells
 
 
 def bell(lane: Lane) -> str:
-    """Channel: an empty message says that the lane has an entry that nobody was awake for."""
+    """Channel: an empty message says that the lane has an entry that nobody was awake for. Quick entries need none: workers wait
+    for them in Redis.
+    """
     return f"{BELLS}{lane}"
 
 

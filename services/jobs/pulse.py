@@ -11,6 +11,7 @@ from prometheus_client import Gauge
 
 from services.jobs import names
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.wire import Wire
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class Pulse:
         """Whether a beat was heard in the last seconds."""
         return time.monotonic() - self._heard_at < FRESH
 
-    async def run(self, redis: redis.asyncio.Redis) -> None:
+    async def run(self, redis: redis.asyncio.Redis | Wire) -> None:
         """Beat until cancelled."""
         backoff = Backoff()
         while True:
@@ -54,7 +55,7 @@ class Pulse:
                 self.lost = False  # not known: to look more often would not help
                 await asyncio.sleep(backoff.next())
 
-    async def _beat(self, redis: redis.asyncio.Redis) -> None:
+    async def _beat(self, redis: redis.asyncio.Redis | Wire) -> None:
         self.sent += 1
         await redis.publish(self.channel, b"%d" % self.sent)
         await asyncio.sleep(BEAT)

@@ -8,6 +8,8 @@ from typing import Any
 import redis.asyncio
 from redis.exceptions import NoScriptError
 
+from services.jobs.wire import Command, Wire
+
 
 class Script:
     """A script by its digest: sent whole only to a Redis that does not have it (a new one, or one restarted).
@@ -19,9 +21,13 @@ class Script:
         self._source = "\n".join(path.read_text() for path in paths)
         self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
 
-    async def __call__(self, redis: redis.asyncio.Redis, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
+    async def __call__(self, redis: redis.asyncio.Redis | Wire, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
         """Run it on these keys; the reply is of the script's own form."""
         try:
             return await redis.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await redis.eval(self._source, len(keys), *keys, *arguments)
+
+    def command(self, keys: Sequence[str], *arguments: str | bytes | int) -> Command:
+        """The command that runs it where Redis has it; elsewhere it fails with NoScriptError."""
+        return "EVALSHA", self._digest, len(keys), *keys, *arguments

@@ -3,12 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import redis.asyncio
 from prometheus_client import Counter
-from redis.exceptions import TimeoutError
+from redis.exceptions import ConnectionError, TimeoutError
 
 from services.jobs.connection import PASSING, Backoff
+from services.jobs.wire import LOOKS, Line
 
 log = logging.getLogger(__name__)
 
@@ -41,12 +43,24 @@ class Subscription:
 
     async def _listen(self, backoff: Backoff) -> None:
         """Listen until the connection is lost or silent: a pulse comes every second, so silence means a dead peer."""
-        async with self._redis.pubsub() as pubsub:
-            await pubsub.subscribe(*self._handlers)
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[Exception] = loop.create_future()
+        line = await Line.open(self._redis, self._hear, lost.set_result)
+        try:
+            line.write(("SUBSCRIBE", *self._handlers))
             backoff.reset()
-            while True:
-                message = await pubsub.get_message(timeout=self._silence)
-                if message is None:
+            while not lost.done():
+                await asyncio.wait({lost}, timeout=self._silence / LOOKS)
+                if line.heard_at + self._silence < loop.time():
                     raise TimeoutError(f"nothing heard for {self._silence:g} s")
-                if message["type"] == "message":
-                    self._handlers[message["channel"]](message["data"])
+            raise lost.result()
+        finally:
+            if not lost.done():
+                line.end(ConnectionError("nobody listens any more"))
+
+    def _hear(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            raise reply
+        kind, channel, payload = reply
+        if kind == b"message":
+            self._handlers[channel](payload)

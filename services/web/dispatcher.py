@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable
 from functools import partial
 from itertools import islice
@@ -17,16 +17,19 @@ from prometheus_client import Counter, Gauge, Histogram
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import LEAVE, finish
+from services.jobs.histogram import BatchHistogram
 from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Asker, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
 from services.jobs.subscription import Subscription
+from services.jobs.wire import Wire
 from services.web.ledger import Answered, Busy, Entry, Ledger, Pending, Place
 from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
+from services.web.tally import Tally
 from services.web.uploads import WAITING, Uploads
 
 log = logging.getLogger(__name__)
@@ -42,7 +45,7 @@ CANCELLED = Counter("primes_web_jobs_cancelled_total", "Jobs that nobody waited 
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
 PENDING = Gauge("primes_web_jobs_pending", "Jobs accepted and not yet answered", ["lane"])
 BATCH = Histogram("primes_web_batch_jobs", "Jobs in one stream entry", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
-DURATION = Histogram(
+DURATION = BatchHistogram(
     "primes_web_job_seconds",
     "From acceptance to answer, in the web process",
     ["lane"],
@@ -52,7 +55,7 @@ DURATION = Histogram(
 
 FAILED = (Fault.POISON, Fault.LOST)  # faults of ours, one label; the others are the client's wish, number or limit, each its own
 OUTCOMES = [*Verdict, "failed", *(fault.value for fault in Fault if fault not in FAILED)]
-_submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
+_submitted = {lane: Tally(SUBMITTED.labels(lane)) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
 _duration = {lane: DURATION.labels(lane) for lane in Lane}
@@ -80,7 +83,7 @@ class Found(NamedTuple):
 
     @classmethod
     def read(cls, reply: list[bytes]) -> "Found":
-        """From the script's reply."""
+        """From the script's reply to a question."""
         lane, id, how, so_far = reply
         return cls(Place(Lane(lane.decode()), id), how.decode(), so_far)
 
@@ -94,6 +97,7 @@ class Dispatcher:
 
     def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings) -> None:
         self._redis = redis
+        self._wire = Wire(redis)  # for what every job costs
         # A process that comes back under the same name must not take the answers of its former self for its own.
         self.reply_to = f"{settings.instance}-{time.time_ns():x}"
         self._most_entries = settings.max_queued_entries
@@ -191,7 +195,7 @@ class Dispatcher:
             for lane in Lane:
                 tasks.create_task(self._write_entries(lane), name=f"write {lane}")
             tasks.create_task(self._subscription.run(), name="listen")
-            tasks.create_task(self.pulse.run(self._redis), name="pulse")
+            tasks.create_task(self.pulse.run(self._wire), name="pulse")
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self._audit_entries(), name="audit")
             tasks.create_task(self._end_expired(), name="expire")
@@ -231,9 +235,9 @@ class Dispatcher:
         keys, marks = self.sessions.mark(entries, self._ledger.since)
         try:
             found = await _enqueue(
-                self._redis,
+                self._wire,
                 [names.stream(lane), names.stream(Lane.QUICK), *questions, *keys],
-                *(names.GROUP, names.BELLS, self._most_entries, self.reply_to, self._session_ttl),
+                *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self._session_ttl),
                 *(names.ASKERS_OF, names.ASKERS, QUESTION, names.certificate("")),
                 *(len(batches), len(questions), *batches, *askers, *marks),
             )
@@ -242,7 +246,7 @@ class Dispatcher:
             return []
         if len(found) < len(entries):
             log.warning("the %s lane is full (%d entries), will try again", lane, self._most_entries)
-        return [Found.read(reply) for reply in found]
+        return [Found(Place(lane, id), "", b"") for id in found] if lane is Lane.QUICK else [Found.read(reply) for reply in found]
 
     def _ask(self, lane: Lane, entries: list[Entry]) -> tuple[list[str], list[int | bytes]]:
         """Keys and arguments by which enqueue.lua finds who asked the same before; none for quick jobs, which are cheaper."""
@@ -312,17 +316,23 @@ class Dispatcher:
     def _settle(self, answers: list[Answer]) -> None:
         """Close these jobs, and tell their clients."""
         now = time.monotonic()
+        durations: dict[Lane, list[float]] = defaultdict(list)
+        outcomes: dict[tuple[Lane, str], int] = defaultdict(int)
         tells = log.isEnabledFor(logging.DEBUG)
         for answer in answers:
             pending = self._ledger.settle(answer)
             if pending is None:
                 REPEATED.inc()
                 continue
-            _answered[pending.lane, outcome(answer)].inc()
-            _duration[pending.lane].observe(now - pending.accepted)
+            outcomes[pending.lane, outcome(answer)] += 1
+            durations[pending.lane].append(now - pending.accepted)
             if tells:
                 log.debug("answered", extra=self._about(pending, answer, now))
             pending.answered(answer)
+        for each, number in outcomes.items():
+            _answered[each].inc(number)
+        for lane, seconds in durations.items():
+            _duration[lane].observe_all(seconds)
 
     def _about(self, pending: Pending, answer: Answer, now: float) -> dict[str, object]:
         ids = {"request": pending.job.request, "session": veil(pending.job.session), "job": f"{self.reply_to}/{answer.id}"}

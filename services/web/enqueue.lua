@@ -1,9 +1,10 @@
--- Appends as many stream entries as there is room for, the first ones first, and rings the bell if no worker is sure
--- to be awake. Returns for each entry that it took {lane, id, '' or 'joined' or 'known', what is known so far or ''}.
+-- Appends as many stream entries as there is room for, the first ones first. Returns their ids.
+-- Of costly questions it returns for each {lane, id, '' or 'joined' or 'known', what is known so far or ''}, and it rings the bell if
+-- no worker is sure to be awake; quick entries need no bell, since workers wait for them in Redis.
 -- A costly question whose run is under way joins it; one whose answer is kept goes to the quick lane with it.
 -- In the same step it marks their sessions' requests as in flight: what is marked is in a stream, and will be answered.
 -- KEYS[1] stream   KEYS[2] stream of the quick lane   KEYS[3..] for each question its hash   then for each session its hash and its answers
--- ARGV[1] consumer group   ARGV[2] prefix of the bells' channels   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
+-- ARGV[1] consumer group   ARGV[2] the lane's bell   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
 -- ARGV[5] sessions' time to live (s)   ARGV[6] prefix of the askers' keys   ARGV[7] most askers of a run   ARGV[8] seconds to keep a question
 -- ARGV[9] prefix of the certificates' keys   ARGV[10] number of entries   ARGV[11] number of questions: none, or as many as entries
 -- then one MessagePack batch an entry   then for each question its job and who asks (MessagePack)
@@ -38,63 +39,76 @@ local function find(question, batch, job, asker)
     end
 end
 
-local unclaimed = waiting(stream, ARGV[1], length) -- waiting.lua
-local places, bells = {}, {}
-for i = 1, last do
-    local batch = ARGV[11 + i]
-    local job, asker = ARGV[10 + batches + 2 * i], ARGV[11 + batches + 2 * i]
-    local place = questions > 0 and find(KEYS[2 + i], batch, job, asker)
-    if not place then
-        local digest = questions > 0 and string.match(KEYS[2 + i], '[^:]+$')
-        local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch, unpack(digest and { 'question', digest } or {}))
-        place = { lane, id, '', '' }
-        if digest then
+local places = {}
+if questions == 0 then
+    for i = 1, last do
+        places[i] = redis.call('XADD', stream, '*', 'reply', web, 'jobs', ARGV[11 + i])
+    end
+else
+    local bell = false
+    local unclaimed = waiting(stream, ARGV[1], length) -- waiting.lua
+    for i = 1, last do
+        local batch = ARGV[11 + i]
+        local job, asker = ARGV[10 + batches + 2 * i], ARGV[11 + batches + 2 * i]
+        local place = find(KEYS[2 + i], batch, job, asker)
+        if not place then
+            local digest = string.match(KEYS[2 + i], '[^:]+$')
+            local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch, 'question', digest)
+            place = { lane, id, '', '' }
             redis.call('HSET', KEYS[2 + i], 'entry', lane .. ' ' .. id)
             redis.call('HDEL', KEYS[2 + i], 'so_far')
             redis.call('EXPIRE', KEYS[2 + i], ARGV[8])
             redis.call('HSET', ARGV[6] .. lane .. ':' .. id, web .. ' ' .. job, asker)
+            bell = bell or unclaimed <= 0
         end
+        places[i] = place
     end
-    if place[3] == 'known' or place[3] == '' and unclaimed <= 0 then
-        bells[place[1]] = true
+    if bell then
+        redis.call('PUBLISH', ARGV[2], '')
     end
-    places[i] = place
-end
-for at in pairs(bells) do
-    redis.call('PUBLISH', ARGV[2] .. at, '')
 end
 
--- Makes the session's hash if it is not there, and keeps it.
-local function open(session, epoch, held)
-    if not epoch then
-        local now = redis.call('TIME')
-        epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
-        redis.call('HSET', session, 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ARGV[5])
-        if held then
-            redis.call('HSET', session, 'owner', web)
-        end
-    end
-    redis.call('EXPIRE', session, ARGV[5])
-    return epoch
+-- Where an entry is, as a session's mark says it.
+local function locate(place)
+    return questions == 0 and lane .. ' ' .. place or place[1] .. ' ' .. place[2]
 end
 
+-- of each session one read and one write, however many requests
 local at = 12 + batches + 2 * questions
 for k = 3 + questions, #KEYS, 2 do
     local session, requests = KEYS[k], tonumber(ARGV[at + 1])
-    local epoch, opened = redis.call('HGET', session, 'epoch'), false
-    for i = at + 2, at + 1 + 4 * requests, 4 do
-        local entry, job, request, before = tonumber(ARGV[i]), ARGV[i + 1], ARGV[i + 2], tonumber(ARGV[i + 3])
+    local fields = { 'epoch' }
+    for n = 1, requests do
+        fields[n + 1] = '=' .. ARGV[at + 4 * n]
+    end
+    local known = redis.call('HMGET', session, unpack(fields))
+    local epoch, set, due = known[1], {}, false
+    for n = 1, requests do
+        local i = at + 4 * n - 2
+        local entry, before = tonumber(ARGV[i]), tonumber(ARGV[i + 3])
         if entry <= last and (before == 0 or epoch and tonumber(epoch) <= before) then
-            if not opened then
-                epoch, opened = open(session, epoch, ARGV[at] == '1'), true
-                redis.call('EXPIRE', KEYS[k + 1], ARGV[5])
+            due = true
+            if not epoch then -- the session is new
+                local now = redis.call('TIME')
+                epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
+                set = { 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ARGV[5] }
+                if ARGV[at] == '1' then
+                    set[9], set[10] = 'owner', web
+                end
             end
             -- what was answered is not asked again: this job's answer will find no mark and be dropped
-            if redis.call('HEXISTS', session, '=' .. request) == 0 then
-                local place = places[entry]
-                redis.call('HSET', session, '?' .. request, table.concat({ place[1], place[2], web, job }, ' '))
+            if not known[n + 1] then
+                set[#set + 1] = '?' .. ARGV[i + 2]
+                set[#set + 1] = locate(places[entry]) .. ' ' .. web .. ' ' .. ARGV[i + 1]
             end
         end
+    end
+    if #set > 0 then
+        redis.call('HSET', session, unpack(set))
+    end
+    if due then
+        redis.call('EXPIRE', session, ARGV[5])
+        redis.call('EXPIRE', KEYS[k + 1], ARGV[5])
     end
     at = at + 2 + 4 * requests
 end

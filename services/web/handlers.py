@@ -188,15 +188,15 @@ class Primes(JSONHandler):
             wanted=wanted,
             noted=self._note,
         )
+        goes_on = False
         try:
             return await asyncio.wait_for(self._answer, seconds)
         except TimeoutError:
-            if wanted is Wanted.VERDICT:
+            goes_on = wanted is not Wanted.VERDICT
+            raise
+        finally:
+            if not goes_on:
                 self._dispatcher.forsake([job])
-            raise
-        except asyncio.CancelledError:
-            self._dispatcher.forsake([job])
-            raise
 
     def _note(self, answer: Answer) -> None:
         """What is known while a proof is made."""

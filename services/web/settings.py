@@ -39,7 +39,10 @@ class WebSettings(Settings):
     session_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(
         600, description="seconds that a session outlives its socket, with the answers that its client did not get"
     )
-    session_in_flight: Count = Field(256, description="unanswered requests per session; above, new ones are refused as busy")
+    # a script takes all of one session's requests at once, and Lua unpacks at most 8,000 values
+    session_in_flight: Annotated[int, Field(ge=1, le=2_000)] = Field(
+        256, description="unanswered requests per session; above, new ones are refused as busy"
+    )
     ping: Annotated[float, Field(ge=0.1, le=100)] = Field(
         25.0, description="seconds between two pings of a socket; a peer silent for 1.2 times as long is dead"
     )

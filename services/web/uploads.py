@@ -198,7 +198,7 @@ class Uploads:
         entry = await _append(
             self._redis,
             [names.stream(flight.lane), names.upload(upload.id)],
-            *(names.GROUP, names.bell(flight.lane), self._settings.max_queued_entries),
+            *(names.GROUP, names.bell(flight.lane) if flight.lane is not Lane.QUICK else "", self._settings.max_queued_entries),
             *(self._me, upload.id, flight.chunk.number, flight.payload),
         )
         if entry is None:

@@ -59,7 +59,6 @@ class Worker:
         self._subscription = Subscription(
             self._redis,
             {
-                names.bell(Lane.QUICK): lambda _: self._quick.bell.ring(),
                 names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
                 names.bell(Lane.PROOF): lambda _: self._proofs.bell.ring(),
                 names.CANCELLATIONS: self._desk.hear_cancellation,
@@ -104,7 +103,6 @@ class Worker:
         sweeps = 0
         while True:
             started = time.monotonic()
-            self._quick.bell.ring()
             for lane in self._isolated:
                 lane.sweep()
             try:
@@ -120,7 +118,8 @@ class Worker:
     async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, finish what is held, give back what is not finished in time."""
         log.info("draining: %d entries are held", len(self._desk.held))
-        for lane in (self._quick, *self._isolated):
+        self._quick.stop()
+        for lane in self._isolated:
             lane.bell.stop()
         _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
         left = self._desk.held

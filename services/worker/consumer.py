@@ -1,9 +1,10 @@
 """One worker's part in the consumer groups: claim, renew, take over; answer and acknowledge."""
 
+import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,11 @@ from redis.exceptions import ResponseError
 from services.jobs import chunks, messages, names
 from services.jobs.chunks import Chunk, Outcome
 from services.jobs.connection import PASSING
-from services.jobs.finish import SET_ASIDE, Answered, DeadLetter, finish
+from services.jobs.finish import SET_ASIDE, Answered, DeadLetter, command, finish
 from services.jobs.messages import Answer, Job
 from services.jobs.names import GROUP, Lane
 from services.jobs.script import Script
+from services.jobs.wire import Command, Wire
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ for _lane in Lane:
 Entry = tuple[bytes, dict[bytes, bytes]]  # id and fields, as Redis tells them
 
 FORGET = 3_600_000  # ms idle after which a consumer without entries is deleted: a worker that is gone
+WAIT = 1.0  # seconds that a read waits for a quick entry; so long may a worker that is stopped claim some
 RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
 
 _renew = Script(Path(__file__).with_name("renew.lua"))
@@ -68,6 +71,7 @@ class Consumer:
 
     def __init__(self, redis: redis.asyncio.Redis, name: str, lease: float) -> None:
         self._redis = redis
+        self._wire = Wire(redis)  # for quick entries, which are read and finished on it in turn
         self.name = name
         self._lease_ms = int(lease * 1000)
         self._unsure: set[Lane] = set()  # lanes whose last read failed: Redis may have given us entries that we never saw
@@ -87,6 +91,29 @@ class Consumer:
             if claims := await self._open(lane, entries, deliveries=1):
                 return claims
         return []
+
+    async def wait(self, count: int, held: Container[bytes]) -> list[Claim]:
+        """`read` of the quick lane, which waits up to a second for the first entry.
+
+        Redis gives an entry to the one that waits for the longest time, and wakes no other.
+        """
+        lane = Lane.QUICK
+        if lane in self._unsure:
+            return await self.read(lane, count, held)
+        stream = names.stream(lane)
+        group, block = ("GROUP", GROUP, self.name), int(WAIT * 1000)
+        try:
+            reply = await self._wire.run(
+                "XREADGROUP", *group, "COUNT", count, "BLOCK", block, "STREAMS", stream, ">", blocking=WAIT
+            )
+        except PASSING:
+            self._unsure.add(lane)
+            raise
+        except ResponseError as error:
+            await self._create_group(lane, error)
+            return []
+        entries = [(id, dict(zip(fields[::2], fields[1::2], strict=True))) for id, fields in reply[0][1]] if reply else []
+        return await self._open(lane, entries, deliveries=1)
 
     async def _read(self, lane: Lane, after: str, count: int | None) -> list[Entry]:
         """New entries (`after` is ">") or our own pending ones."""
@@ -132,43 +159,39 @@ class Consumer:
 
         Together, so that dying can repeat an answer but not lose one.
         """
-        lane = claims[0].lane
-        if dead or any(job.session for claim in claims for job in claim.jobs):
-            unheard = await self._finish_sessions(claims, answers, dead)
+        answered, replies = _sort(claims, answers)
+        if answered or dead:
+            ids = [claim.id for claim in claims]
+            finished = await finish(
+                self._redis, claims[0].lane, ids, answered=answered, publications=_publications(replies), dead=dead
+            )
+            UNHEARD.inc(finished.unheard)
         else:
-            unheard = await self._finish_plain(claims, answers)
-        UNHEARD.inc(unheard)
-        DEAD_LETTERS.labels(lane).inc(len(dead))
+            async with self._redis.pipeline(transaction=True) as step:
+                for each in _plain_step(claims, replies):
+                    step.execute_command(*each)
+                UNHEARD.inc((await step.execute())[: len(replies)].count(0))
+        DEAD_LETTERS.labels(claims[0].lane).inc(len(dead))
 
-    async def _finish_plain(self, claims: Sequence[Claim], answers: Sequence[list[Answer]]) -> int:
-        """The step for clients without a session, who are most: a transaction costs Redis less than a script."""
-        replies: dict[str, list[Answer]] = defaultdict(list)
-        for claim, answered in zip(claims, answers, strict=True):
-            replies[claim.reply_to] += answered
-        lane = claims[0].lane
-        ids = [claim.id for claim in claims]
-        async with self._redis.pipeline(transaction=True) as step:
-            for web, batch in replies.items():
-                step.publish(names.results(web), messages.encode(batch))
-            step.xack(names.stream(lane), GROUP, *ids)
-            step.xdel(names.stream(lane), *ids)
-            outcomes = await step.execute()
-        return outcomes[: len(replies)].count(0)
+    def send_finish(self, claims: Sequence[Claim], answers: Sequence[list[Answer]]) -> Coroutine[Any, Any, None]:
+        """`finish` for quick entries: it is written when this returns, before the next `wait`, which would hold it up.
 
-    async def _finish_sessions(self, claims: Sequence[Claim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> int:
-        """The step where sessions are among the clients, or dead letters among the jobs."""
-        replies: dict[str, list[Answer]] = defaultdict(list)
-        answered: list[Answered] = []
-        for claim, batch in zip(claims, answers, strict=True):
-            for job, answer in zip(claim.jobs, batch, strict=True):
-                if job.session:
-                    answered.append(Answered(job, claim.reply_to, answer))
-                else:
-                    replies[claim.reply_to].append(answer)
-        plain = [(names.results(web), messages.encode(batch)) for web, batch in replies.items()]
-        ids = [claim.id for claim in claims]
-        finished = await finish(self._redis, claims[0].lane, ids, answered=answered, publications=plain, dead=dead)
-        return finished.unheard
+        The coroutine tells what came of it. Whatever it fails with, `finish` may succeed.
+        """
+        answered, replies = _sort(claims, answers)
+        if answered:
+            ids = [claim.id for claim in claims]
+            return self._heard(self._wire.send(command(Lane.QUICK, ids, answered, _publications(replies))), 0)
+        # for clients without a session, who are most: a transaction costs Redis less than a script
+        return self._heard(self._wire.send(("MULTI",), *_plain_step(claims, replies), ("EXEC",)), len(replies))
+
+    async def _heard(self, sent: "asyncio.Future[Any]", publications: int) -> None:
+        """The reply of the script, or that of a transaction which begins with so many publications."""
+        reply = await sent
+        for each in reply:
+            if isinstance(each, Exception):
+                raise each
+        UNHEARD.inc(reply[:publications].count(0) if publications else reply[0])
 
     async def mark_started(self, claims: Iterable[Claim], started: Iterable[float]) -> None:
         """Note for the clients of these claims since when (seconds since 1970) their jobs run; a session's only."""
@@ -234,7 +257,7 @@ class Consumer:
 
     async def _create_group(self, lane: Lane, error: ResponseError) -> None:
         """Make the group that Redis says is missing: it is new, or came back empty. Raises any other error again."""
-        if not str(error).startswith("NOGROUP"):
+        if not str(error).startswith(("NOGROUP", "UNBLOCKED")):  # it is missing; or went while we waited for an entry
             raise error
         try:
             # from the beginning: what web processes wrote before the group was there is work too
@@ -266,3 +289,30 @@ class Consumer:
         log.error("entry %s of the %s lane set aside: %s", id.decode(), lane, reason)
         await finish(self._redis, lane, [id], dead=[DeadLetter(payload, reason, self.name)])
         DEAD_LETTERS.labels(lane).inc()
+
+
+def _sort(claims: Sequence[Claim], answers: Sequence[list[Answer]]) -> tuple[list[Answered], dict[str, list[Answer]]]:
+    """What sessions asked, and what others did, by web process."""
+    answered: list[Answered] = []
+    replies: dict[str, list[Answer]] = defaultdict(list)
+    for claim, batch in zip(claims, answers, strict=True):
+        if any(job.session for job in claim.jobs):
+            for job, answer in zip(claim.jobs, batch, strict=True):
+                if job.session:
+                    answered.append(Answered(job, claim.reply_to, answer))
+                else:
+                    replies[claim.reply_to].append(answer)
+        else:
+            replies[claim.reply_to] += batch
+    return answered, replies
+
+
+def _publications(replies: Mapping[str, list[Answer]]) -> list[tuple[str, bytes]]:
+    return [(names.results(web), messages.encode(batch)) for web, batch in replies.items()]
+
+
+def _plain_step(claims: Sequence[Claim], replies: Mapping[str, list[Answer]]) -> list[Command]:
+    """A transaction: publish, then acknowledge and delete."""
+    stream, ids = names.stream(claims[0].lane), [claim.id for claim in claims]
+    publications: list[Command] = [("PUBLISH", *each) for each in _publications(replies)]
+    return [*publications, ("XACK", stream, GROUP, *ids), ("XDEL", stream, *ids)]

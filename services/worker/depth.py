@@ -21,14 +21,20 @@ for _lane in Lane:
 
 async def measure(redis: redis.asyncio.Redis) -> None:
     """Read the depth of every lane; raises what the Redis client raises."""
-    for lane in Lane:
-        stream = names.stream(lane)
-        try:
-            groups = await redis.xinfo_groups(stream)
-        except ResponseError:  # no stream yet
-            groups = []
-        oldest: Any = await redis.xrange(stream, count=1)  # redis-py leaves the reply's shape open
-        WAITING.labels(lane).set(backlog.waiting(await redis.xlen(stream), groups))
+    async with redis.pipeline(transaction=False) as look:
+        for lane in Lane:
+            look.xinfo_groups(names.stream(lane))
+            look.xlen(names.stream(lane))
+            look.xrange(names.stream(lane), count=1)
+        look.xlen(names.DEAD)
+        replies: list[Any] = await look.execute(raise_on_error=False)  # redis-py leaves the replies' shape open
+    for number, lane in enumerate(Lane):
+        groups, length, oldest = replies[3 * number : 3 * number + 3]
+        groups = [] if isinstance(groups, ResponseError) else groups  # no stream yet
+        for reply in (groups, length, oldest):
+            if isinstance(reply, Exception):
+                raise reply
+        WAITING.labels(lane).set(backlog.waiting(length, groups))
         CLAIMED.labels(lane).set(backlog.claimed(groups))
         OLDEST.labels(lane).set(max(0.0, time.time() - int(oldest[0][0].partition(b"-")[0]) / 1000) if oldest else 0)
-    DEAD_LETTERS.set(await redis.xlen(names.DEAD))
+    DEAD_LETTERS.set(replies[-1])

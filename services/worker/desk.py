@@ -3,16 +3,19 @@
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from prometheus_client import Counter, Gauge, Histogram
+from redis.exceptions import ResponseError
 
 from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import DeadLetter
+from services.jobs.histogram import BatchHistogram
 from services.jobs.journal import about, veil
 from services.jobs.messages import Answer, Verdict
 from services.jobs.names import Lane
@@ -21,7 +24,7 @@ from services.worker.consumer import Claim, Consumer
 log = logging.getLogger(__name__)
 
 JOBS = Counter("primes_worker_jobs_total", "Jobs answered", ["lane", "verdict"])
-COMPUTE = Histogram(
+COMPUTE = BatchHistogram(
     "primes_worker_compute_seconds",
     "Computation of one job",
     ["lane"],
@@ -96,17 +99,41 @@ class Desk:
     async def finish(self, claims: list[Claim], answers: list[list[Answer]], dead: list[DeadLetter]) -> None:
         """Answer and acknowledge claims of one lane, trying until Redis has it."""
         await self.persist(lambda: self._consumer.finish(claims, answers, dead))
-        for claim, answered in zip(claims, answers, strict=True):
+        self._conclude(claims, answers)
+
+    def send_finish(self, claims: list[Claim], answers: list[list[Answer]]) -> Coroutine[Any, Any, None]:
+        """`finish` for quick claims, which is written when this returns; the coroutine tries on until Redis has it."""
+        return self._persist_finish(self._consumer.send_finish(claims, answers), claims, answers)
+
+    async def _persist_finish(self, sent: Coroutine[Any, Any, None], claims: list[Claim], answers: list[list[Answer]]) -> None:
+        try:
+            await sent
+        except (*PASSING, ResponseError):  # a script that Redis does not have, too
+            await self.finish(claims, answers, [])
+        else:
+            self._conclude(claims, answers)
+
+    def _conclude(self, claims: list[Claim], answers: list[list[Answer]]) -> None:
+        for claim in claims:
             self.drop(claim)
-            self.count(claim, answered)
+        self._tally(claims[0].lane, [answer for answered in answers for answer in answered])
+        if log.isEnabledFor(logging.DEBUG):
+            for claim, answered in zip(claims, answers, strict=True):
+                tell(claim, answered)
 
     def count(self, claim: Claim, answers: list[Answer]) -> None:
         """Count what was answered."""
-        for answer in answers:
-            _jobs[claim.lane, "failed" if answer.fault else answer.verdict].inc()
-            _compute[claim.lane].observe(answer.compute_us / 1e6)
+        self._tally(claim.lane, answers)
         if log.isEnabledFor(logging.DEBUG):
             tell(claim, answers)
+
+    def _tally(self, lane: Lane, answers: Sequence[Answer]) -> None:
+        outcomes: dict[str, int] = defaultdict(int)
+        for answer in answers:
+            outcomes["failed" if answer.fault else answer.verdict] += 1
+        for outcome, number in outcomes.items():
+            _jobs[lane, outcome].inc(number)
+        _compute[lane].observe_all([answer.compute_us / 1e6 for answer in answers])
 
     async def store(self, claim: Claim, outcome: Outcome, dead: Sequence[DeadLetter] = ()) -> None:
         """Keep the outcome of a chunk and acknowledge it, trying until Redis has it."""

@@ -6,7 +6,6 @@ import logging
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.messages import Answer
 from services.jobs.names import Lane
-from services.worker.bell import Bell
 from services.worker.child import compute
 from services.worker.chunks import examine_all
 from services.worker.consumer import Claim, Consumer
@@ -18,44 +17,51 @@ READ = 8  # entries claimed at once: a few milliseconds of work at most, so that
 
 
 class Inline:
-    """Claims new entries of the quick lane as long as there are any, then sleeps until the bell."""
+    """Claims new entries of the quick lane as they come, computes and answers them.
+
+    What a batch costs is mostly the way to Redis and back: its answers leave in one write with the request for the next batch.
+    """
 
     def __init__(self, consumer: Consumer, desk: Desk) -> None:
         self._consumer = consumer
         self._desk = desk
-        self.bell = Bell()
+        self._stopped = False
+        self._finishing: asyncio.Task[None] | None = None  # the last batch
+
+    def stop(self) -> None:
+        """Claim nothing more, after the request that waits now."""
+        self._stopped = True
 
     async def run(self) -> None:
-        """Claim, compute, answer until the bell says stop and what is held is answered."""
+        """Claim, compute, answer until stopped and what is held is answered."""
         backoff = Backoff()
-        while not self.bell.stopped:
-            self.bell.looking()
-            try:
-                claims = await self._consumer.read(Lane.QUICK, READ, self._desk.ids(Lane.QUICK))
-            except PASSING as error:
-                log.warning("could not read the quick lane, will try again: %s", error)
-                await asyncio.sleep(backoff.next())
-                continue
-            backoff.reset()
-            if claims:
-                await self._answer(claims)
-            else:
-                await self.bell.wait()
+        async with asyncio.TaskGroup() as tasks:
+            while not self._stopped:
+                try:
+                    claims = await self._consumer.wait(READ, self._desk.ids(Lane.QUICK))
+                except PASSING as error:
+                    log.warning("could not read the quick lane, will try again: %s", error)
+                    await asyncio.sleep(backoff.next())
+                    continue
+                backoff.reset()
+                if claims:
+                    await self._answer(claims, tasks)
 
-    async def _answer(self, claims: list[Claim]) -> None:
+    async def _answer(self, claims: list[Claim], tasks: asyncio.TaskGroup) -> None:
         """Jobs whose clients wait for them first, then chunks of uploads: the next is computed while the last is stored."""
         for claim in claims:
             self._desk.take(claim)
+        if self._finishing is not None:
+            await self._finishing  # its reply came before that to the read; where it failed, no more is taken on meanwhile
         if plain := [claim for claim in claims if claim.chunk is None]:
-            await self._desk.finish(plain, [await self._compute(claim) for claim in plain], [])
+            answers: list[list[Answer]] = []
+            for claim in plain:
+                if answers:
+                    await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
+                answers.append([claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs])
+            self._finishing = tasks.create_task(self._desk.send_finish(plain, answers))
         async with asyncio.TaskGroup() as storing:
             for claim in claims:
                 if claim.chunk is not None:
                     storing.create_task(self._desk.store(claim, examine_all(claim.chunk)))
                     await asyncio.sleep(0)
-
-    async def _compute(self, claim: Claim) -> list[Answer]:
-        """The answers to one entry, about a millisecond of work; others may run after it."""
-        answers = [claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs]
-        await asyncio.sleep(0)
-        return answers

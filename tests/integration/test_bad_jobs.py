@@ -64,16 +64,18 @@ def test_an_entry_that_was_delivered_too_often_is_not_computed(manned: Front) ->
     known = len(manned.redis.dead_letters())
     redis = manned.redis.admin
     computed = manned.worker0.metric("primes_worker_compute_seconds_sum")
-    with frozen(manned.worker0.pid), asking(manned.web0, HEAVY, "97") as requests:
-        for lane in (Lane.QUICK, Lane.HEAVY):
-            stream = names.stream(lane)
-            wait_until(lambda: manned.redis.length(lane) == 1, f"a job waits in the {lane} lane")  # noqa: B023  # waited for in this very turn
-            ((_, ((id, _),)),) = redis.xreadgroup(GROUP, "ghost", {stream: ">"})
-            redis.xclaim(stream, GROUP, "ghost", 0, [id], idle=3_600_000, retrycount=DELIVERIES)
+    with frozen(manned.worker0.pid):
+        wait_until(lambda: redis.info("clients")["blocked_clients"] == 0, "the worker's last read is over")
+        with asking(manned.web0, HEAVY, "97") as requests:
+            for lane in (Lane.QUICK, Lane.HEAVY):
+                stream = names.stream(lane)
+                wait_until(lambda: manned.redis.length(lane) == 1, f"a job waits in the {lane} lane")  # noqa: B023  # waited for in this very turn
+                ((_, ((id, _),)),) = redis.xreadgroup(GROUP, "ghost", {stream: ">"})
+                redis.xclaim(stream, GROUP, "ghost", 0, [id], idle=3_600_000, retrycount=DELIVERIES)
 
-        thaw(manned.worker0.pid)
+            thaw(manned.worker0.pid)
 
-        assert [error(request)[:2] for request in requests] == [(500, "poison")] * 2
+            assert [error(request)[:2] for request in requests] == [(500, "poison")] * 2
     reasons = [letter[b"reason"] for letter in new_letters(manned.redis, known, 2)]
     assert reasons == [b"delivered 3 times without an answer"] * 2
     assert manned.worker0.metric("primes_worker_compute_seconds_sum") == computed

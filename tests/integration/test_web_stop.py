@@ -11,7 +11,7 @@ import pytest
 
 from services.jobs import names
 from services.jobs.names import Lane
-from tests.integration.clients import HEAVY, NOT_PRIME, PRIME, Load, RawClient
+from tests.integration.clients import HEAVIES, HEAVY, NOT_PRIME, PRIME, Load, RawClient
 from tests.integration.conftest import Front
 from tests.integration.processes import frozen, state, thaw
 from tests.integration.rpc_clients import RpcClient, Tally, in_thread, numbers
@@ -202,7 +202,7 @@ def test_what_sessions_asked_is_in_redis_before_the_process_ends(manned: Front) 
     async def scenario() -> None:
         client = await RpcClient("c").connect(web.url)
         with frozen(manned.worker0.pid):
-            await client.ask(*[HEAVY] * 6)
+            await client.ask(*HEAVIES[:6])
             await in_thread(lambda: wait_until(lambda: manned.redis.length(Lane.HEAVY) == 2, "the stream is full"))
             web.send(signal.SIGTERM)
             await client.until(lambda: client.cut_off, "the socket is closed")

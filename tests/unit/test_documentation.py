@@ -201,6 +201,6 @@ def test_every_fault_is_told_with_alerts_that_are_there() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
-    folders = "services|deploy|faults|nginx|monitoring|redis|local|tests|docs"
+    folders = "services|clients|deploy|faults|nginx|monitoring|redis|local|tests|docs"
     for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w(?![\w:-])", document.read_text()):
         assert (ROOT / path).exists(), path

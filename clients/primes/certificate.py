@@ -1,0 +1,107 @@
+"""Fetches certificates, checks that they are what the answer named, and has them verified where a verifier is at hand."""
+
+import hashlib
+import http.client
+import json
+import re
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urljoin
+
+from .evidence import Judgement, agreed, refuted, shown
+from .expression import NotANumber, evaluate
+
+LARGEST = 64 << 20  # bytes: 10,000 digits take about 20 MB
+TIMEOUT = 30.0  # s without a byte
+ATTEMPTS = 4  # when the server is busy or cannot be reached, with a second between: more outages than one seldom come in a row
+PAUSE = 1.0  # s
+NAMED = 16  # characters of the SHA-256 that name a file
+
+HOW = "python -m services.worker.verify"
+
+
+class Unavailable(Exception):
+    """The certificate could not be fetched."""
+
+
+class Mismatch(Exception):
+    """What came is not the certificate that was named."""
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A text with the SHA-256 that the answer named."""
+
+    sha256: str
+    text: bytes
+    format: str  # primo or pari
+
+    def save(self, directory: Path) -> Path:
+        """Write it whole or not at all; the file's path."""
+        path = directory / f"{self.sha256[:NAMED]}.{self.format}"
+        part = path.with_suffix(".part")
+        part.write_bytes(self.text)
+        return part.replace(path)
+
+
+def address(url: str, sha256: str) -> str:
+    """Where the server that is asked over this WebSocket keeps the certificate."""
+    return urljoin(re.sub(r"^ws", "http", url), f"certificates/{sha256}")
+
+
+def fetch(url: str, sha256: str) -> Certificate:
+    """Fetch it over HTTP, and check its SHA-256. Raises Unavailable, Mismatch."""
+    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise Unavailable(f"expected the SHA-256 of a certificate, got {sha256[:NAMED]!r}")
+    text = _get(address(url, sha256))
+    if hashlib.sha256(text).hexdigest() != sha256:
+        raise Mismatch(f"expected a certificate with the SHA-256 {sha256}, got {hashlib.sha256(text).hexdigest()}")
+    return Certificate(sha256, text, "primo" if text.lstrip().startswith(b"[PRIMO") else "pari")
+
+
+def _get(address: str) -> bytes:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with urllib.request.urlopen(address, timeout=TIMEOUT) as response:  # noqa: S310 - the scheme is http or https: see `address`
+                text: bytes = response.read(LARGEST + 1)
+        except urllib.error.HTTPError as error:
+            if error.code < 500 or attempt == ATTEMPTS:
+                raise Unavailable(_describe(error)) from None
+        except (OSError, http.client.HTTPException) as error:
+            if attempt == ATTEMPTS:
+                raise Unavailable(f"{address}: {getattr(error, 'reason', error)}") from None
+        else:
+            if len(text) > LARGEST:
+                raise Unavailable(f"{address}: expected at most {LARGEST:,} bytes")
+            return text
+        time.sleep(PAUSE)
+    raise AssertionError("the last attempt returns or raises")
+
+
+def _describe(error: urllib.error.HTTPError) -> str:
+    try:
+        return str(json.loads(error.read(10_000))["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"{error.url}: HTTP status {error.code}"
+
+
+def verify(certificate: Certificate, number: str) -> Judgement:
+    """Check every step, if the services' verifier is there; else say how to."""
+    try:
+        from services.worker.certificate import Malformed, read  # noqa: PLC0415 - only in a checkout that has gmpy2
+        from services.worker.verify import Rejected, verify  # noqa: PLC0415
+    except ImportError:
+        return agreed(f"the SHA-256 of its certificate is right; {HOW} checks its steps")
+    try:
+        proof = read(certificate.text)
+        if proof.n != evaluate(number):
+            return refuted("its certificate is for another number")
+        verify(proof)
+    except NotANumber as error:
+        return agreed(f"the number cannot be computed here: {error}")
+    except (Malformed, Rejected) as error:
+        return refuted(f"its certificate does not hold: {error}")
+    return shown(f"all {proof.length} steps of its certificate hold" if proof.length > 1 else "its certificate holds")

@@ -1,0 +1,402 @@
+"""What a client of primes.v1 says and what it makes of what it hears, without I/O: client.py brings the socket and the time.
+
+A request is open until its answer came, over however many sockets: see "The one rule" in docs/protocol-v1.md.
+"""
+
+import json
+import random
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+MOST_OPEN = 10_000  # requests without an answer, those included that wait here for the window
+WINDOW = 200  # requests with the server at once; it refuses more than 256
+FIRST_RETRY = 1.0  # s after a refusal, where the server names no other
+LONGEST_RETRY = 30.0  # s, a guess at what a person bears
+EVICTED = 4001  # close code: another socket has the session
+
+_RESUME = "resume"  # id of that request
+_CANCEL = "/cancel"  # what the id of a cancellation has more than that of its request
+_SHOWN = 60  # characters of a message that a fault repeats
+
+
+class PrimesError(Exception):
+    """A request that failed for good, or was cancelled; `code` is for programs, as in the protocol."""
+
+    def __init__(self, code: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.data = data or {}  # with `best` and `method`, if something is known all the same
+
+
+class Operation(StrEnum):
+    """What is asked about a number; the values are the protocol's methods."""
+
+    IS_PRIME = "is_prime"
+    NEXT = "next_prime"
+    PREVIOUS = "previous_prime"
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """Where a client stands in its session. Keep it as one keeps a password."""
+
+    session: str
+    offset: str
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a request, as in the protocol, and the web process that sent it."""
+
+    id: str
+    verdict: str
+    proven: bool
+    method: str
+    queue_ms: float
+    compute_ms: float
+    evidence: Mapping[str, str]  # empty when none came
+    number: str | None  # the prime that next_prime or previous_prime found
+    instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A request has failed for good."""
+
+    id: str
+    error: PrimesError
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is known of a request that waits for a proof; told once."""
+
+    id: str
+    verdict: str
+    proven: bool
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What becomes of a request."""
+
+    id: str
+    state: str  # queued or running
+    seconds: float | None  # since it runs
+    depth: int | None  # entries that nobody has begun
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """The session has begun, or goes on; `recovered` is false when answers of the past are gone, None in the beginning."""
+
+    instance: str
+    recovered: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """The web process stops; it closes the socket in so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The socket is to be closed, and the session resumed over another: why."""
+
+    message: str
+
+
+Event = Answer | Failure | Verdict | Progress | Joined | Leaving | Fault
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    id: str
+    operation: Operation
+    params: dict[str, Any]
+    sent: bool = False  # over any socket: the server may know it
+    asked: bool = False  # over the present socket, and not refused since
+    cancelled: bool = False  # its client wants no answer any more
+    not_before: float = 0.0  # after a refusal
+    refusals: int = 0
+    told: bool = False  # the verdict before the proof
+
+
+@dataclass(slots=True)
+class _Greeting:
+    """What the server told first over the present socket."""
+
+    session: str
+    offset: str
+    instance: str
+
+    @classmethod
+    def read(cls, params: dict[str, Any]) -> "_Greeting":
+        return cls(str(params["session"]), str(params["offset"]), str(params["instance"]))
+
+
+class _Phase(StrEnum):
+    AWAY = "away"
+    GREETING = "greeting"  # the socket is open, the server has said nothing
+    RESUMING = "resuming"
+    TALKING = "talking"
+
+
+@dataclass(slots=True)
+class _Outbox:
+    messages: list[str] = field(default_factory=list)
+
+    def say(self, id: str, method: str, params: dict[str, Any]) -> None:
+        self.messages.append(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+
+    def take(self) -> list[str]:
+        taken, self.messages = self.messages, []
+        return taken
+
+
+class Conversation:
+    """The requests of one client and its session. Times are in seconds, of any clock that only goes forward."""
+
+    def __init__(self, prefix: str, window: int = WINDOW, saved: Saved | None = None) -> None:
+        self.saved = saved  # None until the server has told a session
+        self.instance = ""
+        self._prefix = prefix  # of ids: an id must not come again in a session, whoever continues it
+        self._window = window
+        self._made = 0
+        self._open: dict[str, _Request] = {}  # in the order in which they were made
+        self._queue: deque[_Request] = deque()  # those not asked yet, or to be asked again
+        self._asked = 0
+        self._phase = _Phase.AWAY
+        self._begun: _Greeting | None = None  # what the present socket's own session is
+        self._outbox = _Outbox()
+        self._events: list[Event] = []
+
+    @property
+    def open(self) -> int:
+        """How many requests have no answer."""
+        return len(self._open)
+
+    @property
+    def asked(self) -> int:
+        """How many of them are with the server, as far as is known."""
+        return self._asked
+
+    def ask(self, operation: Operation, params: dict[str, Any], id: str | None = None) -> str:
+        """Make a request; the id is what its answer is known by. Raises PrimesError `busy` when too many are open.
+
+        What a former client asked is made before the socket is there: its answer may be the first thing that the server sends.
+        """
+        if len(self._open) >= MOST_OPEN:
+            raise PrimesError("busy", f"Expected at most {MOST_OPEN:,} requests without an answer, got one more")
+        if id is None:
+            self._made += 1
+            id = f"{self._prefix}-{self._made}"
+        if id in self._open:
+            raise ValueError(f"Expected an id of its own for each request, got {id!r} again")
+        request = _Request(id, operation, params)
+        self._open[id] = request
+        self._queue.append(request)
+        return id
+
+    def cancel(self, id: str) -> None:
+        """Want the answer no longer: the request fails with `cancelled`, when the server has stopped its computation."""
+        request = self._open.get(id)
+        if request is None or request.cancelled:
+            return
+        request.cancelled = True
+        if request.asked:
+            self._outbox.say(id + _CANCEL, "cancel", {"request": id})
+        elif request.sent:
+            request.not_before = 0.0  # in the queue: its turn cancels it
+        else:
+            self._fail(request, "cancelled", "The client cancelled the job")
+
+    def begin(self) -> None:
+        """A socket is open."""
+        self._phase = _Phase.GREETING
+
+    def end(self, code: int | None = None) -> None:
+        """It is closed, with this code."""
+        self._phase = _Phase.AWAY
+        self._outbox.take()
+        if code == EVICTED:
+            self.saved = None
+        self._ask_again()
+
+    def hear(self, text: str | bytes, now: float) -> None:
+        """Take one message of the server; `events` has what it means."""
+        try:
+            message = json.loads(text)
+            for one in message if isinstance(message, list) else [message]:
+                self._hear_one(one, now)
+        except (KeyError, TypeError, ValueError, AttributeError):  # wherever it lacks what the protocol says it has
+            self._events.append(Fault(f"Expected a message of primes.v1, got {text[:_SHOWN]!r}"))
+
+    def _hear_one(self, message: dict[str, Any], now: float) -> None:
+        if "method" in message:
+            self._hear_notice(message["method"], message["params"])
+        elif message["id"] == _RESUME:
+            self._hear_resumed(message)
+        else:
+            self._hear_response(message, str(message["id"]), now)
+
+    def _hear_notice(self, method: str, params: dict[str, Any]) -> None:
+        if method == "session":
+            self._hear_session(params)
+        elif method == "going_away":
+            self._events.append(Leaving(float(params["reconnect_after"])))
+        elif method == "verdict":
+            self._hear_verdict(params)
+        elif method == "progress":
+            for job in params["jobs"]:
+                if job["id"] in self._open:
+                    self._events.append(Progress(job["id"], job["state"], job.get("seconds"), job.get("depth")))
+
+    def _hear_session(self, params: dict[str, Any]) -> None:
+        greeting = _Greeting.read(params)
+        if self._phase is _Phase.GREETING:
+            self._begun = greeting
+            if self.saved is None:
+                self._talk(greeting, None)
+            else:
+                self._phase = _Phase.RESUMING
+                self._outbox.say(_RESUME, "resume", {"session": self.saved.session, "offset": self.saved.offset})
+        elif params.get("recovered") is False:  # Redis lost its data
+            self._talk(greeting, recovered=False)
+            self._ask_again()
+
+    def _hear_verdict(self, params: dict[str, Any]) -> None:
+        request = self._open.get(params["id"])
+        if request is None or request.told:  # told before the connection was lost
+            return
+        request.told = True
+        self._events.append(Verdict(request.id, params["verdict"], params["proven"], params["method"]))
+
+    def _hear_resumed(self, message: dict[str, Any]) -> None:
+        if "result" in message:
+            self._talk(_Greeting.read(message["result"]), bool(message["result"]["recovered"]))
+        elif message["error"]["data"]["retryable"]:
+            # What is asked over this socket would belong to the session that it began with.
+            self._events.append(Fault(message["error"]["message"]))
+        elif self._begun is not None:
+            self._talk(self._begun, recovered=False)
+
+    def _talk(self, greeting: _Greeting, recovered: bool | None) -> None:
+        self._phase = _Phase.TALKING
+        self.saved = Saved(greeting.session, greeting.offset)
+        self.instance = greeting.instance
+        self._events.append(Joined(greeting.instance, recovered))
+
+    def _hear_response(self, message: dict[str, Any], id: str, now: float) -> None:
+        request = self._open.get(id) or self._open.get(id.removesuffix(_CANCEL))
+        error = message.get("error")
+        told = error["data"] if error else message["result"]
+        if request is None:  # answered already, or never asked
+            pass
+        elif error and told["retryable"]:
+            self._postpone(request, float(told.get("retry_after", FIRST_RETRY)), now)
+        elif id != request.id:
+            self._hear_cancelled(request, error is None and told["cancelled"])
+        elif error:
+            self._fail(request, told["code"], error["message"], told)
+        else:
+            self._settle(request, told)
+        if "offset" in told:  # last: what could not be read is sent again
+            self._advance(told["offset"])
+
+    def _postpone(self, request: _Request, seconds: float, now: float) -> None:
+        request.not_before = now + seconds + random.random() * min(LONGEST_RETRY, seconds * 2**request.refusals)
+        request.refusals = min(request.refusals + 1, 32)  # more would only overflow
+        if request.asked:
+            request.asked = False
+            self._asked -= 1
+            self._queue.append(request)
+
+    def _hear_cancelled(self, request: _Request, stopped: bool) -> None:
+        # True: the answer to the request itself says so. Else the server never had the request, or its answer came before.
+        if not stopped:
+            self._fail(request, "cancelled", "The client cancelled the job")
+
+    def _settle(self, request: _Request, result: dict[str, Any]) -> None:
+        answer = Answer(
+            id=request.id,
+            verdict=result["verdict"],
+            proven=result["proven"],
+            method=result["method"],
+            queue_ms=result["queue_ms"],
+            compute_ms=result["compute_ms"],
+            evidence=dict(result.get("evidence", {})),
+            number=result.get("number"),
+            instance=self.instance,
+        )
+        self._close(request)
+        self._events.append(answer)
+
+    def _fail(self, request: _Request, code: str, message: str, data: Mapping[str, Any] | None = None) -> None:
+        self._close(request)
+        self._events.append(Failure(request.id, PrimesError(code, message, data)))
+
+    def _close(self, request: _Request) -> None:
+        del self._open[request.id]
+        if request.asked:
+            self._asked -= 1
+        else:
+            self._queue.remove(request)
+
+    def _advance(self, offset: str) -> None:
+        if self.saved is None:
+            raise ValueError("an answer before the session")
+        epoch, _, number = offset.partition("-")
+        ours, _, reached = self.saved.offset.partition("-")
+        # An answer that is repeated carries the offset of now; an older one must not take the session back.
+        if epoch != ours or int(number) > int(reached or 0):
+            self.saved = Saved(self.saved.session, offset)
+
+    def _ask_again(self) -> None:
+        for request in self._open.values():
+            request.asked = False
+        self._asked = 0
+        self._queue = deque(self._open.values())
+
+    def events(self) -> list[Event]:
+        """What has happened since the last call, in order."""
+        events, self._events = self._events, []
+        return events
+
+    def messages(self, now: float) -> list[str]:
+        """What to send now."""
+        if self._phase is _Phase.TALKING:
+            self._ask_next(now)
+        return self._outbox.take()
+
+    def _ask_next(self, now: float) -> None:
+        later: list[_Request] = []
+        while self._queue and self._asked < self._window:
+            request = self._queue.popleft()
+            if request.not_before > now:
+                later.append(request)
+                continue
+            request.asked = request.sent = True
+            self._asked += 1
+            if request.cancelled:
+                self._outbox.say(request.id + _CANCEL, "cancel", {"request": request.id})
+            else:
+                self._outbox.say(request.id, request.operation, request.params)
+        self._queue.extendleft(reversed(later))
+
+    def last_words(self) -> list[str]:
+        """What is still to be said when nothing more is asked: cancellations."""
+        return self._outbox.take()
+
+    @property
+    def due(self) -> float | None:
+        """When, if ever, something is to be sent that may not be sent yet."""
+        if self._phase is not _Phase.TALKING or self._asked >= self._window or not self._queue:
+            return None
+        return min(request.not_before for request in self._queue)

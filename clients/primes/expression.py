@@ -1,0 +1,142 @@
+"""Reads what the server reads as a number, an integer or an expression such as 2^127-1, so that whoever checks an answer need not
+ask the server what the question meant."""
+
+import math
+import re
+import unicodedata
+from collections.abc import Callable
+from itertools import compress
+
+MOST_BITS = 140_000  # of a value and of all on the way to it: 42,000 digits, four times what a server takes by default
+MOST_OPERAND = 150_000  # of n! and n#: above, the value has more bits than that
+NESTING = 50  # levels, as on the server
+CHUNK = 4_000  # digits that int() reads at once: it stops at 4,300
+
+_INTEGER = re.compile(r"([+-]?)(\d+(?:_\d+)*)")
+_TOKEN = re.compile(r"\s*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\S))")
+
+
+class NotANumber(ValueError):
+    """The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here."""
+
+
+def evaluate(text: str) -> int:
+    """The value. Raises NotANumber."""
+    integer = _INTEGER.fullmatch(text.strip())
+    if integer is None:
+        return _Parser(text).read()
+    value = decimal("".join(str(unicodedata.decimal(digit)) for digit in integer[2].replace("_", "")))
+    return -value if integer[1] == "-" else value
+
+
+def decimal(digits: str) -> int:
+    """The integer of so many ASCII digits, without int()'s limit."""
+    if len(digits) > MOST_BITS // 3:
+        raise NotANumber(f"expected at most {MOST_BITS:,} bits, got {len(digits):,} digits")
+    value = 0
+    for start in range(0, len(digits), CHUNK):
+        chunk = digits[start : start + CHUNK]
+        value = value * 10 ** len(chunk) + int(chunk)
+    return value
+
+
+class _Parser:
+    """Recursive descent; every method leaves the token after what it read."""
+
+    def __init__(self, text: str) -> None:
+        self._tokens = [match[1] or match[2] or match[3] for match in _TOKEN.finditer(text)]
+        self._next = 0
+
+    def read(self) -> int:
+        value = self._sum(0)
+        if self._ahead:
+            raise NotANumber(f"expected an operator or the end, got {self._ahead!r}")
+        return value
+
+    @property
+    def _ahead(self) -> str:
+        return self._tokens[self._next] if self._next < len(self._tokens) else ""
+
+    def _take(self) -> str:
+        token = self._ahead
+        self._next += 1
+        return token
+
+    def _sum(self, depth: int) -> int:
+        return self._chain(depth, self._product, {"+": int.__add__, "-": int.__sub__})
+
+    def _product(self, depth: int) -> int:
+        return self._chain(depth, self._signed, {"*": int.__mul__, "/": _divide})
+
+    def _chain(self, depth: int, operand: Callable[[int], int], operators: dict[str, Callable[[int, int], int]]) -> int:
+        value = operand(depth)
+        while self._ahead in operators:
+            operator = operators[self._take()]
+            value = _bounded(operator(value, operand(depth)))
+        return value
+
+    def _signed(self, depth: int) -> int:
+        if depth > NESTING:
+            raise NotANumber(f"expected at most {NESTING} levels")
+        if self._ahead == "-":
+            self._take()
+            return -self._signed(depth + 1)
+        base = self._postfixed(depth)
+        if self._ahead in ("^", "**"):
+            self._take()
+            return _power(base, self._signed(depth + 1))
+        return base
+
+    def _postfixed(self, depth: int) -> int:
+        value = self._atom(depth)
+        while self._ahead in ("!", "#"):
+            value = _bounded(_product_up_to(value, primes=self._take() == "#"))
+        return value
+
+    def _atom(self, depth: int) -> int:
+        token = self._take()
+        if token == "(":  # noqa: S105 - no password
+            value = self._sum(depth + 1)
+            if self._take() != ")":
+                raise NotANumber("expected a closing parenthesis")
+            return value
+        if not token[:1].isdigit():
+            raise NotANumber(f"expected a number, got {token or 'the end'!r}")
+        digits = token.replace("_", "")
+        return _bounded(int(digits, 16) if digits[:2] in ("0x", "0X") else decimal(digits))
+
+
+def _bounded(value: int) -> int:
+    if value.bit_length() > MOST_BITS:
+        raise NotANumber(f"expected at most {MOST_BITS:,} bits, got {value.bit_length():,}")
+    return value
+
+
+def _divide(left: int, right: int) -> int:
+    if right == 0 or left % right:
+        raise NotANumber("a division by zero, or one that leaves a remainder")
+    return left // right
+
+
+def _power(base: int, exponent: int) -> int:
+    if exponent < 0:
+        raise NotANumber(f"expected an exponent from 0 on, got {exponent}")
+    if abs(base) > 1 and (base.bit_length() - 1) * exponent > MOST_BITS:
+        raise NotANumber(f"expected at most {MOST_BITS:,} bits")
+    return _bounded(base ** (exponent if abs(base) > 1 else exponent % 2 or min(exponent, 2)))
+
+
+def _product_up_to(n: int, *, primes: bool) -> int:
+    if not 0 <= n <= MOST_OPERAND:
+        raise NotANumber(f"expected an operand of ! and # from 0 to {MOST_OPERAND:,}")
+    return math.prod(_primes(n)) if primes else math.factorial(n)
+
+
+def _primes(most: int) -> list[int]:
+    """By the sieve of Eratosthenes."""
+    sieve = bytearray([1]) * (most + 1)
+    sieve[:2] = bytes(min(2, most + 1))
+    for number in range(2, math.isqrt(most) + 1):
+        if sieve[number]:
+            sieve[number * number :: number] = bytes(len(range(number * number, most + 1, number)))
+    return list(compress(range(most + 1), sieve))

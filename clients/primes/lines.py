@@ -1,0 +1,72 @@
+"""What the command prints: a line for each answer, for people or for programs."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .conversation import Answer, Operation, PrimesError
+from .evidence import Judgement, Outcome
+from .questions import Question
+
+LONGEST = 60  # characters of a number that are shown whole
+ENDS = 20  # characters of both ends of a longer one
+
+VERDICTS = {"neither": "neither prime nor composite", "probably_prime": "probably prime"}
+FOUND = {Operation.NEXT: "next", Operation.PREVIOUS: "previous"}
+
+
+def shorten(number: str) -> str:
+    """A number that a person can take in."""
+    if len(number) <= LONGEST:
+        return number
+    return f"{number[:ENDS]}…{number[-ENDS:]} ({len(number):,} characters)"
+
+
+def tell(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:
+    """An answer, for people."""
+    verdict = VERDICTS.get(answer.verdict, answer.verdict)
+    if operation is not Operation.IS_PRIME:
+        verdict = f"no {FOUND[operation]} prime" if answer.number is None else f"{FOUND[operation]} prime {shorten(answer.number)}"
+        verdict += "" if answer.number is None or answer.proven else ", probably"
+    words = _tell_check(answer, judgement)
+    if "certificate" in answer.evidence:
+        words += f"; certificate {answer.evidence['certificate'][:16]}…" if saved is None else f"; certificate in {saved}"
+    return f"{shorten(question.number)}: {verdict}, {words}"
+
+
+def _tell_check(answer: Answer, judgement: Judgement | None) -> str:
+    if judgement is None:
+        return answer.method
+    if judgement.outcome is Outcome.AGREED:
+        return f"{'not checked' if answer.proven else 'not proven'}: {judgement.words}"
+    return f"{'checked' if judgement.outcome is Outcome.SHOWN else 'REFUTED'}: {judgement.words}"
+
+
+def tell_failure(question: Question, error: PrimesError) -> str:
+    """An error, for people."""
+    best = f" (so far: {VERDICTS.get(error.data['best'], error.data['best'])})" if "best" in error.data else ""
+    return f"{shorten(question.number)}: no answer, {error.code}: {error}{best}"
+
+
+def encode(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:
+    """An answer, for programs."""
+    told: dict[str, Any] = {"position": question.position, "number": question.number}
+    if operation is not Operation.IS_PRIME:
+        told[FOUND[operation]] = answer.number
+    told |= {"verdict": answer.verdict, "proven": answer.proven, "method": answer.method}
+    if answer.evidence:
+        told["evidence"] = answer.evidence
+    if judgement is not None:
+        told |= {"check": judgement.outcome, "why": judgement.words}
+    if saved is not None:
+        told["file"] = str(saved)
+    told |= {"queue_ms": answer.queue_ms, "compute_ms": answer.compute_ms, "instance": answer.instance}
+    return json.dumps(told)
+
+
+def encode_failure(question: Question, error: PrimesError) -> str:
+    """An error, for programs."""
+    more: Mapping[str, Any] = {name: error.data[name] for name in ("best", "method") if name in error.data}
+    told = {"code": error.code, "message": str(error), **more}
+    return json.dumps({"position": question.position, "number": question.number, "error": told})

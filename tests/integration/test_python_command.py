@@ -1,0 +1,245 @@
+"""The command `primes` on real web processes and workers: what it prints, its statuses, and that an interrupted run goes on."""
+
+import contextlib
+import hashlib
+import json
+import os
+import pty
+import random
+import re
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gmpy2
+import pytest
+
+from tests.integration.conftest import Whole
+from tests.integration.faulty_network import FaultyNetwork
+from tests.integration.processes import ROOT
+from tests.integration.stack import free_port
+from tests.integration.waiting import wait_until
+
+MANY = 4_000  # numbers: far more than the command holds and a pipe takes
+LARGE = "10^30+57"  # a prime above those that strong tests decide
+
+
+def start(url: str, *arguments: str, stdin: int | Any = subprocess.PIPE) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "clients.primes", *arguments]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=os.environ | {"PRIMES_URL": url}, text=True,
+        stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def run(url: str, *arguments: str, lines: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
+    process = start(url, *arguments)
+    out, err = process.communicate("".join(f"{line}\n" for line in lines), timeout=90)
+    return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in text.splitlines()]
+
+
+def test_a_line_tells_the_verdict_and_what_was_checked_here(whole: Whole) -> None:
+    done = run(whole.webs[0].url, "--in-order", "97", "91", "2^127-1", "-1", str(gmpy2.next_prime(10**20) ** 2))
+    assert (done.returncode, done.stderr) == (0, "")
+    patterns = [
+        r"97: prime, checked: it passes 13 strong tests, which decide numbers of its size",
+        r"91: composite, checked: (7|13) divides it",
+        r"2\^127-1: probably prime, not proven: it passes a strong test to a base drawn here, which is no proof",
+        r"-1: neither prime nor composite, checked: it is below 2",
+        r"\d{41}: composite, checked: it fails the strong test to the base \d+, as no prime does",
+    ]
+    for line, pattern in zip(done.stdout.splitlines(), patterns, strict=True):
+        assert re.fullmatch(pattern, line), line
+
+
+def test_neighbours_are_found_and_checked(whole: Whole) -> None:
+    url = whole.webs[0].url
+    assert run(url, "--next", "10^12").stdout == "10^12: next prime 1000000000039, checked: it is prime, and no number between is\n"
+    assert run(url, "--previous", "2").stdout == "2: no previous prime, checked: no prime is below 2\n"
+    (told,) = objects(run(url, "--next", "--json", "10^12").stdout)
+    assert (told["number"], told["next"], told["verdict"], told["check"]) == ("10^12", "1000000000039", "prime", "shown")
+
+
+def test_an_object_a_line_in_order_from_arguments_a_file_and_standard_input(whole: Whole, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.txt"
+    file.write_text("# primes and others\n11\n\n 3#+1 \r\n15")
+    done = run(whole.webs[1].url, "--json", "--in-order", "--file", str(file), "2", "-", lines=["4", "", "# 5", "6"])
+    told = objects(done.stdout)
+    assert [one["number"] for one in told] == ["2", "4", "6", "11", "3#+1", "15"]
+    assert [one["position"] for one in told] == [1, 2, 3, 4, 5, 6]
+    assert [one["verdict"] for one in told] == ["prime", "composite", "composite", "prime", "prime", "composite"]
+    assert {one["check"] for one in told} == {"shown"} and {one["instance"] for one in told} == {"web1"}
+
+
+def test_what_fails_is_told_with_the_answers_and_the_status_is_1(whole: Whole) -> None:
+    done = run(whole.webs[0].url, "--in-order", "seven", "97")
+    assert done.returncode == 1
+    first, second = done.stdout.splitlines()
+    assert first.startswith("seven: no answer, not_an_integer: Expected an integer or an expression") and "97: prime" in second
+    (told,) = objects(run(whole.webs[0].url, "--json", "7/2").stdout)
+    assert (told["number"], told["error"]["code"]) == ("7/2", "not_an_integer")
+
+
+def test_a_deadline_that_is_over_is_told(whole: Whole) -> None:
+    done = run(whole.webs[0].url, "--json", "--deadline", "0.5", "2^30011-1")
+    assert done.returncode == 1
+    (told,) = objects(done.stdout)
+    assert told["error"]["code"] == "deadline"
+
+
+def test_certificates_are_fetched_checked_and_saved(whole: Whole, tmp_path: Path) -> None:
+    url = whole.webs[0].url
+    done = run(url, "--json", "--save-certificates", str(tmp_path), LARGE, "10^40+121")
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = {one["number"]: one for one in objects(done.stdout)}
+    for one in told.values():
+        sha256 = one["evidence"]["certificate"]
+        text = Path(one["file"]).read_bytes()
+        assert hashlib.sha256(text).hexdigest() == sha256 and Path(one["file"]).stem == sha256[:16]
+        assert (one["verdict"], one["check"]) == ("prime", "shown") and "certificate hold" in one["why"]
+    assert {path.suffix for path in tmp_path.iterdir()} <= {".primo", ".pari"}
+    line = run(url, "--proof", LARGE).stdout
+    assert re.fullmatch(r"10\^30\+57: prime, checked: .*certificate.*; certificate [0-9a-f]{16}…\n", line), line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--url", "http://localhost/", "97"], "--url (PRIMES_URL): expected ws://HOST/chatsocket, got 'http://localhost/'"),
+        (["--window", "500", "97"], "expected a whole number from 1 to 200, got '500'"),
+        (["--deadline", "0", "97"], "expected seconds above 0, got '0'"),
+        (["--file", "no/such/file"], "no/such/file: No such file or directory"),
+        (["--save-certificates", "no/such/folder", "97"], "--save-certificates: expected a folder, got 'no/such/folder'"),
+        (["--resume", "README.md", "97"], "README.md: expected a file that --resume made, got something else"),
+        (["--next", "--previous", "97"], "not allowed with argument"),
+    ],
+)
+def test_what_is_wrong_is_named_and_the_status_is_2(whole: Whole, arguments: list[str], words: str) -> None:
+    done = run(whole.webs[0].url, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert words in done.stderr and "Traceback" not in done.stderr
+
+
+def test_gives_up_a_server_that_cannot_be_reached_and_says_what_was_tried() -> None:
+    url = f"ws://127.0.0.1:{free_port()}/chatsocket"
+    done = run(url, "--give-up-after", "1", "97")
+    *tries, last = done.stderr.splitlines()
+    assert done.returncode == 1 and tries
+    assert re.fullmatch(rf"primes: {url}: Connection refused; attempt 1 failed, the next in \d\.\d s", tries[0])
+    assert re.fullmatch(rf"primes: {url}: tried {len(tries) + 1} times in 1\.\d s, the last time: Connection refused", last)
+
+
+def test_a_terminal_shows_how_far_it_is_and_what_takes_longest(whole: Whole) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "--deadline", "1.5", "2^30011-1", "97", "91"],
+        cwd=ROOT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, stderr=theirs,
+    ) as process:  # fmt: skip
+        os.close(theirs)
+        seen = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while data := os.read(ours, 4_096):
+                seen += data
+        assert process.wait(30) == 1
+    os.close(ours)
+    assert re.search(rb"\[#{16}\.{8}\] 2/3  \d+/s  2\^30011-1: \d s", seen), seen
+    assert seen.endswith(b"\r\x1b[K"), seen  # nothing is left of it
+
+
+def test_a_place_that_speaks_no_primes_v1_is_left_at_once(whole: Whole) -> None:
+    done = run(whole.webs[0].url.replace("chatsocket", "healthz"), "97")
+    assert done.returncode == 1
+    assert "expected a WebSocket of primes.v1, got HTTP status" in done.stderr and len(done.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_has_enough_ends_the_command(whole: Whole) -> None:
+    process = start(whole.webs[0].url, "--json")
+    assert process.stdin and process.stdout and process.stderr
+    process.stdin.write("97\n" * MANY)
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 1
+    assert process.stderr.read() == ""
+    process.stdin.close()
+    process.stderr.close()
+
+
+def interrupt(process: subprocess.Popen[str], after: int) -> list[str]:
+    """Ctrl-C after so many lines; all lines that it printed."""
+    assert process.stdout
+    first = [process.stdout.readline() for _ in range(after)]
+    process.send_signal(signal.SIGINT)
+    rest = process.stdout.readlines()
+    return first + rest
+
+
+@pytest.mark.parametrize("order", [[], ["--in-order"]], ids=["as they come", "in order"])
+def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: Path, order: list[str]) -> None:
+    chance = random.Random(8)
+    asked = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(MANY)]
+    asked[50:60] = [gmpy2.next_prime(gmpy2.mpz(10) ** 700 + chance.getrandbits(64)).digits() for _ in range(10)]
+    file, state = tmp_path / "numbers.txt", tmp_path / "state"
+    file.write_text("\n".join(asked))
+    arguments = ["--json", "--file", str(file), "--resume", str(state), *order]
+    lines: list[str] = []
+    with FaultyNetwork([web.port for web in whole.webs], seed=3) as network:
+        for after in (20, 200):
+            with start(network.url, *arguments) as process:
+                lines += interrupt(process, after)
+                assert process.wait(30) == 130
+                assert process.stderr is not None
+                *tries, last = process.stderr.read().splitlines()
+                assert re.fullmatch(rf"primes: stopped after [\d,]+ answers; the same command with --resume {state} goes on", last)
+                assert all("failed, the next in" in line for line in tries)
+            assert len(lines) < MANY
+        assert state.stat().st_mode & 0o077 == 0  # who reads it has the session
+    done = run(whole.webs[0].url, *arguments)
+    assert done.returncode == 0, done.stderr
+    told = objects("".join(lines) + done.stdout)
+    assert Counter(one["position"] for one in told) == Counter(range(1, MANY + 1))
+    assert all(one["number"] == asked[one["position"] - 1] for one in told)
+    assert all((one["verdict"] in ("prime", "probably_prime")) == gmpy2.is_prime(gmpy2.mpz(one["number"])) for one in told)
+    assert not order or [one["position"] for one in told] == list(range(1, MANY + 1))
+    again = run(whole.webs[0].url, *arguments)
+    assert (again.returncode, again.stdout) == (0, "")
+    assert f"all {MANY:,} answers were printed before; delete {state}" in again.stderr
+
+
+def test_a_state_file_of_other_numbers_is_refused_and_left_as_it_is(whole: Whole, tmp_path: Path) -> None:
+    url, state = whole.webs[0].url, tmp_path / "state"
+    assert run(url, "--resume", str(state), "97", "seven").returncode == 1
+    kept = state.read_bytes()
+    for numbers, words in (
+        (["97", "8"], "it belongs to other numbers"),
+        (["97"], "got fewer"),
+        (["--next", "97", "seven"], "options"),
+    ):
+        done = run(url, "--resume", str(state), *numbers)
+        assert (done.returncode, done.stdout) == (2, "") and words in done.stderr, done.stderr
+    assert state.read_bytes() == kept
+    assert run(url, "--resume", str(state), "97", "seven").returncode == 1  # what failed before is not forgotten
+    assert "11: prime" in run(url, "--resume", str(state), "97", "seven", "11").stdout
+
+
+def test_without_a_state_file_ctrl_c_cancels_what_the_server_computes(whole: Whole) -> None:
+    def cancelled() -> float:
+        return sum(web.metric("primes_web_jobs_answered_total", verdict="cancelled") for web in whole.webs)
+
+    before, web = cancelled(), whole.webs[0]
+    with start(web.url, "2^30011-1") as process:
+        wait_until(lambda: web.pending > 0, "the number is asked")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == "primes: stopped after 0 answers; the rest is cancelled\n"
+    wait_until(lambda: web.pending == 0, "the job is cancelled")
+    assert cancelled() == before + 1

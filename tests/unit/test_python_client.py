@@ -1,0 +1,518 @@
+"""The Python client without a socket: what it says and hears, what it checks, what it remembers and prints."""
+
+import asyncio
+import io
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import gmpy2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from clients.primes import bar, evidence, lines
+from clients.primes.arguments import parse
+from clients.primes.certificate import address
+from clients.primes.checkpoint import Checkpoint, Unusable
+from clients.primes.conversation import (
+    Answer,
+    Conversation,
+    Event,
+    Failure,
+    Fault,
+    Joined,
+    Leaving,
+    Operation,
+    PrimesError,
+    Progress,
+    Saved,
+    Verdict,
+)
+from clients.primes.evidence import Outcome
+from clients.primes.expression import NotANumber, evaluate
+from clients.primes.questions import Question, count, read
+from services.jobs.evidence import fails_strong_test
+
+SESSION = {"session": "token", "offset": "0", "expires_in": 600, "instance": "web0"}
+RESULT = {"verdict": "prime", "proven": True, "method": "BPSW", "queue_ms": 1, "compute_ms": 0.1}
+
+
+class Talk:
+    """A conversation with all its events."""
+
+    def __init__(self, **options: Any) -> None:
+        self.conversation = Conversation("t", **options)
+        self.events: list[Event] = []
+
+    def ask(self, number: str, id: str | None = None) -> str:
+        return self.conversation.ask(Operation.IS_PRIME, {"number": number}, id)
+
+    def connect(self, **session: Any) -> None:
+        self.conversation.begin()
+        self.hear(method="session", params={**SESSION, **session})
+
+    def hear(self, now: float = 0, **message: Any) -> None:
+        self.conversation.hear(json.dumps({"jsonrpc": "2.0", **message}), now)
+        self.gather()
+
+    def gather(self) -> None:
+        self.events += self.conversation.events()
+
+    def answer(self, id: str, offset: str, **more: Any) -> None:
+        self.hear(id=id, result={**RESULT, "offset": offset, **more})
+
+    def refuse(self, id: str, code: str, **data: Any) -> None:
+        self.hear(id=id, error={"code": -32000, "message": code, "data": {"code": code, "retryable": False, **data}})
+
+    def resumed(self, **result: Any) -> None:
+        self.hear(id="resume", result={**SESSION, "recovered": True, "pending": [], **result})
+
+    def take(self, now: float = 0) -> list[str]:
+        """What is sent now, in short."""
+        return [shorten(json.loads(text)) for text in self.conversation.messages(now)]
+
+    def of(self, *kinds: type) -> list[Any]:
+        return [event for event in self.events if isinstance(event, kinds)]
+
+    @property
+    def codes(self) -> list[tuple[str, str]]:
+        return [(failure.id, failure.error.code) for failure in self.of(Failure)]
+
+
+def shorten(message: dict[str, Any]) -> str:
+    params = message["params"]
+    return f"{message['method']} {message['id']} {params.get('number') or params.get('request') or params.get('offset')}"
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return Talk()
+
+
+@pytest.fixture
+def asked(talk: Talk) -> Talk:
+    """One question, t-1, that the server has."""
+    talk.ask("97")
+    talk.connect()
+    assert talk.take() == ["is_prime t-1 97"]
+    return talk
+
+
+def test_nothing_is_said_before_the_server_has_told_the_session(talk: Talk) -> None:
+    talk.ask("97")
+    assert talk.take() == []
+    talk.conversation.begin()
+    assert talk.take() == []
+    talk.hear(method="session", params=SESSION)
+    assert talk.take() == ["is_prime t-1 97"]
+    assert talk.events == [Joined("web0", None)]
+
+
+def test_answers_come_in_any_order_each_to_its_question(asked: Talk) -> None:
+    asked.ask("91")
+    asked.take()
+    asked.answer("t-2", "5-1", verdict="composite", evidence={"factor": "7"})
+    asked.answer("t-1", "5-2")
+    told = [(answer.id, answer.verdict, answer.instance) for answer in asked.of(Answer)]
+    assert told == [("t-2", "composite", "web0"), ("t-1", "prime", "web0")]
+    assert asked.of(Answer)[0].evidence == {"factor": "7"}
+    assert asked.conversation.saved == Saved("token", "5-2")
+    assert (asked.conversation.open, asked.conversation.asked) == (0, 0)
+
+
+def test_an_array_is_as_many_answers(asked: Talk) -> None:
+    asked.ask("3")
+    asked.take()
+    answers = [{"jsonrpc": "2.0", "id": id, "result": {**RESULT, "offset": "5-2"}} for id in ("t-1", "t-2")]
+    asked.conversation.hear(json.dumps(answers), 0)
+    asked.gather()
+    assert len(asked.of(Answer)) == 2
+
+
+def test_a_second_answer_to_a_question_is_dropped(asked: Talk) -> None:
+    for id in ("t-1", "t-1", "of nobody"):
+        asked.answer(id, "5-1")
+    assert len(asked.of(Answer)) == 1
+
+
+def test_an_older_offset_does_not_take_the_session_back_one_of_another_epoch_counts(asked: Talk) -> None:
+    for offset, kept in (("5-2", "5-2"), ("5-10", "5-10"), ("5-9", "5-10"), ("6-1", "6-1")):
+        asked.answer("x", offset)
+        assert asked.conversation.saved == Saved("token", kept)
+
+
+def test_after_a_loss_the_session_is_resumed_first_then_all_is_asked_again_that_has_no_answer(talk: Talk) -> None:
+    for number in "234":
+        talk.ask(number)
+    talk.connect()
+    talk.take()
+    talk.answer("t-1", "5-1")
+    talk.conversation.end(1006)
+    talk.ask("5")
+    talk.connect(session="another")
+    assert talk.take() == ["resume resume 5-1"]
+    talk.resumed(instance="web3", offset="5-1", pending=["t-2"])
+    assert talk.conversation.saved == Saved("token", "5-1")
+    assert talk.take() == ["is_prime t-2 3", "is_prime t-3 4", "is_prime t-4 5"]
+    talk.answer("t-2", "5-2")
+    assert talk.of(Answer)[-1].instance == "web3"
+
+
+def test_what_a_former_client_missed_is_taken_before_it_is_asked_again() -> None:
+    talk = Talk(saved=Saved("token", "5-7"))
+    talk.ask("97", id="former-1")
+    talk.connect(session="another")
+    assert talk.take() == ["resume resume 5-7"]
+    talk.resumed(offset="5-7")
+    talk.answer("former-1", "5-8")
+    assert [answer.id for answer in talk.of(Answer)] == ["former-1"]
+    assert talk.take() == []
+
+
+def test_a_session_that_cannot_be_resumed_now_is_resumed_over_another_socket(asked: Talk) -> None:
+    asked.conversation.end(1006)
+    asked.connect(session="another")
+    asked.take()
+    asked.refuse("resume", "unavailable", retryable=True, retry_after=1)
+    assert asked.of(Fault) == [Fault("unavailable")]
+    assert asked.conversation.saved == Saved("token", "0")
+    assert asked.take() == []
+
+
+def test_a_session_that_is_refused_for_good_gives_way_to_the_sockets_own(asked: Talk) -> None:
+    asked.conversation.end(1006)
+    asked.connect(session="another")
+    asked.take()
+    asked.refuse("resume", "invalid_params")
+    assert asked.conversation.saved == Saved("another", "0")
+    assert asked.take() == ["is_prime t-1 97"]
+
+
+def test_a_session_that_another_socket_has_taken_is_not_come_back_with(asked: Talk) -> None:
+    asked.conversation.end(4001)
+    asked.connect(session="another")
+    assert asked.take() == ["is_prime t-1 97"]
+    assert asked.conversation.saved == Saved("another", "0")
+
+
+def test_when_redis_lost_its_data_all_is_asked_again_that_has_no_answer(asked: Talk) -> None:
+    asked.hear(method="session", params={**SESSION, "recovered": False})
+    assert asked.take() == ["is_prime t-1 97"]
+    assert asked.of(Joined)[-1].recovered is False
+
+
+def test_no_more_than_the_window_is_with_the_server_at_once() -> None:
+    talk = Talk(window=2)
+    for number in "2345":
+        talk.ask(number)
+    talk.connect()
+    assert talk.take() == ["is_prime t-1 2", "is_prime t-2 3"]
+    assert talk.take() == []
+    talk.answer("t-2", "5-1")
+    assert talk.take() == ["is_prime t-3 4"]
+    assert talk.conversation.asked == 2
+
+
+def test_questions_are_bounded(talk: Talk) -> None:
+    for _ in range(10_000):
+        talk.ask("97")
+    with pytest.raises(PrimesError, match="Expected at most 10,000 requests") as caught:
+        talk.ask("97")
+    assert caught.value.code == "busy"
+
+
+def test_an_id_is_taken_once(asked: Talk) -> None:
+    with pytest.raises(ValueError, match="an id of its own for each request, got 't-1' again"):
+        asked.ask("91", id="t-1")
+
+
+def test_what_is_refused_for_now_is_asked_again_not_before_its_time(asked: Talk) -> None:
+    asked.refuse("t-1", "busy", retryable=True, retry_after=1)
+    assert asked.take(0.999) == []
+    due = asked.conversation.due
+    assert due is not None and 1 <= due <= 2
+    assert asked.take(due) == ["is_prime t-1 97"]
+    assert asked.conversation.due is None
+    assert asked.codes == []
+
+
+def test_what_is_refused_for_good_fails_with_its_code_and_sentence(asked: Talk) -> None:
+    asked.refuse("t-1", "deadline", offset="5-1", best="probably_prime")
+    (failure,) = asked.of(Failure)
+    assert (failure.error.code, str(failure.error), failure.error.data["best"]) == ("deadline", "deadline", "probably_prime")
+    assert asked.conversation.saved == Saved("token", "5-1")
+
+
+def test_a_question_that_was_never_sent_is_cancelled_at_once(talk: Talk) -> None:
+    talk.conversation.cancel(talk.ask("97"))
+    talk.gather()
+    assert talk.codes == [("t-1", "cancelled")]
+    talk.connect()
+    assert talk.take() == []
+
+
+@pytest.mark.parametrize("error_first", [True, False])
+def test_a_question_with_the_server_is_cancelled_there_whichever_message_comes_first(asked: Talk, error_first: bool) -> None:
+    asked.conversation.cancel("t-1")
+    asked.conversation.cancel("t-1")
+    assert asked.take() == ["cancel t-1/cancel t-1"]
+    messages = [
+        lambda: asked.refuse("t-1", "cancelled", offset="5-1"),
+        lambda: asked.hear(id="t-1/cancel", result={"cancelled": True}),
+    ]
+    for message in messages if error_first else reversed(messages):
+        message()
+    assert asked.codes == [("t-1", "cancelled")]
+    assert asked.conversation.asked == 0
+
+
+def test_a_cancelled_question_is_cancelled_again_after_a_loss_and_not_asked(asked: Talk) -> None:
+    asked.conversation.end(1006)
+    asked.conversation.cancel("t-1")
+    asked.connect()
+    asked.resumed(recovered=False)
+    assert asked.take() == ["resume resume 0", "cancel t-1/cancel t-1"]
+    asked.hear(id="t-1/cancel", result={"cancelled": False})
+    assert asked.codes == [("t-1", "cancelled")]
+
+
+def test_the_last_words_are_cancellations_alone(talk: Talk) -> None:
+    talk.ask("2")
+    talk.connect()
+    talk.take()
+    talk.ask("3")
+    talk.conversation.cancel("t-1")
+    assert [shorten(json.loads(text)) for text in talk.conversation.last_words()] == ["cancel t-1/cancel t-1"]
+
+
+def test_a_verdict_before_the_proof_is_told_once_progress_each_time(asked: Talk) -> None:
+    for _ in range(2):
+        asked.hear(method="verdict", params={"id": "t-1", "verdict": "probably_prime", "proven": False, "method": "BPSW"})
+        asked.hear(
+            method="progress", params={"jobs": [{"id": "t-1", "state": "running", "seconds": 2}, {"id": "x", "state": "queued"}]}
+        )
+    told = [Verdict("t-1", "probably_prime", False, "BPSW"), *[Progress("t-1", "running", 2, None)] * 2]
+    assert asked.of(Verdict, Progress) == told
+
+
+def test_the_end_of_an_instance_is_told_and_what_is_new_is_let_be(talk: Talk) -> None:
+    talk.connect()
+    talk.hear(method="going_away", params={"reconnect_after": 0.7})
+    talk.hear(method="something_new", params={})
+    assert talk.events[1:] == [Leaving(0.7)]
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "7", "{}", '{"method": "session", "params": {}}', '{"id": "t-1", "result": {"verdict": "prime"}}', "[[]]"]
+)
+def test_what_no_server_says_closes_the_socket_and_answers_nothing(asked: Talk, text: str) -> None:
+    asked.conversation.hear(text, 0)
+    asked.gather()
+    assert asked.of(Fault) == [Fault(f"Expected a message of primes.v1, got {text[:60]!r}")]
+    assert (asked.conversation.open, asked.of(Answer, Failure)) == (1, [])
+
+
+EXPRESSIONS = {
+    "97": 97, " +007 ": 7, "-1_000": -1000, "\u0667": 7, "0x1F": 31, "2^127-1": 2**127 - 1, "2**3**2": 512, "-2^2": -4,
+    "(-1)^3": -1, "(-1)^4": 1, "0^0": 1, "5!+1": 121, "0!": 1, "0#": 1, "7#": 210, "31#-1": 200560490129, "(10^9-1)/9": 111111111,
+    "6/-4": None, "7/2": None, "1/0": None, "2^-1": None, "9^9^9": None, "7.0": None, "": None, "2 3": None, "((1)": None,
+    "(-1)!": None, "1" * 47_000: None, "10^9!": None, "200000#": None, "1__0": None, "-" * 60 + "1": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), EXPRESSIONS.items(), ids=[text[:20] for text in EXPRESSIONS])
+def test_numbers_are_read_as_the_server_reads_them(text: str, value: int | None) -> None:
+    if value is None:
+        with pytest.raises(NotANumber):
+            evaluate(text)
+    else:
+        assert evaluate(text) == value
+
+
+def test_integers_are_read_beyond_pythons_own_limit() -> None:
+    assert evaluate("9" * 10_000) == 10**10_000 - 1
+
+
+@given(st.integers(min_value=-5, max_value=10**26))
+def test_small_primes_are_told_from_composites(n: int) -> None:
+    if n < evidence.EXACT_BELOW:
+        assert evidence.is_small_prime(n) == gmpy2.is_prime(gmpy2.mpz(max(n, 0)), 40)
+
+
+@given(st.integers(min_value=1, max_value=10**30), st.integers(min_value=2, max_value=2**64))
+def test_the_strong_test_is_the_servers(half: int, base: int) -> None:
+    assert evidence.fails_strong_test(2 * half + 1, base) == fails_strong_test(2 * half + 1, base)
+
+
+def answer(verdict: str, number: str | None = None, proven: bool = True, **found: str) -> Answer:
+    return Answer("t-1", verdict, proven, "BPSW", 1, 0.1, found, number, "web0")
+
+
+@pytest.mark.parametrize(
+    ("number", "told", "outcome"),
+    [
+        ("97", answer("prime"), Outcome.SHOWN),
+        ("91", answer("prime"), Outcome.REFUTED),
+        ("91", answer("composite", factor="7"), Outcome.SHOWN),
+        ("91", answer("composite", factor="5"), Outcome.REFUTED),
+        ("91", answer("composite", factor="91"), Outcome.REFUTED),
+        ("91", answer("composite", factor="0"), Outcome.REFUTED),
+        ("91", answer("composite", witness="2"), Outcome.SHOWN),
+        ("97", answer("composite", witness="2"), Outcome.REFUTED),
+        ("2047", answer("composite", witness="2"), Outcome.REFUTED),
+        ("90", answer("composite", witness="7"), Outcome.REFUTED),
+        ("91", answer("composite"), Outcome.AGREED),
+        ("10^3000+1", answer("composite", witness="2"), Outcome.AGREED),
+        ("1", answer("neither"), Outcome.SHOWN),
+        ("2", answer("neither"), Outcome.REFUTED),
+        ("2^127-1", answer("probably_prime", proven=False), Outcome.AGREED),
+        ("2^127+1", answer("probably_prime", proven=False), Outcome.REFUTED),
+        ("2^128", answer("prime"), Outcome.REFUTED),
+        ("2^100003-1", answer("probably_prime", proven=False), Outcome.AGREED),
+        ("9^9^9", answer("prime"), Outcome.AGREED),
+        ("97", answer("something_new"), Outcome.AGREED),
+    ],
+)
+def test_evidence_is_judged(number: str, told: Answer, outcome: Outcome) -> None:
+    assert evidence.judge(number, Operation.IS_PRIME, told).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("operation", "number", "found", "outcome"),
+    [
+        (Operation.NEXT, "90", "97", Outcome.SHOWN),
+        (Operation.NEXT, "-10^40", "2", Outcome.SHOWN),
+        (Operation.NEXT, "90", "101", Outcome.REFUTED),
+        (Operation.NEXT, "97", "97", Outcome.REFUTED),
+        (Operation.NEXT, "90", None, Outcome.REFUTED),
+        (Operation.NEXT, "90", "1000003", Outcome.AGREED),
+        (Operation.NEXT, "2^127-2", str(2**127 - 1), Outcome.AGREED),
+        (Operation.PREVIOUS, "97", "89", Outcome.SHOWN),
+        (Operation.PREVIOUS, "97", "83", Outcome.REFUTED),
+        (Operation.PREVIOUS, "97", "97", Outcome.REFUTED),
+        (Operation.PREVIOUS, "2", None, Outcome.SHOWN),
+        (Operation.PREVIOUS, "3", None, Outcome.REFUTED),
+    ],
+)
+def test_neighbours_are_judged(operation: Operation, number: str, found: str | None, outcome: Outcome) -> None:
+    told = answer("neither" if found is None else "prime", number=found)
+    assert evidence.judge(number, operation, told).outcome is outcome
+
+
+def ask(checkpoint: Checkpoint, numbers: Sequence[str], first: int = 1) -> None:
+    for position, number in enumerate(numbers, first):
+        checkpoint.ask(Question(position, number))
+
+
+def test_a_checkpoint_knows_what_was_printed_and_what_failed(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    first = Checkpoint(path, {})
+    ask(first, "2345")
+    for position in (1, 4, 2):
+        first.note(position, failed=position == 4)
+    first.save(Saved("token", "5-3"))
+    first.close()
+    second = Checkpoint(path, {})
+    assert (second.saved, second.prefix, second.asked, second.failed) == (Saved("token", "5-3"), first.prefix, 4, 1)
+    assert [second.has(position) for position in range(1, 6)] == [True, True, False, True, False]
+    ask(second, "23456")
+    second.note(3, failed=False)
+    assert second.done == 4
+
+
+def test_a_checkpoint_in_use_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    first = Checkpoint(path, {})
+    for _ in range(2):
+        with pytest.raises(Unusable, match="another run uses it"):
+            Checkpoint(path, {})
+        ask(first, "2", first=1)
+        first.save(None)  # puts a new file in the place of the old
+    first.close()
+    assert os.listdir(tmp_path) == ["state"]
+
+
+def test_a_checkpoint_that_was_never_saved_leaves_no_file(tmp_path: Path) -> None:
+    Checkpoint(tmp_path / "state", {}).close()
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["x", "[]", "{}", '{"version": 2}', '{"version": 1, "kind": "{}", "session": null, "offset": null, "prefix": "p"}', "\xff"],
+)
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "state"
+    path.write_bytes(text.encode("latin-1"))
+    with pytest.raises(Unusable, match="expected a file that --resume made"):
+        Checkpoint(path, {})
+
+
+def gathered(arguments: Sequence[str], file: Path | None) -> list[str]:
+    async def scenario() -> list[str]:
+        return [question.number async for question in read(arguments, file and str(file))]
+
+    return asyncio.run(scenario())
+
+
+def test_questions_are_lines_without_blanks_and_comments(tmp_path: Path) -> None:
+    path = tmp_path / "numbers"
+    path.write_bytes(b"\xef\xbf\xbd\n# no\n\n  #no\n 7#+1 \r\n" + b"1" * 100_000 + b"\n9")
+    assert gathered(["2"], path) == ["2", "\ufffd", "7#+1", "1" * 100_000, "9"]
+    assert count(["2"], str(path)) == 5
+    assert count(["-"], None) is None
+
+
+def test_a_long_number_is_shortened_for_people() -> None:
+    assert lines.shorten("1" * 60) == "1" * 60
+    assert lines.shorten("1" * 1_234) == f"{'1' * 20}…{'1' * 20} (1,234 characters)"
+
+
+def test_a_refuted_answer_stands_out() -> None:
+    judgement = evidence.refuted("5 does not divide it")
+    told = lines.tell(Question(1, "91"), Operation.IS_PRIME, answer("composite", factor="5"), judgement, None)
+    assert told == "91: composite, REFUTED: 5 does not divide it"
+
+
+def test_certificates_are_beside_the_socket() -> None:
+    assert address("wss://host/under/chatsocket", "ab") == "https://host/under/certificates/ab"
+
+
+def test_the_bar_tells_how_far_it_is() -> None:
+    assert (
+        bar.describe(bar.Standing(500, 1_000, 1_234.5, "97: 3 s, running"))
+        == f"[{'#' * 12}{'.' * 12}] 500/1,000  1,234/s  97: 3 s, running"
+    )
+    assert bar.describe(bar.Standing(1_500, None, 3, "")) == "1,500  3/s"
+
+
+def test_the_bar_is_for_terminals_alone() -> None:
+    stream = io.StringIO()
+    drawn = bar.Bar(stream)
+    drawn.draw(bar.Standing(1, 2, 3, ""))
+    drawn.clear()
+    assert stream.getvalue() == ""
+
+
+def test_without_numbers_standard_input_is_read_unless_it_is_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parse([], {}, terminal=False).numbers == ("-",)
+    with pytest.raises(SystemExit) as caught:
+        parse([], {}, terminal=True)
+    assert caught.value.code == 2
+    assert "expected numbers: as arguments, with --file FILE or on standard input" in capsys.readouterr().err
+
+
+def test_the_environment_names_the_server_and_an_option_another() -> None:
+    environment = {"PRIMES_URL": "ws://there/chatsocket"}
+    assert parse(["97"], environment, terminal=True).url == "ws://there/chatsocket"
+    assert parse(["97", "--url", "ws://here/chatsocket"], environment, terminal=True).url == "ws://here/chatsocket"
+    assert parse(["97"], {}, terminal=True).url == "ws://localhost/chatsocket"
+
+
+def test_negative_numbers_and_options_stand_beside_each_other() -> None:
+    request = parse(["--previous", "-12", "--proof", "--deadline", "5", "--", "-2^2"], {}, terminal=True)
+    assert (request.numbers, request.operation) == (("-12", "-2^2"), Operation.PREVIOUS)
+    assert request.options == {"proof": True, "deadline": 5}
