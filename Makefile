@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -72,6 +72,9 @@ unit: .venv/ready
 
 metrics: .venv/ready ## write docs/metrics.md from the code
 	$(BIN)/python -m monitoring.reference
+
+pictures: .venv/ready ## take the README's pictures of the pages, from the real stack (Docker, Chromium)
+	SCREENSHOTS=docs/pictures $(BIN)/pytest tests/browser/test_pictures.py
 
 requirements: .venv/ready ## compile the requirements files from pyproject.toml (UPGRADE=--upgrade for newer versions)
 	tests/requirements.sh $(UPGRADE)
