@@ -153,7 +153,9 @@ class LeanHandler(WebSocketHandler):
     def _detach_stream(self) -> IOStream:
         detached = super()._detach_stream()
         protocol = self.ws_connection
-        if not isinstance(protocol, LeanProtocol) or protocol.compresses or type(detached) is not IOStream or detached.writing():
+        if not isinstance(protocol, LeanProtocol) or protocol.compresses or type(detached) is not IOStream:
+            return detached
+        if detached.closed() or detached.writing():  # a client that left in the handshake is Tornado's to notice
             return detached
         try:
             self._stream = Stream(detached, self.on_flushed)
