@@ -54,7 +54,7 @@ def exported() -> set[str]:
     for path in ROOT.glob("services/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Name("Histogram"), args=[ast.Constant(str(name)), *_]):
+                case ast.Call(func=ast.Name("Histogram" | "BatchHistogram"), args=[ast.Constant(str(name)), *_]):
                     names |= {name + suffix for suffix in ("_bucket", "_sum", "_count")}
                 case ast.Call(func=ast.Name("Counter" | "Gauge"), args=[ast.Constant(str(name)), *_]):
                     names.add(name)
