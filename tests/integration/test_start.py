@@ -77,9 +77,11 @@ def test_two_processes_are_two_instances(pair: Web) -> None:
 
 
 def test_two_processes_answer_under_two_names(manned: Front, pair: Web) -> None:
-    channels = manned.redis.admin.pubsub_channels(names.results("pair-*"))
-    instances = {channel.decode().rpartition(":")[2].rpartition("-")[0] for channel in channels}
-    assert instances == {"pair-0", "pair-1"}
+    def instances() -> set[str]:
+        channels = manned.redis.admin.pubsub_channels(names.results("pair-*"))
+        return {channel.decode().rpartition(":")[2].rpartition("-")[0] for channel in channels}
+
+    wait_until(lambda: instances() == {"pair-0", "pair-1"}, "both listen, each under its name")
 
 
 def test_two_processes_log_under_two_names(pair: Web) -> None:
