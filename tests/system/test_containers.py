@@ -15,7 +15,7 @@ def test_every_container_runs_without_root_or_privileges_on_a_read_only_root(sta
         host = container["HostConfig"]
         assert host["ReadonlyRootfs"] and host["CapDrop"] == ["ALL"] and not host["CapAdd"]
         assert "no-new-privileges:true" in host["SecurityOpt"]
-        assert 0 < host["Memory"] <= 1 << 30 and 0 < host["PidsLimit"] <= 128
+        assert 0 < host["Memory"] <= 3 << 29 and 0 < host["PidsLimit"] <= 128
         assert host["RestartPolicy"]["Name"] == "unless-stopped"
         with open(f"/proc/{container['State']['Pid']}/status") as status:
             fields = dict(line.split(":", 1) for line in status)
