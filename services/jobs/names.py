@@ -19,6 +19,7 @@ HISTORY = 1_024  # answers that a session keeps for a client that comes back
 KNOWN = "primes:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
 KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a prime of 10,000 digits
 PROOFS = 2_000  # runs in the lane of proofs; above, who wants another is told so: an hour of work or more waits there
+QUESTION_TTL = 86_400  # seconds that a run can be joined, from its beginning and from its promotion: longer than either may take
 ASKERS = 1_000  # who may wait for one run: its answers are written in one step of about 10 ms; who comes later starts another
 
 
@@ -68,14 +69,11 @@ def certificate(sha256: str) -> str:
     return f"primes:certificate:{sha256}"
 
 
-BELLS = "primes:bell:"  # prefix of the lanes' bells
-
-
 def bell(lane: Lane) -> str:
     """Channel: an empty message says that the lane has an entry that nobody was awake for. Quick entries need none: workers wait
     for them in Redis.
     """
-    return f"{BELLS}{lane}"
+    return f"primes:bell:{lane}"
 
 
 def results(web: str) -> str:

@@ -67,8 +67,6 @@ DELETED = 100  # entries deleted in one step: bounds how long Redis serves nobod
 
 AUDIT_AGE = 1.0  # seconds after which an entry is looked for: most are answered by then
 
-QUESTION = 86_400  # seconds that a run can be joined: longer than any job may wait and compute
-
 _enqueue = Script(WAITING, Path(__file__).with_name("enqueue.lua"))
 _leave = Script(LEAVE, Path(__file__).with_name("leave.lua"))
 _audit = Script(Path(__file__).with_name("audit.lua"))
@@ -238,7 +236,7 @@ class Dispatcher:
                 self._wire,
                 [names.stream(lane), names.stream(Lane.QUICK), *questions, *keys],
                 *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self._session_ttl),
-                *(names.ASKERS_OF, names.ASKERS, QUESTION, names.certificate("")),
+                *(names.ASKERS_OF, names.ASKERS, names.QUESTION_TTL, names.certificate("")),
                 *(len(batches), len(questions), *batches, *askers, *marks),
             )
         except PASSING as error:

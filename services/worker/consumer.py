@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Container, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Container, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -102,31 +102,27 @@ class Consumer:
             return await self.read(lane, count, held)
         stream = names.stream(lane)
         group, block = ("GROUP", GROUP, self.name), int(WAIT * 1000)
-        try:
-            reply = await self._wire.run(
-                "XREADGROUP", *group, "COUNT", count, "BLOCK", block, "STREAMS", stream, ">", blocking=WAIT
-            )
-        except PASSING:
-            self._unsure.add(lane)
-            raise
-        except ResponseError as error:
-            await self._create_group(lane, error)
-            return []
+        reading = "XREADGROUP", *group, "COUNT", count, "BLOCK", block, "STREAMS", stream, ">"
+        reply = await self._receive(lane, self._wire.run(*reading, blocking=WAIT))
         entries = [(id, dict(zip(fields[::2], fields[1::2], strict=True))) for id, fields in reply[0][1]] if reply else []
         return await self._open(lane, entries, deliveries=1)
 
     async def _read(self, lane: Lane, after: str, count: int | None) -> list[Entry]:
         """New entries (`after` is ">") or our own pending ones."""
+        reply = await self._receive(lane, self._redis.xreadgroup(GROUP, self.name, {names.stream(lane): after}, count=count))
+        # An entry that was deleted while it was pending has no fields.
+        return [entry for entry in reply[0][1] if entry[1]] if reply else []
+
+    async def _receive(self, lane: Lane, reading: Awaitable[Any]) -> Any:
+        """What a read of the lane gives; None where there was no group, which is made."""
         try:
-            reply: Any = await self._redis.xreadgroup(GROUP, self.name, {names.stream(lane): after}, count=count)
+            return await reading
         except PASSING:
             self._unsure.add(lane)
             raise
         except ResponseError as error:
             await self._create_group(lane, error)
-            return []
-        # An entry that was deleted while it was pending has no fields.
-        return [entry for entry in reply[0][1] if entry[1]] if reply else []
+            return None
 
     async def take_over(self, lane: Lane) -> list[Claim]:
         """Claim the oldest entry whose lease ran out; none or one."""

@@ -21,7 +21,6 @@ from services.worker.computer import EARLY, LOOK, late
 from services.worker.consumer import DEAD_LETTERS, UNHEARD, Claim
 
 COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to compute it again costs less than to keep it
-QUESTION = 86_400  # seconds that a promoted run can be joined: longer than any proof may take
 
 _close = Script(Path(__file__).with_name("close.lua"))
 _promote = Script(Path(__file__).with_name("promote.lua"))
@@ -93,7 +92,7 @@ class Runs:
             [names.stream(claim.lane), names.stream(Lane.PROOF), question, self._askers(claim)],
             *(GROUP, claim.id, claim.reply_to, messages.encode([job]), messages.encode(answer)),
             *(names.bell(Lane.PROOF), names.PROMOTIONS, names.session(""), names.askers(Lane.PROOF, "")),
-            *(QUESTION, self._consumer, names.PROOFS),
+            *(names.QUESTION_TTL, self._consumer, names.PROOFS),
         )
         return bool(entry != b"full")
 
