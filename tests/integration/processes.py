@@ -73,13 +73,6 @@ def state(pid: int) -> str:
     return "" if stat is None or stat[0] == "Z" else stat[0]
 
 
-def nice(pid: int) -> int:
-    """How much it yields to others."""
-    stat = _stat(pid)
-    assert stat, f"process {pid} is gone"
-    return int(stat[16])
-
-
 def memory(pid: int) -> int:
     """Bytes that it has in memory."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]

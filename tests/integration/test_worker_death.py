@@ -2,14 +2,22 @@
 
 import signal
 import time
+from pathlib import Path
 
 from services.jobs.names import Lane
 from tests.integration.clients import HEAVY, HEAVY_COMPOSITE, INVALID, NOT_PRIME, PRIME, SLOW, Load, RawClient
 from tests.integration.conftest import Front
-from tests.integration.processes import children, freeze, nice, state, thaw
+from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.stack import Worker, get
 from tests.integration.steps import asking, freeze_child, freeze_with_quick_jobs
 from tests.integration.waiting import wait_until
+
+# Python runs it before the program: the child stands still before it has read its arguments.
+FREEZE_CHILD = """
+import os, signal, sys
+if "services.worker.child" in sys.orig_argv:
+    os.kill(os.getpid(), signal.SIGSTOP)
+"""
 
 
 def two_workers(front: Front, *options: str) -> tuple[Worker, Worker, int]:
@@ -77,14 +85,15 @@ def test_a_child_process_ends_with_its_worker(front: Front) -> None:
         assert waiting.result().json["error"]["code"] == "deadline"
 
 
-def test_a_child_process_whose_worker_died_while_it_started_ends_too(front: Front) -> None:
-    doomed, other = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1", "--deadline", "1")
+def test_a_child_process_whose_worker_died_while_it_started_ends_too(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(FREEZE_CHILD)
+    doomed = front.worker("first", "--lease", "1", environment={"PYTHONPATH": str(tmp_path)})
+    other = front.worker("second", "--lease", "1", "--deadline", "1")
     front.wait_ready()
     freeze(other.pid)
     with asking(front.web0, SLOW) as (waiting,):
         child = doomed.child
-        freeze(child)
-        assert nice(child) == 0, "the child has set its limits already: this test came too late"
+        wait_until(lambda: state(child) == "T", "the child stands still at its start")
 
         doomed.kill()
         thaw(child)
