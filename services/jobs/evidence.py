@@ -1,5 +1,8 @@
 """What shows that a verdict is right, small enough to send and to check by hand. Pure arithmetic."""
 
+from collections.abc import Mapping
+from functools import lru_cache
+
 import msgspec
 
 
@@ -25,7 +28,8 @@ class Certificate(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="c
 Evidence = Factor | Witness | Certificate
 
 
-def describe(evidence: Evidence) -> dict[str, str]:
+@lru_cache(maxsize=1_000)  # most composites have one of a few
+def describe(evidence: Evidence) -> Mapping[str, str]:
     """The JSON form, the same for every protocol: {"factor": "7"}, {"witness": "2"} or {"certificate": "9f86…"}."""
     if isinstance(evidence, Certificate):
         return {"certificate": evidence.sha256}

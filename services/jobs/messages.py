@@ -37,7 +37,10 @@ class Verdict(enum.StrEnum):
     @property
     def proven(self) -> bool:
         """Whether it is certain rather than probable."""
-        return self not in (Verdict.PROBABLY_PRIME, Verdict.UNKNOWN)
+        return self not in _UNPROVEN
+
+
+_UNPROVEN = frozenset({Verdict.PROBABLY_PRIME, Verdict.UNKNOWN})
 
 
 class Fault(enum.StrEnum):

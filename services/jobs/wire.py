@@ -114,10 +114,6 @@ class Wire:
             await self._open()
         return await self.send(command, blocking=blocking)
 
-    async def evalsha(self, digest: str, number_of_keys: int, *rest: str | bytes | int) -> Any:
-        """As redis-py has it."""
-        return await self.run("EVALSHA", digest, number_of_keys, *rest)
-
     async def eval(self, source: str, number_of_keys: int, *rest: str | bytes | int) -> Any:
         """As redis-py has it."""
         return await self.run("EVAL", source, number_of_keys, *rest)

@@ -1,5 +1,6 @@
 """The WebSocket at /chatsocket: the client's subprotocol decides which protocol is spoken."""
 
+import itertools
 import time
 from collections.abc import Awaitable
 from functools import partial
@@ -25,6 +26,8 @@ _closes = {
 }
 _closes_other = CLOSES.labels("other")  # a client may send any
 
+_phases = itertools.count()  # of the heartbeat
+
 # Messages above this close the socket with 1009. It is far above the largest number, so that a number that is too
 # large gets a sentence and keeps its socket.
 MAX_MESSAGE = 2 * 1024 * 1024  # bytes
@@ -42,6 +45,7 @@ class ChatSocket(LeanHandler):
         self._closing = False  # whether we have sent our close frame
         self._said: int | None = None  # the code of our close frame
         self._client: PlainClient | RpcClient  # once the socket is open
+        self.phase = next(_phases)
 
     def prepare(self) -> None:
         """Refuse a client that offers only subprotocols that we do not speak, rather than speak another one."""
@@ -71,6 +75,11 @@ class ChatSocket(LeanHandler):
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Pass it on; awaited, it holds the socket's next message back."""
+        self._heard = time.monotonic()
+        return None if self._closing else self._client.hear(message)
+
+    def on_ascii(self, message: bytes) -> Awaitable[None] | None:
+        """Likewise."""
         self._heard = time.monotonic()
         return None if self._closing else self._client.hear(message)
 

@@ -19,10 +19,21 @@ def estimate(number: str, operation: Operation = Operation.IS_PRIME, digits: int
 
     `digits`: those of an expression's value; 0: it is none.
     """
-    return _estimate(digits or (1 if number[0] == "-" else len(number)), operation)  # below 2 there is nothing to test
+    return weigh(size(number, digits), operation)[0]
+
+
+def size(number: str, digits: int) -> int:
+    """How many digits are tested: those of a decimal number, or of an expression's value."""
+    return digits or (1 if number[0] == "-" else len(number))  # below 2 there is nothing to test
 
 
 @lru_cache(maxsize=10_000)  # a power is dear beside all else that a quick job costs here
+def weigh(digits: int, operation: Operation, wanted: Wanted = Wanted.VERDICT) -> tuple[int, Lane]:
+    """The estimate for a number of so many digits, and its lane."""
+    cost = _estimate(digits, operation)
+    return cost, lane(cost, wanted)
+
+
 def _estimate(digits: int, operation: Operation) -> int:
     test = BASE if digits < 20 else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
     return test if operation is Operation.IS_PRIME else test * (2 + digits // GAP)

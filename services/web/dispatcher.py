@@ -3,7 +3,8 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict, deque
+from collections import Counter as Counts
+from collections import deque
 from collections.abc import Iterable
 from functools import partial
 from itertools import islice
@@ -12,7 +13,7 @@ from typing import NamedTuple
 
 import msgspec
 import redis.asyncio
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Gauge
 
 from services.jobs import messages, names
 from services.jobs.connection import PASSING, Backoff
@@ -25,11 +26,11 @@ from services.jobs.pulse import INTERVAL, Pulse
 from services.jobs.script import Script
 from services.jobs.subscription import Subscription
 from services.jobs.wire import Wire
+from services.web.gather import Gathering
 from services.web.ledger import Answered, Busy, Entry, Ledger, Pending, Place
 from services.web.session import Session
 from services.web.sessions import Sessions
 from services.web.settings import WebSettings
-from services.web.tally import Tally
 from services.web.uploads import WAITING, Uploads
 
 log = logging.getLogger(__name__)
@@ -44,7 +45,7 @@ RESENT = Counter("primes_web_jobs_resent_total", "Jobs written to Redis again: i
 CANCELLED = Counter("primes_web_jobs_cancelled_total", "Jobs that nobody waited for any more")
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
 PENDING = Gauge("primes_web_jobs_pending", "Jobs accepted and not yet answered", ["lane"])
-BATCH = Histogram("primes_web_batch_jobs", "Jobs in one stream entry", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
+BATCH = BatchHistogram("primes_web_batch_jobs", "Jobs in one stream entry", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256))
 DURATION = BatchHistogram(
     "primes_web_job_seconds",
     "From acceptance to answer, in the web process",
@@ -55,7 +56,7 @@ DURATION = BatchHistogram(
 
 FAILED = (Fault.POISON, Fault.LOST)  # faults of ours, one label; the others are the client's wish, number or limit, each its own
 OUTCOMES = [*Verdict, "failed", *(fault.value for fault in Fault if fault not in FAILED)]
-_submitted = {lane: Tally(SUBMITTED.labels(lane)) for lane in Lane}
+_submitted = {lane: SUBMITTED.labels(lane) for lane in Lane}
 _answered = {(lane, outcome): ANSWERED.labels(lane, outcome) for lane in Lane for outcome in OUTCOMES}
 _resent = {lane: RESENT.labels(lane) for lane in Lane}
 _duration = {lane: DURATION.labels(lane) for lane in Lane}
@@ -100,6 +101,7 @@ class Dispatcher:
         self.reply_to = f"{settings.instance}-{time.time_ns():x}"
         self._most_entries = settings.max_queued_entries
         self._session_ttl = settings.session_ttl
+        self._gather = settings.gather
         self._ledger = Ledger(settings.max_pending)
         self._unwritten = {lane: asyncio.Event() for lane in Lane}
         self._writing = {lane: asyncio.Lock() for lane in Lane}  # held while it is not known which entries Redis has
@@ -152,7 +154,6 @@ class Dispatcher:
         except Busy:
             _refused_busy.inc()
             raise
-        _submitted[pending.lane].inc()
         self._unwritten[pending.lane].set()
         return pending.job.id
 
@@ -209,10 +210,18 @@ class Dispatcher:
         """Write one lane's entries, one write at a time, for as long as it takes."""
         backoff = Backoff()
         waiting = self._unwritten[lane]
+        counted = 0  # of the jobs accepted
+        loop, gathering = asyncio.get_running_loop(), Gathering(self._gather)
         while True:
             await waiting.wait()
+            if (rest := gathering.rest(loop.time())) > 0:
+                await asyncio.sleep(rest)
+            accepted = self._ledger.lanes[lane].accepted
+            _submitted[lane].inc(accepted - counted)
+            counted = accepted
             async with self._writing[lane]:
                 entries = self._ledger.take(lane)
+                gathering.note(loop.time(), sum(len(entry.jobs) for entry in entries))
                 found = await self._write(lane, entries) if entries else []
                 self._delete(self._ledger.written(lane, entries, [each.place for each in found]))
             if not entries:
@@ -221,8 +230,8 @@ class Dispatcher:
                 await asyncio.sleep(backoff.next())
             else:
                 backoff.reset()
+            BATCH.observe_all([len(entry.jobs) for entry in entries[: len(found)]])
             for entry, each in zip(entries, found, strict=False):
-                BATCH.observe(len(entry.jobs))
                 if each.how:
                     self._note_joined(entry, each)
 
@@ -314,23 +323,25 @@ class Dispatcher:
     def _settle(self, answers: list[Answer]) -> None:
         """Close these jobs, and tell their clients."""
         now = time.monotonic()
-        durations: dict[Lane, list[float]] = defaultdict(list)
-        outcomes: dict[tuple[Lane, str], int] = defaultdict(int)
+        settle = self._ledger.settle
+        durations: dict[Lane, list[float]] = {lane: [] for lane in Lane}
+        outcomes: list[tuple[Lane, str]] = []
         tells = log.isEnabledFor(logging.DEBUG)
         for answer in answers:
-            pending = self._ledger.settle(answer)
+            pending = settle(answer)
             if pending is None:
                 REPEATED.inc()
                 continue
-            outcomes[pending.lane, outcome(answer)] += 1
+            outcomes.append((pending.lane, outcome(answer)))
             durations[pending.lane].append(now - pending.accepted)
             if tells:
                 log.debug("answered", extra=self._about(pending, answer, now))
             pending.answered(answer)
-        for each, number in outcomes.items():
+        for each, number in Counts(outcomes).items():
             _answered[each].inc(number)
         for lane, seconds in durations.items():
-            _duration[lane].observe_all(seconds)
+            if seconds:
+                _duration[lane].observe_all(seconds)
 
     def _about(self, pending: Pending, answer: Answer, now: float) -> dict[str, object]:
         ids = {"request": pending.job.request, "session": veil(pending.job.session), "job": f"{self.reply_to}/{answer.id}"}

@@ -43,11 +43,14 @@ def read_text(read: bytes, at: int, most: int) -> tuple[bytes | None, int]:
     return mask(read[begin - 4 : begin], read[begin:end]), end
 
 
+_HEADERS = [bytes((_FINAL_TEXT, size)) for size in range(_LENGTH_16)]
+
+
 def text(payload: bytes) -> bytes:
     """A whole, unmasked text frame."""
     size = len(payload)
     if size < _LENGTH_16:
-        return bytes((_FINAL_TEXT, size)) + payload
+        return _HEADERS[size] + payload
     if size < 1 << 16:
         return struct.pack("!BBH", _FINAL_TEXT, _LENGTH_16, size) + payload
     return struct.pack("!BBQ", _FINAL_TEXT, _LENGTH_64, size) + payload

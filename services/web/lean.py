@@ -3,8 +3,9 @@
 import asyncio
 import functools
 import logging
+from collections.abc import Awaitable, Sequence
 from enum import Enum
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 import tornado
 from tornado.iostream import IOStream, StreamClosedError
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 TESTED = 6, 6
 METHODS = {
     WebSocketHandler: ("get_websocket_protocol", "_detach_stream"),
-    WebSocketProtocol13: ("_receive_frame_loop", "_receive_frame", "_handle_message", "_abort", "is_closing"),
+    WebSocketProtocol13: ("_receive_frame_loop", "_receive_frame", "_handle_message", "_run_callback", "_abort", "is_closing"),
 }
 FIELDS = ("params", "mask_outgoing", "client_terminated", "_fragmented_message_buffer", "_compressor", "_decompressor")
 
@@ -98,6 +99,7 @@ class LeanProtocol(WebSocketProtocol13):
         """Handle the text frames at the beginning; returns how many bytes they take."""
         at, self._wanted = 0, 1
         most = self.params.max_message_size
+        hear = cast("LeanHandler", self.handler).on_ascii
         while at < len(read):
             if self._left <= 0:
                 return at, Step.TURN
@@ -109,12 +111,28 @@ class LeanProtocol(WebSocketProtocol13):
                 break
             at = end
             self._left -= 1
-            wait = self._handle_message(0x1, payload)
+            if payload.isascii():  # surely UTF-8: what is left of Tornado's `_handle_message`
+                try:
+                    wait = hear(payload)
+                except (Exception, asyncio.CancelledError) as error:
+                    wait = self._run_callback(_raise, error)
+                else:
+                    wait = None if wait is None else self._run_callback(_identity, wait)
+            else:
+                wait = self._handle_message(0x1, payload)
             if self.client_terminated:
                 return at, Step.END
             if wait is not None:
                 return at, wait
         return at, None
+
+
+def _raise(error: BaseException) -> NoReturn:
+    raise error
+
+
+def _identity(wait: Awaitable[None]) -> Awaitable[None]:
+    return wait
 
 
 def missing(stock: WebSocketProtocol13) -> list[str]:
@@ -163,17 +181,36 @@ class LeanHandler(WebSocketHandler):
             return detached
         return cast(IOStream, self._stream)  # as far as the protocol can tell
 
-    def send(self, message: bytes) -> None:
-        """Send a text message of UTF-8, without a Future: `queued` and `on_flushed` tell of what is not written.
+    def on_ascii(self, message: bytes) -> Awaitable[None] | None:
+        """A text message of ASCII, as bytes; to be overridden by who does not need text."""
+        return self.on_message(message.decode())
+
+    def send(self, *messages: bytes) -> None:
+        """Send text messages of UTF-8, without a Future: `queued` and `on_flushed` tell of what is not written.
 
         Raises WebSocketClosedError.
         """
+        if (stream := self._get_stream()) is not None:
+            stream.send(b"".join(map(frames.text, messages)))
+        else:
+            self._send_stock(messages)
+
+    def send_now(self, *messages: bytes) -> None:
+        """`send` by who knows that no more will come in this turn of the loop: it saves a callback."""
+        if (stream := self._get_stream()) is not None:
+            stream.send_now(b"".join(map(frames.text, messages)))
+        else:
+            self._send_stock(messages)
+
+    def _get_stream(self) -> Stream | None:
+        """What text frames are written to; None where Tornado writes them. Raises WebSocketClosedError."""
         connection = self.ws_connection
         if connection is None or connection.is_closing():
             raise WebSocketClosedError
-        if self._stream is not None:
-            self._stream.send(frames.text(message))
-        else:
+        return self._stream
+
+    def _send_stock(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
             self._unwritten += len(message)
             write = asyncio.ensure_future(self.write_message(message))
             write.add_done_callback(functools.partial(self._written, len(message)))

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import msgspec
+
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict, Wanted
 from services.jobs.names import Lane
 from services.web import cost
@@ -32,9 +34,8 @@ class Busy(Exception):
     """As many jobs are pending as this process takes."""
 
 
-@dataclass(slots=True, eq=False)
-class Pending:
-    """One job that somebody waits for."""
+class Pending(msgspec.Struct, eq=False, gc=False):
+    """One job that somebody waits for. A struct, since its constructor is in C; the collector of cycles need not look at it."""
 
     job: Job
     lane: Lane
@@ -66,6 +67,7 @@ class Lanes:
     unwritten: OrderedDict[int, Pending] = field(default_factory=OrderedDict)  # by job id, in the order in which they go out
     entries: dict[Entry, None] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
     pending: int = 0
+    accepted: int = 0  # ever
     outgoing: int = 0  # entries of the write that is under way
 
 
@@ -105,16 +107,16 @@ class Ledger:
         """
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
-        self._last_id += 1
-        estimate = cost.estimate(number, operation, digits)
-        job = Job(self._last_id, number, operation, session, request, expires, digits > 0, wanted)
-        pending = Pending(job, cost.lane(estimate, wanted), estimate, time.monotonic(), answered, noted)
-        self._pending[job.id] = pending
-        lane = self.lanes[pending.lane]
+        self._last_id = id = self._last_id + 1
+        estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
+        job = Job(id, number, operation, session, request, expires, digits > 0, wanted)
+        self._pending[id] = pending = Pending(job, name, estimate, time.monotonic(), answered, noted)
+        lane = self.lanes[name]
         lane.pending += 1
-        lane.unwritten[job.id] = pending
+        lane.accepted += 1
+        lane.unwritten[id] = pending
         if expires:
-            heapq.heappush(self._deadlines, (expires, job.id))
+            heapq.heappush(self._deadlines, (expires, id))
         return pending
 
     def take(self, lane: Lane) -> list[Entry]:

@@ -1,14 +1,12 @@
 """The plain protocol, without I/O: one short sentence for every message, in the order of the messages."""
 
-from dataclasses import dataclass
-
 from services.jobs.messages import SENTENCES, Answer, Verdict
 
-INVALID = "Invalid input"
-BUSY = "Busy: the server has as many jobs as it takes, try again in a second"
+INVALID = b"Invalid input"
+BUSY = b"Busy: the server has as many jobs as it takes, try again in a second"
 
-_PRIME = "is a prime number"
-_NOT_PRIME = "is not a prime number"
+_PRIME = b"is a prime number"
+_NOT_PRIME = b"is not a prime number"
 _SENTENCE = {
     Verdict.PRIME: _PRIME,
     Verdict.PROBABLY_PRIME: _PRIME,
@@ -17,19 +15,11 @@ _SENTENCE = {
 }
 
 
-def sentence(answer: Answer) -> str:
+def sentence(answer: Answer) -> bytes:
     """The one line that tells an answer."""
     if answer.fault is not None:
-        return f"No answer: {SENTENCES[answer.fault]}"
-    return _SENTENCE.get(answer.verdict, "No answer: nothing is known of this number")
-
-
-@dataclass(slots=True, eq=False)
-class Slot:
-    """One message's place in the order; empty until its reply is known."""
-
-    reply: str | None = None
-    job: int = 0  # the job that will give it; 0: none
+        return f"No answer: {SENTENCES[answer.fault]}".encode()
+    return _SENTENCE.get(answer.verdict, b"No answer: nothing is known of this number")
 
 
 class Window:
@@ -41,40 +31,53 @@ class Window:
 
     def __init__(self, size: int) -> None:
         self._size = size
-        # Messages without a reply sent, oldest first. An empty deque takes 0.7 KiB, which 10,000 idle sockets would have each.
-        self._slots: list[Slot] = []
+        # Messages whose reply was not handed out, oldest first, each by its job's id, or a negative number where it has no job.
+        # An empty deque takes 0.7 KiB, which 10,000 idle sockets would have each.
+        self._waiting: list[int] = []
+        self._replies: dict[int, bytes] = {}  # those that are known and not handed out
         self._unflushed = 0  # replies handed out and not yet written to the socket
 
     @property
     def full(self) -> bool:
         """Whether no more messages should be read for now."""
-        return len(self._slots) + self._unflushed >= self._size
+        return len(self._waiting) + self._unflushed >= self._size
 
     @property
     def jobs(self) -> list[int]:
         """Jobs that have not replied."""
-        return [slot.job for slot in self._slots if slot.reply is None]
+        return [job for job in self._waiting if job not in self._replies]
 
     @property
     def empty(self) -> bool:
         """Whether every message has its reply, written to the socket."""
-        return not self._slots and not self._unflushed
+        return not self._waiting and not self._unflushed
 
-    def open(self) -> Slot:
-        """A place for the message that came now."""
-        slot = Slot()
-        self._slots.append(slot)
-        return slot
+    def wait(self, job: int) -> bool:
+        """The message that came now has its reply from this job. Returns whether the window is full."""
+        self._waiting.append(job)
+        return len(self._waiting) + self._unflushed >= self._size
 
-    def fill(self, slot: Slot, reply: str) -> list[str]:
-        """Set one reply; returns all replies whose turn it is now. `flushed` must be told when they are written."""
-        slot.reply = reply
-        ready: list[str] = []
-        for waiting in self._slots:
-            if waiting.reply is None:
+    def reply(self, reply: bytes) -> None:
+        """The message that came now has this reply."""
+        place = -len(self._waiting) - 1
+        while place in self._replies:
+            place -= 1
+        self._waiting.append(place)
+        self._replies[place] = reply
+
+    def settle(self, job: int, reply: bytes) -> None:
+        """The reply that this job gives."""
+        self._replies[job] = reply
+
+    def take(self) -> list[bytes]:
+        """All replies whose turn it is now. `flushed` must be told when they are written."""
+        ready: list[bytes] = []
+        for place in self._waiting:
+            reply = self._replies.pop(place, None)
+            if reply is None:
                 break
-            ready.append(waiting.reply)
-        del self._slots[: len(ready)]
+            ready.append(reply)
+        del self._waiting[: len(ready)]
         self._unflushed += len(ready)
         return ready
 

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from functools import partial
 
 from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError
@@ -31,6 +30,7 @@ class PlainClient:
         self._max_digits = settings.max_digits
         self._window = plain.Window(settings.max_in_flight)
         self._unflushed = 0  # replies handed to the socket and not yet written
+        self._due = False  # whether replies will be written at the end of this turn of the loop
         self._room: asyncio.Event | None = (
             None  # set when the window may have room, or the socket is gone; while that is waited for
         )
@@ -40,20 +40,21 @@ class PlainClient:
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
         """Submit one integer or say what is wrong with it; awaited, it holds the socket's next message back."""
-        slot = self._window.open()
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
-            slot.job = self._dispatcher.submit(number.read(text, self._max_digits), partial(self._settle, slot))
-            _integer.inc()
+            job = self._dispatcher.submit(number.read(text, self._max_digits), self._settle)
         except number.TooLarge as error:
             _too_large.inc()
-            self._reply(slot, f"Number too large: {error}")
+            self._reply(f"Number too large: {error}".encode())
         except Busy:
             _busy.inc()
-            self._reply(slot, plain.BUSY)
+            self._reply(plain.BUSY)
         except ValueError:  # not an integer, or bytes that are no text
             _invalid.inc()
-            self._reply(slot, plain.INVALID)
+            self._reply(plain.INVALID)
+        else:
+            _integer.inc()
+            return self._wait_for_room() if self._window.wait(job) else None
         return self._wait_for_room() if self._window.full else None
 
     def go_away(self, seconds: float) -> None:
@@ -76,18 +77,31 @@ class PlainClient:
         """The socket is closed: nobody waits for its answers."""
         self._dispatcher.forsake(self._window.jobs)
 
-    def _settle(self, slot: plain.Slot, answer: Answer) -> None:
-        self._reply(slot, plain.sentence(answer))
+    def _settle(self, answer: Answer) -> None:
+        self._window.settle(answer.id, plain.sentence(answer))
+        if not self._due:
+            self._write_soon()
 
-    def _reply(self, slot: plain.Slot, reply: str) -> None:
+    def _reply(self, reply: bytes) -> None:
+        self._window.reply(reply)
+        if not self._due:
+            self._write_soon()
+
+    def _write_soon(self) -> None:
+        self._due = True
+        asyncio.get_running_loop().call_soon(self._write)
+
+    def _write(self) -> None:
         """Write every reply whose turn it is; the last one written frees the places of all."""
-        ready = self._window.fill(slot, reply)
-        try:
-            for text in ready:
-                self._socket.send(text.encode())
-        except WebSocketClosedError:
-            return self.leave()
+        self._due = False
+        ready = self._window.take()
+        if not ready:
+            return
         self._unflushed += len(ready)
+        try:
+            self._socket.send_now(*ready)
+        except WebSocketClosedError:
+            self.leave()
 
     def flushed(self) -> None:
         """All replies so far are written."""

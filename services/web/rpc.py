@@ -2,6 +2,7 @@
 
 import enum
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 
 from services.jobs.evidence import describe
 from services.jobs.messages import SENTENCES, Answer, Operation, Wanted, describe_unknown
-from services.web import question
+from services.web import number, question
 
 SUBPROTOCOL = "primes.v1"
 
@@ -75,8 +76,7 @@ class Refused(Exception):
         self.code = code
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True, gc=False):
     """An operation: `id` is canonical JSON text, `number` as `Question` has it, `seconds` how long the answer is wanted."""
 
     id: str
@@ -87,8 +87,7 @@ class Asked:
     wanted: Wanted = Wanted.VERDICT
 
 
-@dataclass(frozen=True, slots=True)
-class Resuming:
+class Resuming(msgspec.Struct, frozen=True, gc=False):
     """`resume`: continue this session after this offset; `epoch` is empty for the beginning."""
 
     id: str
@@ -97,16 +96,14 @@ class Resuming:
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelling:
+class Cancelling(msgspec.Struct, frozen=True, gc=False):
     """`cancel`: wait for the answer to `request` (canonical JSON text of its id) no longer."""
 
     id: str
     request: str
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True, gc=False):
     """A request that cannot be done, with its error."""
 
     id: str
@@ -117,8 +114,7 @@ class Failed:
 Call = Asked | Resuming | Cancelling | Failed
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """What one WebSocket message holds; notifications are not in it, since nobody waits for them."""
 
     calls: list[Call]
@@ -133,6 +129,17 @@ class _Request(msgspec.Struct, gc=False):
     method: str
     id: int | str | UnsetType = UNSET
     params: Raw = _ABSENT
+
+
+class _UsualParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    number: str
+
+
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    jsonrpc: Literal["2.0"]
+    id: int
+    method: Literal["is_prime"]
+    params: _UsualParams
 
 
 class _Identified(msgspec.Struct, gc=False):
@@ -161,6 +168,7 @@ class _ResumeParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _request = msgspec.json.Decoder(_Request)
+_usual = msgspec.json.Decoder(_Usual)
 _identified = msgspec.json.Decoder(_Identified)
 _list = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
@@ -180,6 +188,18 @@ class Limits:
 
     digits: int
     proof_digits: int  # of one that is to be proven prime
+
+
+def read_usual(message: str | bytes, limits: Limits) -> "Asked | None":
+    """What `read` says of the message that nearly every client sends, read in one go: is_prime of a decimal number and nothing
+    else, with an integer as id. None for every other message, good or bad.
+    """
+    try:
+        usual = _usual.decode(message)
+        id = str(usual.id)
+        return Asked(id, number.read(usual.params.number, limits.digits)) if len(id) <= ID_BYTES else None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
 
 
 def read(message: str | bytes, limits: Limits) -> Message:
@@ -361,7 +381,7 @@ class Finding(msgspec.Struct, frozen=True, gc=False):
     queue_ms: int
     compute_ms: float
     offset: str
-    evidence: dict[str, str] | msgspec.UnsetType = msgspec.UNSET
+    evidence: Mapping[str, str] | msgspec.UnsetType = msgspec.UNSET
     number: str | msgspec.UnsetType = msgspec.UNSET  # the prime that was found
 
 
@@ -403,9 +423,15 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     compute_ms: float
 
 
+class _Response(msgspec.Struct, gc=False):
+    jsonrpc: str
+    id: Raw
+    result: Finding | Standing | Ended
+
+
 def result(id: str, value: Finding | Standing | Ended) -> bytes:
     """A response with a result."""
-    return _encoder.encode({"jsonrpc": "2.0", "id": Raw(id.encode()), "result": value})
+    return _encoder.encode(_Response("2.0", Raw(id.encode()), value))
 
 
 def error(id: str, code: Code, message: str, offset: str = "", known: dict[str, str] | None = None) -> bytes:

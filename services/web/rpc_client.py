@@ -20,12 +20,13 @@ from services.web.ledger import Busy
 from services.web.rpc import Asked, Call, Cancelling, Code, Ended, Failed, Limits, Progress, Refused, Resuming, Standing
 from services.web.session import Repeat
 from services.web.settings import WebSettings
+from services.web.tally import Tally
 
 log = logging.getLogger(__name__)
 
 REQUESTS = Counter("primes_web_rpc_requests_total", "Requests of primes.v1, by method", ["method"])
 ERRORS = Counter("primes_web_rpc_errors_total", "Requests of primes.v1 answered with an error", ["code"])
-_requests = {method: REQUESTS.labels(method) for method in (*Operation, "cancel", "resume", "unreadable")}
+_requests = {method: Tally(REQUESTS.labels(method)) for method in (*Operation, "cancel", "resume", "unreadable")}
 _errors = {code: ERRORS.labels(code) for code in Code}
 
 MOST_QUEUED = 1024 * 1024  # bytes written and not yet taken by the client: about 5,000 answers
@@ -64,6 +65,9 @@ class RpcClient:
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
         """Take one message; awaited, it holds the socket's next message back."""
+        usual = rpc.read_usual(message, self._limits)
+        if usual is not None:
+            return self._hear(usual, None)
         read = rpc.read(message, self._limits)
         if read.batch or not read.calls:
             return self._hear_batch(read.calls)
@@ -89,15 +93,8 @@ class RpcClient:
 
     def _hear(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
         """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""
-        if isinstance(call, Cancelling):
-            _requests["cancel"].inc()
-            self._begun = True
-            return self._cancel(call, batch)
         if not isinstance(call, Asked):
-            if isinstance(call, Failed):
-                _requests["unreadable"].inc()
-                self._fail(call.id, call.code, call.message, batch)
-            return None
+            return self._hear_other(call, batch)
         _requests[call.operation].inc()
         repeat = self._session.ask(call.id)
         if repeat is Repeat.NEW:
@@ -105,6 +102,16 @@ class RpcClient:
         elif repeat is Repeat.ANSWERED:
             return self._answer_again(call, batch)
         self._begun = True
+        return None
+
+    def _hear_other(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
+        if isinstance(call, Cancelling):
+            _requests["cancel"].inc()
+            self._begun = True
+            return self._cancel(call, batch)
+        if isinstance(call, Failed):
+            _requests["unreadable"].inc()
+            self._fail(call.id, call.code, call.message, batch)
         return None
 
     def _submit(self, call: Asked, batch: Batch | None) -> None:
@@ -177,14 +184,21 @@ class RpcClient:
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Send these answers, in this order."""
+        ready: list[bytes] = []
         for delivery in deliveries:
             response = rpc.response(delivery.request, delivery.answer, f"{delivery.epoch}-{delivery.number}")
             if delivery.answer.fault is not None:
                 _errors[Code(delivery.answer.fault)].inc()
             batch = self._batches.pop(delivery.request, None) if self._batches else None
-            self._reply(response, batch)
-            if batch is not None:
-                self._release(batch)
+            if batch is None:
+                ready.append(response)
+            else:
+                batch.responses.append(response)
+                batch.open -= 1
+                if not batch.open:
+                    ready.append(rpc.array(batch.responses))
+        if ready:
+            self._send(*ready)
 
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again; those of batches will be answered singly."""
@@ -247,13 +261,13 @@ class RpcClient:
         if not batch.open and batch.responses:
             self._send(rpc.array(batch.responses))
 
-    def _send(self, message: bytes) -> None:
-        """Write one message, or close a socket whose client does not read."""
-        if self._socket.queued + len(message) > MOST_QUEUED:
+    def _send(self, *messages: bytes) -> None:
+        """Write messages, or close a socket whose client does not read."""
+        if self._socket.queued + sum(map(len, messages)) > MOST_QUEUED:
             self._socket.close(*TOO_SLOW)
             return
         with suppress(WebSocketClosedError):
-            self._socket.send(message)
+            self._socket.send(*messages)
 
     def flushed(self) -> None:
         """What matters is how much is queued."""

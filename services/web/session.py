@@ -3,7 +3,9 @@
 import enum
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+
+import msgspec
 
 from services.jobs.messages import Delivery
 from services.jobs.names import HISTORY
@@ -18,14 +20,13 @@ class Repeat(enum.Enum):
     CROSSED = "crossed"  # its answer was sent over this very socket before the client could know
 
 
-@dataclass(slots=True)
-class Flight:
+class Flight(msgspec.Struct, gc=False):
     """A request without an answer."""
 
     job: int | None  # in this process' ledger; None: in that of a process that held the session before
     asked: bool  # over this socket
     orphan: bool = False  # our job for it is closed, and no delivery came yet
-    since: float = field(default_factory=time.monotonic)  # when this process learned of it
+    since: float = msgspec.field(default_factory=time.monotonic)  # when this process learned of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,16 +129,21 @@ class Session:
 
     def hear(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Take answers, repeated or not, in any order; returns those whose turn it is now."""
+        ready: list[Delivery] = []
         for delivery in deliveries:
             if self.epoch is None:
                 self.epoch = delivery.epoch
             # another epoch's: Redis lost the session, or had lost it; the audit finds out which
-            if delivery.epoch == self.epoch and delivery.number > self.last:
+            if delivery.epoch != self.epoch or delivery.number <= self.last:
+                continue
+            if delivery.number > self.last + 1:
                 self._ahead[delivery.number] = delivery
-        ready: list[Delivery] = []
-        while (delivery_ := self._ahead.pop(self.last + 1, None)) is not None:
-            if self._take(delivery_):
-                ready.append(delivery_)
+                continue
+            due: Delivery | None = delivery
+            while due is not None:
+                if self._take(due):
+                    ready.append(due)
+                due = self._ahead.pop(self.last + 1, None) if self._ahead else None
         return ready
 
     def _take(self, delivery: Delivery) -> bool:

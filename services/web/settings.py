@@ -36,6 +36,9 @@ class WebSettings(Settings):
     max_in_flight: Count = Field(1_000, description="unanswered messages per socket; above, the socket is not read")
     max_pending: Count = Field(100_000, description="unanswered jobs per process; above, new ones are refused as busy")
     max_queued_entries: Count = Field(20_000, description="entries in one lane's stream; above, jobs wait in the web process")
+    gather: Annotated[float, Field(ge=0, le=0.1)] = Field(
+        0.005, description="seconds that a busy process collects jobs before it writes them, which is less work a job; 0: none"
+    )
     session_ttl: Annotated[int, Field(ge=1, le=86_400)] = Field(
         600, description="seconds that a session outlives its socket, with the answers that its client did not get"
     )

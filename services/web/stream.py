@@ -126,6 +126,12 @@ class Stream(asyncio.Protocol):
         self._unsent.append(data)
         self._unsent_size += len(data)
 
+    def send_now(self, data: bytes) -> None:
+        """Write this and what was sent before it."""
+        self._unsent.append(data)
+        self._unsent_size += len(data)
+        self._flush()
+
     def write(self, data: bytes) -> "asyncio.Future[None]":
         """Write this now; done when the kernel took it."""
         if self._closed:

@@ -41,6 +41,8 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
     pari: bytes = b""  # and in PARI's
 
 
+_IS_PRIME = Operation.IS_PRIME  # the class is asked for its member each time
+
 READY = Report(Answer(0, Verdict.UNKNOWN), final=False)  # the child's first word: it takes jobs from here on
 
 
@@ -97,19 +99,20 @@ def compute(job: Job, queue_ms: int = 0, note: Note = ignore) -> Answer:
     """The answer to one job, with the time it took; none to one whose time is over. `note`: see `examine`."""
     if job.expires and job.expires <= time.time() * 1000:
         return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.DEADLINE)
-    started = time.perf_counter_ns()
+    number, started = "", time.perf_counter_ns()
     try:
-        number, finding = look(job, note)
+        if job.expression or job.operation is not _IS_PRIME:
+            number, finding = look(job, note)
+        else:  # as nearly all are
+            finding = examine(job.number, note)
     except NoInteger:
         return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.NO_INTEGER)
     elapsed = (time.perf_counter_ns() - started) // 1000
-    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, evidence=finding.evidence, number=number)
+    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, None, finding.evidence, None, number)
 
 
 def look(job: Job, note: Note) -> tuple[str, Finding]:
     """The prime that was found, if one was asked for, and the finding. Raises NoInteger."""
-    if not job.expression and job.operation is Operation.IS_PRIME:
-        return "", examine(job.number, note)
     n = read_number(job)
     return ("", examine_large(n, note)) if job.operation is Operation.IS_PRIME else find(job.operation, n)
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Container, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -169,25 +169,26 @@ class Consumer:
                 UNHEARD.inc((await step.execute())[: len(replies)].count(0))
         DEAD_LETTERS.labels(claims[0].lane).inc(len(dead))
 
-    def send_finish(self, claims: Sequence[Claim], answers: Sequence[list[Answer]]) -> Coroutine[Any, Any, None]:
+    def send_finish(self, claims: Sequence[Claim], answers: Sequence[list[Answer]]) -> "asyncio.Future[list[Any]]":
         """`finish` for quick entries: it is written when this returns, before the next `wait`, which would hold it up.
 
-        The coroutine tells what came of it. Whatever it fails with, `finish` may succeed.
+        The future is done before that of the next `wait`. Whatever it fails with, `finish` may succeed; its result is
+        for `note_finish`.
         """
         answered, replies = _sort(claims, answers)
         if answered:
             ids = [claim.id for claim in claims]
-            return self._heard(self._wire.send(command(Lane.QUICK, ids, answered, _publications(replies))), 0)
+            return self._wire.send(command(Lane.QUICK, ids, answered, _publications(replies)))
         # for clients without a session, who are most: a transaction costs Redis less than a script
-        return self._heard(self._wire.send(("MULTI",), *_plain_step(claims, replies), ("EXEC",)), len(replies))
+        return self._wire.send(("MULTI",), *_plain_step(claims, replies), ("EXEC",))
 
-    async def _heard(self, sent: "asyncio.Future[Any]", publications: int) -> None:
-        """The reply of the script, or that of a transaction which begins with so many publications."""
-        reply = await sent
-        for each in reply:
-            if isinstance(each, Exception):
-                raise each
-        UNHEARD.inc(reply[:publications].count(0) if publications else reply[0])
+    def note_finish(self, reply: list[Any]) -> bool:
+        """Whether what Redis replied to `send_finish` says that all was done; counts what nobody heard."""
+        if any(isinstance(each, Exception) for each in reply):
+            return False
+        # a transaction begins with its publications and ends with two counts; the script begins with a count of those unheard
+        UNHEARD.inc(reply[:-2].count(0) if len(reply) > 2 else reply[0])
+        return True
 
     async def mark_started(self, claims: Iterable[Claim], started: Iterable[float]) -> None:
         """Note for the clients of these claims since when (seconds since 1970) their jobs run; a session's only."""

@@ -3,14 +3,13 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections import Counter as Counts
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
-from prometheus_client import Counter, Gauge, Histogram
-from redis.exceptions import ResponseError
+from prometheus_client import Counter, Gauge
 
 from services.jobs.chunks import Outcome
 from services.jobs.connection import PASSING, Backoff
@@ -30,7 +29,7 @@ COMPUTE = BatchHistogram(
     ["lane"],
     buckets=(2e-6, 5e-6, 1e-5, 5e-5, 2e-4, 1e-3, 5e-3, 0.02, 0.1, 0.5, 2, 10, 60, 300),
 )
-QUEUE_WAIT = Histogram(
+QUEUE_WAIT = BatchHistogram(
     "primes_worker_queue_wait_seconds",
     "From the write of a stream entry to its claim",
     ["lane"],
@@ -87,10 +86,12 @@ class Desk:
     def _count(self, lane: Lane) -> int:
         return len(self.ids(lane))
 
-    def take(self, claim: Claim, task: asyncio.Task[None] | None = None) -> None:
-        """Hold a claim; `task` is cancelled when its lease is lost."""
-        self._held[claim.lane, claim.id] = Held(claim, task, time.time())
-        _queue_wait[claim.lane].observe(claim.queue_ms / 1000)
+    def take(self, *claims: Claim, task: asyncio.Task[None] | None = None) -> None:
+        """Hold claims of one lane; `task` is cancelled when the lease is lost."""
+        now = time.time()
+        for claim in claims:
+            self._held[claim.lane, claim.id] = Held(claim, task, now)
+        _queue_wait[claims[0].lane].observe_all([claim.queue_ms / 1000 for claim in claims])
 
     def drop(self, claim: Claim) -> None:
         """Hold a claim no more."""
@@ -101,17 +102,21 @@ class Desk:
         await self.persist(lambda: self._consumer.finish(claims, answers, dead))
         self._conclude(claims, answers)
 
-    def send_finish(self, claims: list[Claim], answers: list[list[Answer]]) -> Coroutine[Any, Any, None]:
-        """`finish` for quick claims, which is written when this returns; the coroutine tries on until Redis has it."""
-        return self._persist_finish(self._consumer.send_finish(claims, answers), claims, answers)
+    def send_finish(self, claims: list[Claim], answers: list[list[Answer]], failed: Callable[[], None]) -> "asyncio.Future[Any]":
+        """`finish` for quick claims, which is written when this returns, and done when the future is.
 
-    async def _persist_finish(self, sent: Coroutine[Any, Any, None], claims: list[Claim], answers: list[list[Answer]]) -> None:
-        try:
-            await sent
-        except (*PASSING, ResponseError):  # a script that Redis does not have, too
-            await self.finish(claims, answers, [])
-        else:
-            self._conclude(claims, answers)
+        If that fails, `failed` is called in the same turn of the loop: `finish` may still succeed.
+        """
+
+        def conclude(sent: "asyncio.Future[Any]") -> None:
+            if sent.cancelled() or sent.exception() is not None or not self._consumer.note_finish(sent.result()):
+                failed()
+            else:
+                self._conclude(claims, answers)
+
+        sent = self._consumer.send_finish(claims, answers)
+        sent.add_done_callback(conclude)
+        return sent
 
     def _conclude(self, claims: list[Claim], answers: list[list[Answer]]) -> None:
         for claim in claims:
@@ -128,10 +133,7 @@ class Desk:
             tell(claim, answers)
 
     def _tally(self, lane: Lane, answers: Sequence[Answer]) -> None:
-        outcomes: dict[str, int] = defaultdict(int)
-        for answer in answers:
-            outcomes["failed" if answer.fault else answer.verdict] += 1
-        for outcome, number in outcomes.items():
+        for outcome, number in Counts(["failed" if answer.fault else answer.verdict for answer in answers]).items():
             _jobs[lane, outcome].inc(number)
         _compute[lane].observe_all([answer.compute_us / 1e6 for answer in answers])
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.messages import Answer
@@ -26,7 +27,8 @@ class Inline:
         self._consumer = consumer
         self._desk = desk
         self._stopped = False
-        self._finishing: asyncio.Task[None] | None = None  # the last batch
+        self._sent: asyncio.Future[Any] | None = None  # the answers of the last batch, on their way
+        self._retrying: asyncio.Task[None] | None = None  # those of a batch that did not arrive
 
     def stop(self) -> None:
         """Claim nothing more, after the request that waits now."""
@@ -45,23 +47,35 @@ class Inline:
                     continue
                 backoff.reset()
                 if claims:
+                    self._desk.take(*claims)
+                    await self._arrive()
                     await self._answer(claims, tasks)
+            await self._arrive()
+
+    async def _arrive(self) -> None:
+        """Wait until the last answers are in Redis: their reply came before that to the read, unless they must be sent again."""
+        if self._sent is not None and not self._sent.done():
+            await asyncio.wait([self._sent])
+        if self._retrying is not None:
+            await self._retrying
+            self._retrying = None
 
     async def _answer(self, claims: list[Claim], tasks: asyncio.TaskGroup) -> None:
         """Jobs whose clients wait for them first, then chunks of uploads: the next is computed while the last is stored."""
-        for claim in claims:
-            self._desk.take(claim)
-        if self._finishing is not None:
-            await self._finishing  # its reply came before that to the read; where it failed, no more is taken on meanwhile
         if plain := [claim for claim in claims if claim.chunk is None]:
             answers: list[list[Answer]] = []
             for claim in plain:
                 if answers:
                     await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
                 answers.append([claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs])
-            self._finishing = tasks.create_task(self._desk.send_finish(plain, answers))
-        async with asyncio.TaskGroup() as storing:
-            for claim in claims:
-                if claim.chunk is not None:
-                    storing.create_task(self._desk.store(claim, examine_all(claim.chunk)))
-                    await asyncio.sleep(0)
+
+            def retry() -> None:
+                self._retrying = tasks.create_task(self._desk.finish(plain, answers, []))
+
+            self._sent = self._desk.send_finish(plain, answers, retry)
+        if len(plain) < len(claims):
+            async with asyncio.TaskGroup() as storing:
+                for claim in claims:
+                    if claim.chunk is not None:
+                        storing.create_task(self._desk.store(claim, examine_all(claim.chunk)))
+                        await asyncio.sleep(0)

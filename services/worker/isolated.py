@@ -91,7 +91,7 @@ class Isolated:
                     self._free.put_nowait(computer)
                     await self.bell.wait()
                 else:
-                    self._desk.take(claim, running.create_task(self._answer(claim, computer)))
+                    self._desk.take(claim, task=running.create_task(self._answer(claim, computer)))
         while not self._free.empty():
             await self._free.get_nowait().close()
 

@@ -1,5 +1,6 @@
 """Decides whether an integer is prime, and what shows it when it is not. Pure arithmetic: no I/O, no state."""
 
+import math
 import random
 from collections.abc import Callable
 from typing import NamedTuple
@@ -21,6 +22,8 @@ class Finding(NamedTuple):
 
 Note = Callable[[Finding], None]
 
+WORD = 2**64
+
 # The 13 smallest primes as bases of the strong probable prime test decide every n below this bound
 # (Sorenson and Webster, "Strong pseudoprimes to twelve prime bases", 2017; OEIS A014233).
 BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
@@ -30,6 +33,7 @@ BASES_BOUND = 3_317_044_064_679_887_385_961_981
 RANDOM_BASES = 64
 RANDOM_BASE_BOUND = 2**32  # short to send; too many for anybody to make a number that passes them all
 
+_BASES_PRODUCT = math.prod(BASES)  # 49 bits
 _FIRST_PRIMORIAL = gmpy2.primorial(1_000)  # 1,400 bits: a gcd of about 2 µs
 _SECOND_PRIMORIAL = gmpy2.primorial(2**16)  # 94,000 bits: a gcd of about 1 ms
 _SECOND_FROM = 1_500  # bits of n at which one strong test costs about that much
@@ -53,9 +57,12 @@ def examine(number: str, note: Note = ignore) -> Finding:
 
     `note` is told what is known earlier, where the next test takes long.
     """
-    if len(number) < 20:  # below 10^19 and so below 2^64; a negative number is below 2 anyway
+    if len(number) <= 20:  # as nearly all are
         n = int(number)
-        return _examine_word(n) if n >= 2 else _NEITHER
+        if n < 2:
+            return _NEITHER
+        if n < WORD:
+            return _examine_word(n)
     return examine_large(gmpy2.mpz(number), note)
 
 
@@ -63,7 +70,7 @@ def examine_large(n: gmpy2.mpz, note: Note = ignore) -> Finding:
     """The same for an integer of any size that was read already."""
     if n < 2:
         return _NEITHER
-    if n.bit_length() <= 64:
+    if n < WORD:
         return _examine_word(int(n))
     factor = small_factor(n)
     if factor is not None:
@@ -86,13 +93,11 @@ def _examine_probable(n: gmpy2.mpz, note: Note) -> Finding:
 
 
 def _examine_word(n: int) -> Finding:
-    """For 2 <= n < 2^64. Only a composite pays for the search for evidence."""
-    if flint.fmpz(n).is_prime():
-        return _BPSW_PRIME
-    for p, finding in _FACTORS:
-        if n % p == 0:
-            return finding
-    return by_witness(find_witness(gmpy2.mpz(n)))
+    """For 2 <= n < 2^64."""
+    common = math.gcd(n, _BASES_PRODUCT)
+    if common > 1:
+        return next(finding if n > p else _BPSW_PRIME for p, finding in _FACTORS if common % p == 0)
+    return _BPSW_PRIME if flint.fmpz(n).is_prime() else by_witness(find_witness(gmpy2.mpz(n)))
 
 
 def small_factor(n: gmpy2.mpz) -> Factor | None:

@@ -121,9 +121,9 @@ def test_every_verdict_and_fault_is_told() -> None:
 
 
 def test_every_sentence_of_the_plain_protocol_is_told() -> None:
-    fixed = {plain.INVALID, plain.BUSY, *plain._SENTENCE.values(), *(f"No answer: {told}" for told in SENTENCES.values())}
+    fixed = {plain.INVALID, plain.BUSY, *plain._SENTENCE.values(), *(f"No answer: {told}".encode() for told in SENTENCES.values())}
     for sentence in fixed:
-        assert f"| `{sentence}` |" in read("docs/protocol.md"), sentence
+        assert f"| `{sentence.decode()}` |" in read("docs/protocol.md"), sentence
 
 
 def test_every_error_is_told_with_its_status() -> None:

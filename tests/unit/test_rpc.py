@@ -318,3 +318,51 @@ def test_a_first_verdict_is_told_with_the_id_of_its_request() -> None:
             "compute_ms": 1.5,
         },
     }
+
+
+USUAL = b'{"jsonrpc":"2.0","id":%b,"method":"is_prime","params":{"number":"%b"}}'
+
+
+def test_the_usual_request_is_read_in_one_go() -> None:
+    assert rpc.read_usual(USUAL % (b"7", b"97"), LIMITS) == Asked("7", "97")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        USUAL % (b"7", b"2^127-1"),
+        USUAL % (b"7", b"9" * (DIGITS + 1)),
+        USUAL % (b'"7"', b"97"),
+        USUAL % (b"1" * 129, b"97"),
+        USUAL.replace(b"is_prime", b"next_prime") % (b"7", b"97"),
+        USUAL.replace(b'"}}', b'","deadline":1}}') % (b"7", b"97"),
+        USUAL.replace(b'"}}', b'"},"more":1}') % (b"7", b"97"),
+        b"[" + USUAL % (b"7", b"97") + b"]",
+        b"",
+        b"\xff",
+    ],
+)
+def test_other_messages_are_not_usual(message: bytes) -> None:
+    assert rpc.read_usual(message, LIMITS) is None
+
+
+integers, texts, others = st.integers(), st.text(max_size=3), st.sampled_from([None, True, 1.0, 1.5])
+numbers = st.one_of(integers.map(str), integers, texts, st.sampled_from([" +007 ", "1_0", "-0"]))
+params = st.fixed_dictionaries({"number": numbers}, optional={"deadline": integers, "proof": st.booleans(), "other": others})
+requests = st.fixed_dictionaries(
+    {
+        "jsonrpc": st.sampled_from(["2.0", "2.0", "1.0"]),
+        "id": st.one_of(integers, st.integers(-(10**130), 10**130), texts, others),
+        "method": st.sampled_from(["is_prime", "is_prime", "next_prime", "cancel"]),
+        "params": st.one_of(params, st.lists(numbers, max_size=2)),
+    },
+    optional={"other": others},
+)
+
+
+@given(requests, st.booleans())
+def test_the_usual_request_is_read_as_any_other(fields: dict[str, Any], as_text: bool) -> None:
+    message: str | bytes = json.dumps(fields)
+    message = message if as_text else message.encode()
+    usual = rpc.read_usual(message, LIMITS)
+    assert usual is None or rpc.read(message, LIMITS) == rpc.Message([usual], batch=False)
