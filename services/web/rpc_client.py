@@ -1,10 +1,11 @@
 """A socket's side of `primes.v1`."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate, takewhile
 
 from msgspec import Raw
 from prometheus_client import Counter
@@ -44,6 +45,14 @@ class Batch:
 
     open: int = 1  # requests without a response, and one for the reading of the batch itself
     responses: list[bytes] = field(default_factory=list)
+
+
+def count_fitting(messages: Sequence[bytes], room: int) -> int:
+    """How many of these messages, from the first on, take no more than so many bytes."""
+    if sum(map(len, messages)) <= room:
+        return len(messages)
+    sizes = accumulate(map(len, messages))
+    return sum(1 for _ in takewhile(lambda size: size <= room, sizes))
 
 
 class RpcClient:
@@ -262,12 +271,13 @@ class RpcClient:
             self._send(rpc.array(batch.responses))
 
     def _send(self, *messages: bytes) -> None:
-        """Write messages, or close a socket whose client does not read."""
-        if self._socket.queued + sum(map(len, messages)) > MOST_QUEUED:
+        """Write messages, or as many as fit and close a socket whose client does not read: it gets on with each resume."""
+        fitting = count_fitting(messages, MOST_QUEUED - self._socket.queued)
+        if fitting:
+            with suppress(WebSocketClosedError):
+                self._socket.send(*messages[:fitting])
+        if fitting < len(messages):
             self._socket.close(*TOO_SLOW)
-            return
-        with suppress(WebSocketClosedError):
-            self._socket.send(*messages)
 
     def flushed(self) -> None:
         """What matters is how much is queued."""
