@@ -28,8 +28,8 @@ async def beat(sockets: Collection[Beating], interval: float) -> None:
     Tornado's own pings are a task a socket, and take a peer whose frames are not read for dead: back-pressure would
     close the sockets that it holds back.
     """
-    for phase in itertools.cycle(range(PHASES)):
+    for turn in itertools.count(1):  # the first socket of a process has its first ping after a whole interval
         await asyncio.sleep(interval / PHASES)
         now = time.monotonic()
-        for socket in [socket for socket in sockets if socket.phase % PHASES == phase]:
+        for socket in [socket for socket in sockets if socket.phase % PHASES == turn % PHASES]:
             socket.beat(now)
