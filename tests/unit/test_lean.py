@@ -522,6 +522,25 @@ def test_what_is_sent_in_one_turn_is_one_write(site: Site) -> None:
     assert site.run(burst()) == 1
 
 
+@pytest.mark.parametrize("names", [(), ("_a_name_that_went_away",)])
+def test_what_is_sent_now_follows_what_was_sent(site: Site, monkeypatch: pytest.MonkeyPatch, names: tuple[str, ...]) -> None:
+    monkeypatch.setitem(lean.METHODS, WebSocketProtocol13, names)
+    lean.tell_once.cache_clear()
+    expected = b"".join(map(frames.text, (b"hello", b"1", b"2", b"3", b"4")))
+
+    async def send() -> bytes:
+        async with asyncio.timeout(SECONDS), site.client("/plain/Lean") as (client, handler):
+            await until(lambda: handler.flushes > 0)
+            handler.send(b"1", b"2")
+            handler.send_now(b"3", b"4")
+            read = b""
+            while len(read) < len(expected):
+                read += await asyncio.get_running_loop().sock_recv(client, 1_000)
+            return read
+
+    assert site.run(send()).endswith(expected)
+
+
 def test_without_one_of_its_names_it_is_tornado_as_it_is(
     site: Site, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
