@@ -84,6 +84,8 @@ class Computer:
             if time.monotonic() >= end:
                 return False
             pause = await look(self._known)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # redis-py sometimes tells a cancellation as an error of the connection
             if pause <= 0:
                 return False
 

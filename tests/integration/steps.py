@@ -29,6 +29,16 @@ def freeze_child(web: Web, worker: Worker) -> int:
     return child
 
 
+def let_work(worker: Worker) -> None:
+    """Wait until a worker under load has answered some dozens of entries: what it had begun before is under way."""
+
+    def answered() -> float:
+        return worker.metric("primes_worker_compute_seconds_count", lane="quick")
+
+    before = answered()
+    wait_until(lambda: answered() >= before + 100, f"{worker.name} answers quick jobs")
+
+
 def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:
     """Stop a worker under load at a moment at which it holds quick jobs."""
 

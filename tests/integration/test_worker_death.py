@@ -9,7 +9,7 @@ from tests.integration.clients import HEAVY, HEAVY_COMPOSITE, INVALID, NOT_PRIME
 from tests.integration.conftest import Front
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.stack import Worker, get
-from tests.integration.steps import asking, freeze_child, freeze_with_quick_jobs
+from tests.integration.steps import asking, freeze_child, freeze_with_quick_jobs, let_work
 from tests.integration.waiting import wait_until
 
 # Python runs it before the program: the child stands still before it has read its arguments.
@@ -54,6 +54,7 @@ def test_a_worker_that_stood_still_past_its_lease_stops_what_is_no_longer_its_ow
     with RawClient(front.web0.url) as client, Load(*[front.web0.url] * 4) as load:
         client.send(HEAVY)
         wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds a heavy job")
+        let_work(paused)  # it gives the job to its child, which cannot tell
         freeze_with_quick_jobs(front.redis, paused)
 
         thaw(other.pid)
