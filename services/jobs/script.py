@@ -24,8 +24,6 @@ class Script:
     async def __call__(self, redis: redis.asyncio.Redis | Wire, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
         """Run it on these keys; the reply is of the script's own form."""
         try:
-            if isinstance(redis, Wire):
-                return await redis.run(*self.command(keys, *arguments))
             return await redis.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:
             return await redis.eval(self._source, len(keys), *keys, *arguments)

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -113,6 +113,10 @@ class Wire:
         if self._line is None:
             await self._open()
         return await self.send(command, blocking=blocking)
+
+    def evalsha(self, digest: str, number_of_keys: int, *rest: str | bytes | int) -> Coroutine[Any, Any, Any]:
+        """As redis-py has it."""
+        return self.run("EVALSHA", digest, number_of_keys, *rest)
 
     async def eval(self, source: str, number_of_keys: int, *rest: str | bytes | int) -> Any:
         """As redis-py has it."""

@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Sequence
 from enum import Enum
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import tornado
 from tornado.iostream import IOStream, StreamClosedError
@@ -111,28 +111,13 @@ class LeanProtocol(WebSocketProtocol13):
                 break
             at = end
             self._left -= 1
-            if payload.isascii():  # surely UTF-8: what is left of Tornado's `_handle_message`
-                try:
-                    wait = hear(payload)
-                except (Exception, asyncio.CancelledError) as error:
-                    wait = self._run_callback(_raise, error)
-                else:
-                    wait = None if wait is None else self._run_callback(_identity, wait)
-            else:
-                wait = self._handle_message(0x1, payload)
+            # ASCII is surely UTF-8, so all that is left of Tornado's `_handle_message` is the callback
+            wait = self._run_callback(hear, payload) if payload.isascii() else self._handle_message(0x1, payload)
             if self.client_terminated:
                 return at, Step.END
             if wait is not None:
                 return at, wait
         return at, None
-
-
-def _raise(error: BaseException) -> NoReturn:
-    raise error
-
-
-def _identity(wait: Awaitable[None]) -> Awaitable[None]:
-    return wait
 
 
 def missing(stock: WebSocketProtocol13) -> list[str]:

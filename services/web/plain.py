@@ -35,6 +35,7 @@ class Window:
         # An empty deque takes 0.7 KiB, which 10,000 idle sockets would have each.
         self._waiting: list[int] = []
         self._replies: dict[int, bytes] = {}  # those that are known and not handed out
+        self._jobless = 0  # the last negative number
         self._unflushed = 0  # replies handed out and not yet written to the socket
 
     @property
@@ -55,15 +56,13 @@ class Window:
     def wait(self, job: int) -> bool:
         """The message that came now has its reply from this job. Returns whether the window is full."""
         self._waiting.append(job)
-        return len(self._waiting) + self._unflushed >= self._size
+        return self.full
 
     def reply(self, reply: bytes) -> None:
         """The message that came now has this reply."""
-        place = -len(self._waiting) - 1
-        while place in self._replies:
-            place -= 1
-        self._waiting.append(place)
-        self._replies[place] = reply
+        self._jobless -= 1
+        self._waiting.append(self._jobless)
+        self._replies[self._jobless] = reply
 
     def settle(self, job: int, reply: bytes) -> None:
         """The reply that this job gives."""

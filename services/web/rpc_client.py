@@ -46,6 +46,11 @@ class Batch:
     open: int = 1  # requests without a response, and one for the reading of the batch itself
     responses: list[bytes] = field(default_factory=list)
 
+    def close_one(self) -> list[bytes]:
+        """One of `open` is done; returns the one message to send, if it was the last."""
+        self.open -= 1
+        return [rpc.array(self.responses)] if not self.open and self.responses else []
+
 
 def count_fitting(messages: Sequence[bytes], room: int) -> int:
     """How many of these messages, from the first on, take no more than so many bytes."""
@@ -203,11 +208,8 @@ class RpcClient:
                 ready.append(response)
             else:
                 batch.responses.append(response)
-                batch.open -= 1
-                if not batch.open:
-                    ready.append(rpc.array(batch.responses))
-        if ready:
-            self._send(*ready)
+                ready += batch.close_one()
+        self._send(*ready)
 
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again; those of batches will be answered singly."""
@@ -266,9 +268,7 @@ class RpcClient:
 
     def _release(self, batch: Batch) -> None:
         """One of the batch's requests has its response, or all have been read."""
-        batch.open -= 1
-        if not batch.open and batch.responses:
-            self._send(rpc.array(batch.responses))
+        self._send(*batch.close_one())
 
     def _send(self, *messages: bytes) -> None:
         """Write messages, or as many as fit and close a socket whose client does not read: it gets on with each resume."""

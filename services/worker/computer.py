@@ -85,7 +85,7 @@ class Computer:
                 return False
             pause = await look(self._known)
             if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # redis-py sometimes tells a cancellation as an error of the connection
+                raise asyncio.CancelledError  # a look may swallow it: one that asked Redis has been seen to
             if pause <= 0:
                 return False
 

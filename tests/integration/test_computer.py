@@ -19,7 +19,7 @@ def test_a_cancellation_that_the_look_swallows_stops_the_computation() -> None:
         """As redis-py does now and then: the cancellation ends here."""
         looking.set()
         with suppress(asyncio.CancelledError):
-            await asyncio.sleep(60)
+            await asyncio.Event().wait()
         return 60.0
 
     async def run() -> int:
