@@ -1,6 +1,7 @@
-"""What holds for every test: on CI nothing is skipped, and there is one compose stack."""
+"""What holds for every test: on CI nothing is skipped, a run that is ended tidies up, and there is one compose stack."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 import pytest
 
 from tests.system.stack import Stack
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends a run as Ctrl-C does: what was started is stopped, and what failed is told."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -36,3 +42,10 @@ def running() -> Iterator[Stack]:
     finally:
         if not os.environ.get("KEEP_STACK"):
             stack.down()
+
+
+@pytest.fixture
+def stack(running: Stack) -> Stack:
+    """The stack with everything healthy, whatever the test before did to it."""
+    running.wait_whole()
+    return running

@@ -8,18 +8,11 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.asking import DESKTOP
-from tests.system.stack import CONTAINERS, Stack
+from tests.system.stack import Stack
 
 # A socket or request that breaks is what some tests are about, and the browser says so.
 BREAK = re.compile(r"WebSocket|net::ERR_(CONNECTION|EMPTY|INCOMPLETE)|status of 50[234]")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-
-
-@pytest.fixture
-def stack(running: Stack) -> Stack:
-    """The stack with everything healthy, whatever the test before did to it."""
-    running.wait_healthy(*CONTAINERS)
-    return running
 
 
 @pytest.fixture(scope="module")  # as long as it runs, its thread has an event loop, and nobody else can run one

@@ -10,7 +10,7 @@ from typing import Any
 from services.jobs import names
 from services.jobs.names import Lane
 from tests.chaos.client import Crowd
-from tests.system.stack import CONTAINERS, PROJECT, WEBS, WORKERS, Stack, wait_until
+from tests.system.stack import PROJECT, WEBS, WORKERS, Stack, wait_until
 
 LEASE = 10  # seconds
 
@@ -143,10 +143,3 @@ def reload_nginx(stack: Stack, crowd: Crowd) -> None:
 
 def kill_nginx(stack: Stack, crowd: Crowd) -> None:
     stack.kill_named("nginx-1")
-
-
-def wait_whole(stack: Stack) -> None:
-    if not stack.statuses().keys() >= set(WORKERS):  # a deploy gave them other names
-        for workers in (0, len(WORKERS)):
-            stack.compose("up", "--detach", "--wait", "--no-recreate", "--scale", f"worker={workers}")
-    stack.wait_healthy(*CONTAINERS)

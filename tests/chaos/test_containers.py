@@ -25,11 +25,10 @@ CASES = [
 
 
 @parametrize(CASES)
-def test_containers_answer_every_request_once(case: Case, running: Stack, record: Callable[[str, str, Figures], None]) -> None:
-    containers.wait_whole(running)
-    with case.load.crowd(lambda: running.socket) as crowd:
+def test_containers_answer_every_request_once(case: Case, stack: Stack, record: Callable[[str, str, Figures], None]) -> None:
+    with case.load.crowd(lambda: stack.socket) as crowd:
         wait_until(lambda: crowd.answered > case.load.clients // 2, "answers come")
-        case.fault(running, crowd)
+        case.fault(stack, crowd)
     figures = crowd.figures()
     print(figures)
     record("containers", case.name, figures)

@@ -107,9 +107,13 @@ class Stack:
     def down(self) -> None:
         self.compose("--profile", "*", "down", "--volumes", "--timeout", "20")
 
+    def ids(self, *services: str) -> set[str]:
+        """Of the running containers of these services. One question to Docker, so that it may be asked while they are replaced."""
+        return {id_ for service in services for id_ in self._listed("{{.ID}}", f"service={service}")}
+
     def containers(self, service: str) -> list[dict[str, Any]]:
         """What Docker knows of the running containers of a service."""
-        ids = self.compose("ps", "--quiet", service).split()
+        ids = self._listed("{{.ID}}", f"service={service}")
         return json.loads(subprocess.run(["docker", "inspect", *ids], capture_output=True, check=True).stdout) if ids else []
 
     def kill(self, container: dict[str, Any], sent: signal.Signals = signal.SIGKILL) -> None:
@@ -130,15 +134,34 @@ class Stack:
 
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""
-        mine = f"label=com.docker.compose.project={self._project}"
-        listed = subprocess.run(
-            ["docker", "ps", "--filter", mine, "--format", "{{.Names}}\t{{.Status}}"],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
         return {
             name.removeprefix(f"{self._project}-"): status
-            for name, _, status in (line.partition("\t") for line in listed.stdout.splitlines())
+            for name, _, status in (line.partition("\t") for line in self._listed("{{.Names}}\t{{.Status}}"))
         }
+
+    def _listed(self, format_: str, *labels: str) -> list[str]:
+        """A line for each running container that has these of Compose's labels ("service=web0")."""
+        filters = [f"--filter=label=com.docker.compose.{label}" for label in (f"project={self._project}", *labels)]
+        listed = subprocess.run(
+            ["docker", "ps", "--no-trunc", "--format", format_, *filters], capture_output=True, text=True, check=True
+        )
+        return listed.stdout.splitlines()
+
+    def wait_whole(self) -> None:
+        """Wait until everything is healthy and has the names that tests know.
+
+        What does not become so is told, and the stack made anew: that fails one test, and not all that come after it.
+        """
+        try:
+            if not self.statuses().keys() >= set(WORKERS):  # a deploy gave them other names
+                for workers in (0, len(WORKERS)):
+                    self.compose("up", "--detach", "--wait", "--no-recreate", "--scale", f"worker={workers}")
+            self.wait_healthy(*CONTAINERS)
+        except AssertionError as error:
+            error.add_note(f"{self.statuses()}\n{self.compose('logs', '--no-color', '--tail', '10')[-20_000:]}")
+            self.down()
+            self.up()
+            raise
 
     def wait_healthy(self, *containers: str) -> None:
         """Wait until these ("web0-1") run and are healthy, or running where they have no health check."""

@@ -5,9 +5,9 @@ import random
 import signal
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
@@ -19,16 +19,16 @@ RESTART = 1012  # close code: service restart
 SESSIONS, PLAIN = 200, 20  # clients
 
 
-@pytest.fixture
-def deployed(stack: Stack) -> Iterator[Stack]:
-    """The stack; afterwards its workers have the names again that other tests know."""
-    yield stack
-    for workers in ("0", "2"):
-        stack.compose("up", "--detach", "--wait", "--no-recreate", "--scale", f"worker={workers}")
-
-
-def ids(stack: Stack, *services: str) -> set[str]:
-    return {container["Id"] for service in services for container in stack.containers(service)}
+@contextmanager
+def deploying(stack: Stack, *options: str) -> Iterator["subprocess.Popen[str]"]:
+    """A rolling deploy; a test that fails meanwhile ends it first, lest it goes on under the next test."""
+    deploy = stack.deploy(*options)
+    try:
+        yield deploy
+    finally:
+        if deploy.poll() is None:
+            deploy.send_signal(signal.SIGINT)
+            finish(deploy)
 
 
 def finish(deploy: "subprocess.Popen[str]") -> tuple[int, str]:
@@ -77,9 +77,8 @@ async def live(client: RpcClient, url: str, over: asyncio.Event, chance: random.
     await client.answered()
 
 
-def test_a_deploy_under_load_loses_duplicates_and_falsifies_nothing(deployed: Stack) -> None:
-    stack = deployed
-    replaced, kept = ids(stack, *WEBS, "worker"), ids(stack, "nginx", "redis", "prometheus")
+def test_a_deploy_under_load_loses_duplicates_and_falsifies_nothing(stack: Stack) -> None:
+    replaced, kept = stack.ids(*WEBS, "worker"), stack.ids("nginx", "redis", "prometheus")
     sessions = [RpcClient(f"c{number}-") for number in range(SESSIONS)]
     plain = [PlainClient() for _ in range(PLAIN)]
 
@@ -111,15 +110,15 @@ def test_a_deploy_under_load_loses_duplicates_and_falsifies_nothing(deployed: St
     assert tally.clean and not tally.unrecovered and not any(client.errors for client in sessions)
     assert all(client.farewells for client in sessions)  # each socket was on a web process that was replaced
     assert codes and set(codes) == {RESTART} and not sum(client.wrong for client in plain)
-    now = ids(stack, *WEBS, "worker")
+    now = stack.ids(*WEBS, "worker")
     assert len(now) == len(replaced) and not now & replaced
-    assert ids(stack, "nginx", "redis", "prometheus") == kept
+    assert stack.ids("nginx", "redis", "prometheus") == kept
     stack.compose("up", "--detach", "--wait")  # finds nothing to replace
-    assert ids(stack, *WEBS, "worker") == now
+    assert stack.ids(*WEBS, "worker") == now
 
 
 def test_a_deploy_that_does_not_become_healthy_stops_and_the_next_one_goes_on(stack: Stack, tmp_path: Path) -> None:
-    others = ids(stack, *WEBS[1:], "worker")
+    others = stack.ids(*WEBS[1:], "worker")
     broken = tmp_path / "broken.yml"
     broken.write_text(
         """services:
@@ -133,42 +132,40 @@ def test_a_deploy_that_does_not_become_healthy_stops_and_the_next_one_goes_on(st
     assert "web0 is not healthy (running, unhealthy, restarted 0 times)" in said
     assert "serves clients on port 8000" in said  # its log
     assert "not done: web0 web1 web2 web3." in said  # the workers come first, and were up to date
-    assert ids(stack, *WEBS[1:], "worker") == others
+    assert stack.ids(*WEBS[1:], "worker") == others
     # one request in four still goes to the broken one, which accepts it and waits for Redis
     wait_until(lambda: stack.get("/primes/97?timeout=1")[0] == 200, "the others serve")
 
     status, said = finish(stack.deploy("--no-build"))
     assert status == 0
     assert "web0 was replaced and is healthy" in said
-    assert ids(stack, *WEBS[1:], "worker") == others  # up to date
+    assert stack.ids(*WEBS[1:], "worker") == others  # up to date
 
 
-def test_an_interrupted_deploy_finishes_its_step_and_says_what_is_left(deployed: Stack) -> None:
-    stack = deployed
-    webs, workers = ids(stack, *WEBS), ids(stack, "worker")
-    deploy = stack.deploy("--no-build", "--force-recreate")
-    while ids(stack, "worker") == workers:  # the test's time limit bounds it
-        assert deploy.poll() is None
-    deploy.send_signal(signal.SIGINT)
-    status, said = finish(deploy)
+def test_an_interrupted_deploy_finishes_its_step_and_says_what_is_left(stack: Stack) -> None:
+    webs, workers = stack.ids(*WEBS), stack.ids("worker")
+    with deploying(stack, "--no-build", "--force-recreate") as deploy:
+        while stack.ids("worker") == workers:  # the test's time limit bounds it
+            assert deploy.poll() is None
+        deploy.send_signal(signal.SIGINT)
+        status, said = finish(deploy)
     assert status == 130
     assert said.count("gave back what it held and is gone") == 1
     assert "not done: worker web0 web1 web2 web3." in said
-    assert ids(stack, *WEBS) == webs
-    assert len(now := ids(stack, "worker")) == len(workers) and len(now & workers) == len(workers) - 1
+    assert stack.ids(*WEBS) == webs
+    assert len(now := stack.ids("worker")) == len(workers) and len(now & workers) == len(workers) - 1
 
 
-def test_web_containers_can_be_replaced_first(deployed: Stack) -> None:
-    stack = deployed
-    workers = ids(stack, "worker")
-    deploy = stack.deploy("--no-build", "--force-recreate", "--web-first")
-    before = ids(stack, "web0")
-    while ids(stack, "web0") == before:  # the test's time limit bounds it
-        assert deploy.poll() is None
-    deploy.send_signal(signal.SIGINT)
-    status, said = finish(deploy)
+def test_web_containers_can_be_replaced_first(stack: Stack) -> None:
+    workers = stack.ids("worker")
+    before = stack.ids("web0")
+    with deploying(stack, "--no-build", "--force-recreate", "--web-first") as deploy:
+        while stack.ids("web0") == before:  # the test's time limit bounds it
+            assert deploy.poll() is None
+        deploy.send_signal(signal.SIGINT)
+        status, said = finish(deploy)
     assert status == 130
     assert "web0 was replaced and is healthy" in said
     assert "not done: web1 web2 web3 worker." in said
-    assert ids(stack, "worker") == workers
+    assert stack.ids("worker") == workers
     assert "(healthy)" in stack.statuses()["web0-1"]

@@ -37,19 +37,19 @@ def check(stack: Stack, sha256: str) -> None:
     verify(read)
 
 
-def test_a_proof_comes_after_a_first_verdict_and_can_be_checked(running: Stack) -> None:
-    verdict, response = asyncio.run(prove(running.socket, str(PRIME)))
+def test_a_proof_comes_after_a_first_verdict_and_can_be_checked(stack: Stack) -> None:
+    verdict, response = asyncio.run(prove(stack.socket, str(PRIME)))
     assert verdict["params"] | {"queue_ms": 0, "compute_ms": 0, "method": ""} == {
         "id": 1, "verdict": "probably_prime", "proven": False, "queue_ms": 0, "compute_ms": 0, "method": "",
     }  # fmt: skip
     result = response["result"]
     assert (result["verdict"], result["proven"]) == ("prime", True)
-    check(running, result["evidence"]["certificate"])
+    check(stack, result["evidence"]["certificate"])
 
 
-def test_a_kept_proof_comes_over_http_from_any_instance(running: Stack) -> None:
+def test_a_kept_proof_comes_over_http_from_any_instance(stack: Stack) -> None:
     for _ in range(8):  # twice as often as there are instances
-        status, _, body = running.get(f"/primes/{PRIME}?proof=true")
+        status, _, body = stack.get(f"/primes/{PRIME}?proof=true")
         answer = json.loads(body)
         assert (status, answer["verdict"], answer["proven"]) == (200, "prime", True)
-        check(running, answer["evidence"]["certificate"])
+        check(stack, answer["evidence"]["certificate"])
