@@ -118,19 +118,20 @@ class Stack:
 
     def kill(self, container: dict[str, Any], sent: signal.Signals = signal.SIGKILL) -> None:
         """Signal the main process itself, as the kernel would: unlike `docker kill`, which also tells Docker not to restart it."""
-        os.kill(container["State"]["Pid"], sent)
+        pid = container["State"]["Pid"]
+        assert pid, f"{container['Name']} runs"  # 0 would be the group of this very process
+        os.kill(pid, sent)
 
     def kill_named(self, name: str) -> None:
-        """Kill the main process of this container ("web0-1"), once it runs."""
+        """Kill the main process of this container ("web0-1") once it runs, and see that Docker has noticed."""
 
         def pid() -> int:
-            format_ = "{{.State.Pid}}"
-            inspected = subprocess.run(
-                ["docker", "inspect", "--format", format_, f"{self._project}-{name}"], capture_output=True, text=True, check=True
-            )
-            return int(inspected.stdout)
+            command = ["docker", "inspect", "--format", "{{.State.Pid}}", f"{self._project}-{name}"]
+            return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-        os.kill(wait_until(pid, f"{name} runs"), signal.SIGKILL)
+        killed = wait_until(pid, f"{name} runs")
+        os.kill(killed, signal.SIGKILL)
+        wait_until(lambda: pid() != killed, f"Docker notices that {name} ended")
 
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""

@@ -8,6 +8,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import gmpy2
 
@@ -56,8 +57,8 @@ def test_a_worker_killed_while_it_holds_jobs_loses_none(stack: Stack) -> None:
 def test_both_workers_killed_again_and_again_lose_no_job(stack: Stack) -> None:
     def kill() -> None:
         for _ in range(3):
-            for container in stack.containers("worker"):
-                stack.kill(container)
+            for worker in WORKERS:
+                stack.kill_named(worker)
             stack.wait_healthy(*WORKERS)
 
     tally = ask_while(stack, kill, mixed(20, 50, seed=2))
@@ -172,6 +173,7 @@ def test_a_job_that_ends_its_process_three_times_is_set_aside_and_others_go_on(s
         deadline = time.monotonic() + 60
         while len(killed) < 3 and time.monotonic() < deadline:
             for container in stack.containers("worker"):
+                assert container["State"]["Pid"], "the worker itself goes on"
                 kill_computing(container["State"]["Pid"], killed)
             time.sleep(0.05)  # poll
         assert len(killed) == 3, "no child process computed the number"
@@ -189,8 +191,10 @@ def kill_computing(worker: int, killed: set[int]) -> None:
     """Kill the child of this process that computes: it runs, where the others sleep, and has used CPU for a while."""
     found = subprocess.run(["pgrep", "--parent", str(worker)], capture_output=True, text=True, check=False).stdout.split()
     for child in map(int, found):
-        with open(f"/proc/{child}/stat") as stat:
-            fields = stat.read().rpartition(")")[2].split()
+        try:
+            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):  # it was killed before, and is gone by now
+            continue
         state, ticks = fields[0], int(fields[11])
         if child not in killed and state == "R" and ticks > 20 and len(killed) < 3:
             os.kill(child, signal.SIGKILL)
