@@ -19,16 +19,16 @@ _CONNECT = "+hello +ping +client|setname +client|setinfo"
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
 # A session's hash and history; each side's scripts need a little more.
-_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +expire"
+_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +ttl"
 
 # Costly questions: their runs, who waits for them, what came of them.
 _RUNS = "~primes:question:* ~primes:askers:* ~primes:certificate:* +hset +hdel +hlen"
 
 # Uploads, with their outcomes.
-_UPLOADS = "~primes:upload:* +ttl"
+_UPLOADS = "~primes:upload:*"
 
 RULES = {
-    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +time +exists"
+    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
     " ~primes:uploads +zadd +zrange +zrem"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"

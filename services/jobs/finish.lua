@@ -1,7 +1,7 @@
 -- Delivers answers, acknowledges and deletes their entries. Returns {publications that nobody heard, answers kept}.
 -- A session's request is answered by whoever removes its mark, so of any number of answers one counts. It is numbered and kept
 -- before the entry goes: dying in between repeats a computation and neither loses nor repeats an answer.
--- KEYS[1] stream   KEYS[2..] for each session its hash and its answers   then the dead letters, if there are any
+-- KEYS[1] stream   KEYS[2..] for each session its hash and its history   then the dead letters, if there are any
 -- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
 -- ARGV[5] most dead letters   ARGV[6], ARGV[7] prefixes of the streams' keys and of the askers'   ARGV[8] channel of cancellations
 -- ARGV[9] prefix of the questions' keys   then four lists, each after its length:
@@ -59,7 +59,7 @@ local function keep(session, history, parts)
     end
     local found = redis.call('HMGET', session, unpack(fields))
     local owner, epoch, ttl, first = unpack(found, 1, 4)
-    local n, most, removed, set = tonumber(first), tonumber(ARGV[4]), {}, {}
+    local n, most, removed, set, answers = tonumber(first), tonumber(ARGV[4]), {}, {}, {}
     local gone = {} -- requests whose mark is removed here: of two answers to one the first counts
     for i = 1, #parts, 5 do
         local token, request, reply_to, answer, leaves = unpack(parts, i, i + 4)
@@ -72,7 +72,7 @@ local function keep(session, history, parts)
                 leave_run(mark)
             end
             n, kept = n + 1, kept + 1
-            redis.call('XADD', history, epoch .. '-' .. n, 'request', request, 'answer', answer)
+            answers[#answers + 1] = '\146' .. cmsgpack.pack(request) .. answer
             set[#set + 1] = '=' .. request
             set[#set + 1] = n
             if owner then
@@ -88,22 +88,19 @@ local function keep(session, history, parts)
     if #removed == 0 then
         return
     end
+    local length = redis.call('RPUSH', history, unpack(answers))
     redis.call('HSET', session, 'last', n, unpack(set))
-    if n > most then
-        local outdated = {}
-        for i, entry in ipairs(redis.call('XRANGE', history, '-', epoch .. '-' .. (n - most))) do
-            outdated[i] = entry[1]
-            if string.match(entry[1], '^%d+') == epoch then -- else the hash was lost since, and made again
-                removed[#removed + 1] = '=' .. entry[2][2]
-            end
-        end
-        if #outdated > 0 then
-            redis.call('XDEL', history, unpack(outdated))
+    if length > most then
+        for _, outdated in ipairs(redis.call('LPOP', history, length - most)) do
+            local _, request = cmsgpack.unpack_one(outdated, 1) -- behind the array's first byte
+            removed[#removed + 1] = '=' .. request
         end
     end
     redis.call('HDEL', session, unpack(removed))
-    redis.call('EXPIRE', session, ttl)
-    redis.call('EXPIRE', history, ttl)
+    if length == #answers or redis.call('TTL', session) * 3 < ttl * 2 then -- not every time: each renewal is written to disk
+        redis.call('EXPIRE', session, ttl)
+        redis.call('EXPIRE', history, ttl)
+    end
 end
 
 local by_session = {}

@@ -92,7 +92,7 @@ def _arrange(
         parts += (index, job.session, job.request, each.reply_to, encode(each.answer), int(each.leaves))
     plain = [part for publication in publications for part in publication]
     letters = [part for letter in dead for part in letter.fields(lane)]
-    keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.answers(token)))]
+    keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.history(token)))]
     if dead:
         keys.append(names.DEAD)
     lists = [part for each in (ids, plain, letters, parts) for part in (len(each), *each)]

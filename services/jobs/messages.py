@@ -144,6 +144,7 @@ _encoder = msgspec.msgpack.Encoder()
 _jobs = msgspec.msgpack.Decoder(list[Job])
 _answers = msgspec.msgpack.Decoder(list[Answer])
 _answer = msgspec.msgpack.Decoder(Answer)
+_kept = msgspec.msgpack.Decoder(tuple[str, Answer])
 _deliveries = msgspec.msgpack.Decoder(list[Delivery])
 _asker = msgspec.msgpack.Decoder(Asker)
 _promotion = msgspec.msgpack.Decoder(Promotion)
@@ -165,8 +166,13 @@ def decode_answers(payload: bytes) -> list[Answer]:
 
 
 def decode_answer(payload: bytes) -> Answer:
-    """One answer of a session's history; raises msgspec.DecodeError for anything else."""
+    """One answer; raises msgspec.DecodeError for anything else."""
     return _decode(_answer, payload)
+
+
+def decode_kept(payload: bytes) -> tuple[str, Answer]:
+    """One of a session's history, and the request that it answers; raises msgspec.DecodeError for anything else."""
+    return _decode(_kept, payload)
 
 
 def decode_deliveries(payload: bytes) -> list[Delivery]:

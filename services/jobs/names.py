@@ -91,9 +91,11 @@ def session(token: str) -> str:
     return f"primes:session:{token}"
 
 
-def answers(token: str) -> str:
-    """Stream: a session's last HISTORY answers, {request, answer: MessagePack}, ids EPOCH-NUMBER, with a time to live."""
-    return f"primes:session:{token}:answers"
+def history(token: str) -> str:
+    """List: a session's last HISTORY answers (MessagePack of request and answer), the last one's number is `last` of the session,
+    with a time to live.
+    """
+    return f"primes:session:{token}:history"
 
 
 def deliveries(web: str) -> str:

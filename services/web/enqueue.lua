@@ -3,7 +3,7 @@
 -- no worker is sure to be awake; quick entries need no bell, since workers wait for them in Redis.
 -- A costly question whose run is under way joins it; one whose answer is kept goes to the quick lane with it.
 -- In the same step it marks their sessions' requests as in flight: what is marked is in a stream, and will be answered.
--- KEYS[1] stream   KEYS[2] stream of the quick lane   KEYS[3..] for each question its hash   then for each session its hash and its answers
+-- KEYS[1] stream   KEYS[2] stream of the quick lane   KEYS[3..] for each question its hash   then for each session its hash and its history
 -- ARGV[1] consumer group   ARGV[2] the lane's bell   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
 -- ARGV[5] sessions' time to live (s)   ARGV[6] prefix of the askers' keys   ARGV[7] most askers of a run   ARGV[8] seconds to keep a question
 -- ARGV[9] prefix of the certificates' keys   ARGV[10] number of entries   ARGV[11] number of questions: none, or as many as entries
@@ -82,12 +82,11 @@ for k = 3 + questions, #KEYS, 2 do
         fields[n + 1] = '=' .. ARGV[at + 4 * n]
     end
     local known = redis.call('HMGET', session, unpack(fields))
-    local epoch, set, due = known[1], {}, false
+    local epoch, set = known[1], {}
     for n = 1, requests do
         local i = at + 4 * n - 2
         local entry, before = tonumber(ARGV[i]), tonumber(ARGV[i + 3])
         if entry <= last and (before == 0 or epoch and tonumber(epoch) <= before) then
-            due = true
             if not epoch then -- the session is new
                 local now = redis.call('TIME')
                 epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
@@ -106,9 +105,9 @@ for k = 3 + questions, #KEYS, 2 do
     if #set > 0 then
         redis.call('HSET', session, unpack(set))
     end
-    if due then
+    if epoch and not known[1] then -- `touch` and each answer renew it
         redis.call('EXPIRE', session, ARGV[5])
-        redis.call('EXPIRE', KEYS[k + 1], ARGV[5])
+        redis.call('EXPIRE', KEYS[k + 1], 0) -- in the past: deletes what is left of a session that was lost
     end
     at = at + 2 + 4 * requests
 end

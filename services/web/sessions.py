@@ -20,7 +20,7 @@ from prometheus_client import Counter, Gauge
 from services.jobs import backlog, names
 from services.jobs.connection import PASSING, Backoff
 from services.jobs.finish import Answered, finish
-from services.jobs.messages import Answer, Delivery, Fault, Job, Verdict, decode_answer
+from services.jobs.messages import Answer, Delivery, Fault, Job, Verdict, decode_kept
 from services.jobs.names import Lane, Mark
 from services.jobs.script import Script
 from services.web.ledger import Entry
@@ -44,6 +44,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
 _resume = Script(Path(__file__).with_name("resume.lua"))
 _touch = Script(Path(__file__).with_name("touch.lua"))
+_history = Script(Path(__file__).with_name("history.lua"))
 
 
 class Holder(Protocol):
@@ -136,7 +137,7 @@ class Sessions:
                     seat = self._held.get(job.session)
                     waited = seat is not None and seat.session.waits_for(job.request, job.id)
                     requests[job.session] += (number, job.id, job.request, 0 if waited else since(job.id))
-        keys = [key for token in requests for key in (names.session(token), names.answers(token))]
+        keys = [key for token in requests for key in (names.session(token), names.history(token))]
         marks: list[str | int] = []
         for token, ids in requests.items():
             marks += (int(token in self._held), len(ids) // 4, *ids)
@@ -180,7 +181,7 @@ class Sessions:
             return current, False, []
         session = Session(call.session)
         kept = _read_hash(reply[0])
-        missed = _read_history(session.token, kept.epoch, reply[1])
+        missed = _read_history(session.token, kept.epoch, kept.last, reply[1])
         recovered, ready = session.resume(kept, call.epoch, call.number, missed, heard)
         _resumed[recovered].inc()
         if (former := self._held.get(session.token)) is not None:
@@ -194,7 +195,7 @@ class Sessions:
         if call.session in self._resuming:
             raise Refused(Code.UNAVAILABLE, "The session is being resumed over another socket")
         heard = self._resuming[call.session] = []
-        keys = [names.session(call.session), names.answers(call.session)]
+        keys = [names.session(call.session), names.history(call.session)]
         try:
             reply = await _resume(self._redis, keys, self._web, self._ttl, call.epoch, call.number, names.evictions(""))
         except PASSING as error:
@@ -206,13 +207,20 @@ class Sessions:
 
     async def find_answer(self, session: Session, request: str) -> Answer | None:
         """The answer that the history has for a request; None when it has been dropped. Raises Refused."""
-        id = f"{session.epoch}-{session.number_of(request)}"
         try:
-            entries: Any = await self._redis.xrange(names.answers(session.token), id, id)
+            _, entries = await self._read(session, session.number_of(request) - 1, most=1)
         except PASSING as error:
             log.warning("could not read a session's history: %s", error)
             raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
-        return decode_answer(entries[0][1][b"answer"]) if entries else None
+        return decode_kept(entries[0])[1] if entries else None
+
+    async def _read(self, session: Session, after: int, most: int = names.HISTORY) -> tuple[int, list[bytes]]:
+        """Of a session's history what comes after a number, and the number of the last answer of all; zero and nothing when Redis
+        has the session no longer. Raises what the Redis client raises.
+        """
+        keys = [names.session(session.token), names.history(session.token)]
+        reply = await _history(self._redis, keys, session.epoch or 0, after, most)
+        return (int(reply[0]), reply[1]) if reply else (0, [])
 
     async def end(self, token: str, request: str, fault: Fault) -> bool:
         """Answer a request with this fault and stop its computation; False if it is answered already.
@@ -285,7 +293,7 @@ class Sessions:
         return touched
 
     async def _touch(self, sessions: list[Session]) -> list[Touched]:
-        keys = [key for session in sessions for key in (names.session(session.token), names.answers(session.token))]
+        keys = [key for session in sessions for key in (names.session(session.token), names.history(session.token))]
         known = [(session.epoch, session.orphans) for session in sessions]
         states = await _touch(self._redis, keys, self._web, self._ttl, *(session.moves for session in sessions))
         return [
@@ -339,11 +347,11 @@ class Sessions:
         session = seat.session
         epoch, last = session.epoch, session.last
         assert epoch is not None  # only what Redis is known to hold is fetched
-        entries: Any = await self._redis.xrange(names.answers(session.token), f"({epoch}-{last}", "+")
+        newest, entries = await self._read(session, last)
         if not self._holds(session) or session.epoch != epoch:
             return
         GAPS.inc()
-        missed = _read_history(session.token, epoch, entries)
+        missed = _read_history(session.token, epoch, newest, entries)
         for delivery in missed:
             flight = session.in_flight.get(delivery.request)
             if flight is not None and flight.job is not None:
@@ -374,12 +382,7 @@ def _read_hash(fields: list[bytes]) -> Kept:
     return Kept(int(values[b"epoch"]), int(values[b"last"]), int(values[b"moves"]), in_flight, answered)
 
 
-def _read_history(token: str, epoch: int, entries: list[tuple[bytes, Any]]) -> list[Delivery]:
-    """Entries of a session's stream, as redis-py reads them or as a script returns them."""
-    deliveries = []
-    for id, raw in entries:
-        fields = raw if isinstance(raw, dict) else dict(zip(raw[::2], raw[1::2], strict=True))
-        number = int(id.partition(b"-")[2])
-        request, answer = fields[b"request"].decode(), decode_answer(fields[b"answer"])
-        deliveries.append(Delivery(token, request, "", answer, epoch, number))
-    return deliveries
+def _read_history(token: str, epoch: int, last: int, entries: list[bytes]) -> list[Delivery]:
+    """The end of a session's history, whose last answer has this number."""
+    first = last - len(entries) + 1
+    return [Delivery(token, request, "", answer, epoch, n) for n, (request, answer) in enumerate(map(decode_kept, entries), first)]

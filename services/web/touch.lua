@@ -1,5 +1,5 @@
 -- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves}, '' for what is not there.
--- KEYS for each session its hash and its answers   ARGV[1] web instance   ARGV[2] time to live (s)   ARGV[3..] moves known
+-- KEYS for each session its hash and its history   ARGV[1] web instance   ARGV[2] time to live (s)   ARGV[3..] moves known
 local states = {}
 for k = 1, #KEYS, 2 do
     local session, known = KEYS[k], ARGV[2 + (k + 1) / 2]

@@ -129,7 +129,7 @@ def test_a_retried_job_is_nobodys_and_has_time(manned: Front, operator: Operator
     operator.set_aside(past)
     status, out, _ = operator.give("retry", "--all")
     assert status == 0 and ": probably_prime (BPSW and Miller-Rabin)" in out
-    assert not manned.redis.admin.exists(names.session("a token"), names.answers("a token"))
+    assert not manned.redis.admin.exists(names.session("a token"), names.history("a token"))
 
 
 def test_lines_of_an_upload_are_retried_too(front: Front, operator: Operator) -> None:

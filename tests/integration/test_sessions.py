@@ -29,7 +29,7 @@ def run(scenario: Coroutine[Any, Any, Any]) -> Any:
 
 async def kept(stack: Stack, client: RpcClient, count: int) -> None:
     """Wait until the history has so many answers."""
-    await in_thread(lambda: wait_until(lambda: stack.redis.admin.xlen(names.answers(client.token)) == count, "answers are kept"))
+    await in_thread(lambda: wait_until(lambda: stack.redis.admin.llen(names.history(client.token)) == count, "answers are kept"))
 
 
 async def marked(stack: Stack, client: RpcClient, count: int) -> None:
@@ -278,6 +278,21 @@ def test_what_redis_lost_is_not_asked_in_the_name_of_a_client_that_left(stack: S
     run(scenario())
 
 
+def test_a_history_whose_session_was_lost_is_not_taken_for_that_of_the_next(whole: Whole) -> None:
+    async def scenario() -> None:
+        client = await RpcClient("c").connect(whole.webs[0].url)
+        await client.ask("97", "89")
+        await client.answered()
+        whole.redis.admin.delete(names.session(client.token))
+        await client.ask("83")
+        await client.answered()
+        check(client)
+        assert whole.redis.admin.llen(names.history(client.token)) == int(whole.redis.admin.hget(names.session(client.token), "last"))
+        await client.close()
+
+    run(scenario())
+
+
 def test_answers_that_nobody_heard_are_fetched(stack: Stack) -> None:
     stack.redis.start()
     web, _ = stack.web("web0"), stack.worker("worker0")
@@ -363,7 +378,7 @@ def test_a_history_that_is_too_short_is_admitted(whole: Whole) -> None:
         await client.drop()
         fields = whole.redis.admin.hlen(names.session(client.token))
         assert fields <= names.HISTORY + 5
-        assert whole.redis.admin.xlen(names.answers(client.token)) == names.HISTORY
+        assert whole.redis.admin.llen(names.history(client.token)) == names.HISTORY
         client.offset = early
         await client.connect(whole.webs[1].url)
         assert not client.resumed[0]["recovered"]

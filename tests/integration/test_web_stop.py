@@ -209,9 +209,9 @@ def test_what_sessions_asked_is_in_redis_before_the_process_ends(manned: Front) 
             assert client.close_code == RESTART
             assert web.running  # it waits for room in the stream
         assert await in_thread(lambda: web.wait(15)) == 0
-        answers = names.answers(client.token)
+        history = names.history(client.token)
         # before anybody has asked again
-        await in_thread(lambda: wait_until(lambda: manned.redis.admin.xlen(answers) == 6, "all are answered"))
+        await in_thread(lambda: wait_until(lambda: manned.redis.admin.llen(history) == 6, "all are answered"))
         await client.connect(manned.web0.url)
         await client.answered()
         assert client.tally().clean

@@ -203,7 +203,7 @@ def test_web_and_worker_reach_every_channel(user: str, channel: str) -> None:
     assert any(fnmatchcase(channel, pattern) for pattern in patterns(user, "&"))
 
 
-@pytest.mark.parametrize("key", [names.session("token"), names.answers("token"), names.upload("id"), names.upload_key("digest")])
+@pytest.mark.parametrize("key", [names.session("token"), names.history("token"), names.upload("id"), names.upload_key("digest")])
 def test_web_and_worker_alone_reach_sessions_and_uploads(key: str) -> None:
     reached = [user for user in USERS if any(fnmatchcase(key, pattern) for pattern in patterns(user, "~"))]
     assert reached == ["web", "worker"]

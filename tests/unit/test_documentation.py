@@ -159,7 +159,7 @@ def test_every_name_in_redis_is_told() -> None:
     uploads = (names.upload("ID"), names.upload_key("DIGEST"), names.UPLOADS)
     runs = (names.question("DIGEST"), names.askers("LANE", "ENTRY"), names.KNOWN, names.PROMOTIONS)  # type: ignore[arg-type]
     certificates = (names.certificate("SHA256"), names.CERTIFICATES)
-    sessions = (names.session("TOKEN"), names.answers("TOKEN"))
+    sessions = (names.session("TOKEN"), names.history("TOKEN"))
     for name in (*per_lane, *per_instance, *sessions, names.DEAD, names.GROUP, *uploads, *runs, *certificates):
         assert f"`{name}`" in told, name
 
