@@ -1,5 +1,5 @@
 -- Delivers answers, acknowledges and deletes their entries. Returns {publications that nobody heard, answers kept}.
--- A session's request is answered by whoever removes its mark, so of any number of answers one counts. It is numbered and kept
+-- A session's request is answered by whoever replaces its mark, so of any number of answers one counts. It is numbered and kept
 -- before the entry goes: dying in between repeats a computation and neither loses nor repeats an answer.
 -- KEYS[1] stream   KEYS[2..] for each session its hash and its history   then the dead letters, if there are any
 -- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
@@ -59,21 +59,20 @@ local function keep(session, history, parts)
     end
     local found = redis.call('HMGET', session, unpack(fields))
     local owner, epoch, ttl, first = unpack(found, 1, 4)
-    local n, most, removed, set, answers = tonumber(first), tonumber(ARGV[4]), {}, {}, {}
-    local gone = {} -- requests whose mark is removed here: of two answers to one the first counts
+    local n, most, set, answers = tonumber(first), tonumber(ARGV[4]), {}, {}
+    local gone = {} -- requests whose mark is replaced here: of two answers to one the first counts
     for i = 1, #parts, 5 do
         local token, request, reply_to, answer, leaves = unpack(parts, i, i + 4)
         local mark = found[5 + (i - 1) / 5]
         local informed = false
-        if mark and not gone[request] then
+        if mark and not tonumber(mark) and not gone[request] then
             gone[request] = true
-            removed[#removed + 1] = '?' .. request
             if leaves == '1' then
                 leave_run(mark)
             end
             n, kept = n + 1, kept + 1
             answers[#answers + 1] = '\146' .. cmsgpack.pack(request) .. answer
-            set[#set + 1] = '=' .. request
+            set[#set + 1] = '?' .. request
             set[#set + 1] = n
             if owner then
                 local head, tail = cmsgpack.pack(token, request, reply_to), cmsgpack.pack(tonumber(epoch), n)
@@ -85,18 +84,19 @@ local function keep(session, history, parts)
             add(results, reply_to, answer)
         end
     end
-    if #removed == 0 then
+    if #answers == 0 then
         return
     end
     local length = redis.call('RPUSH', history, unpack(answers))
     redis.call('HSET', session, 'last', n, unpack(set))
     if length > most then
+        local removed = {}
         for _, outdated in ipairs(redis.call('LPOP', history, length - most)) do
             local _, request = cmsgpack.unpack_one(outdated, 1) -- behind the array's first byte
-            removed[#removed + 1] = '=' .. request
+            removed[#removed + 1] = '?' .. request
         end
+        redis.call('HDEL', session, unpack(removed))
     end
-    redis.call('HDEL', session, unpack(removed))
     if length == #answers or redis.call('TTL', session) * 3 < ttl * 2 then -- not every time: each renewal is written to disk
         redis.call('EXPIRE', session, ttl)
         redis.call('EXPIRE', history, ttl)

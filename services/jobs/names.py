@@ -85,8 +85,8 @@ def session(token: str) -> str:
     """Hash of a client's session, with a time to live:
 
     `owner`: web process that holds its socket · `moves`: how often it was resumed · `epoch`: ms of the hash's creation
-    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): a request in flight, see Mark · `=ID`: the
-    number of the answer that the history holds for it.
+    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): of a request in flight its Mark, else
+    the number of the answer that the history holds for it.
     """
     return f"primes:session:{token}"
 
@@ -121,8 +121,10 @@ class Mark(NamedTuple):
     started: int = 0  # ms since 1970, once it has run for a second
 
     @classmethod
-    def read(cls, text: bytes) -> "Mark":
-        """The fields of a mark. Raises ValueError."""
+    def read(cls, text: bytes | None) -> "Mark | None":
+        """The fields of a mark; None where there is none, or the number of the request's answer. Raises ValueError."""
+        if text is None or text.isdigit():
+            return None
         lane, entry, reply_to, job, *started = text.decode().split()
         return cls(Lane(lane), entry, reply_to, int(job), *map(int, started))
 

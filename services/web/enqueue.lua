@@ -79,7 +79,7 @@ for k = 3 + questions, #KEYS, 2 do
     local session, requests = KEYS[k], tonumber(ARGV[at + 1])
     local fields = { 'epoch' }
     for n = 1, requests do
-        fields[n + 1] = '=' .. ARGV[at + 4 * n]
+        fields[n + 1] = '?' .. ARGV[at + 4 * n]
     end
     local known = redis.call('HMGET', session, unpack(fields))
     local epoch, set = known[1], {}
@@ -96,7 +96,7 @@ for k = 3 + questions, #KEYS, 2 do
                 end
             end
             -- what was answered is not asked again: this job's answer will find no mark and be dropped
-            if not known[n + 1] then
+            if not tonumber(known[n + 1] or '') then
                 set[#set + 1] = '?' .. ARGV[i + 2]
                 set[#set + 1] = locate(places[entry]) .. ' ' .. web .. ' ' .. ARGV[i + 1]
             end

@@ -228,9 +228,9 @@ class Sessions:
         Raises what the Redis client raises.
         """
         mark: Any = await self._redis.hget(names.session(token), f"?{request}")
-        if mark is None:
-            return False
         at = Mark.read(mark)
+        if at is None:
+            return False
         answered = Answered(
             Job(at.job, "", session=token, request=request), at.reply_to, Answer(at.job, Verdict.UNKNOWN, fault=fault), leaves=True
         )
@@ -365,9 +365,9 @@ class Sessions:
 def _read_progress(request: str, mark: bytes | None, depths: dict[Lane, int], now: float) -> Progress:
     """What a mark tells of its request; `now` in ms since 1970."""
     id = msgspec.Raw(request.encode())
-    if mark is None:  # it waits to be written
-        return Progress(id, "queued")
     at = Mark.read(mark)
+    if at is None:  # it waits to be written, or its answer comes
+        return Progress(id, "queued")
     verdict = Verdict.PROBABLY_PRIME.value if at.lane is Lane.PROOF else None
     if at.started:
         return Progress(id, "running", seconds=round(max(0.0, now - at.started) / 1000, 1), verdict=verdict)
@@ -377,8 +377,9 @@ def _read_progress(request: str, mark: bytes | None, depths: dict[Lane, int], no
 def _read_hash(fields: list[bytes]) -> Kept:
     """A session's hash (names.session)."""
     values = dict(zip(fields[::2], fields[1::2], strict=True))
-    in_flight = [key[1:].decode() for key in values if key.startswith(b"?")]
-    answered = {key[1:].decode(): int(value) for key, value in values.items() if key.startswith(b"=")}
+    requests = {key[1:].decode(): value for key, value in values.items() if key.startswith(b"?")}
+    in_flight = [request for request, value in requests.items() if not value.isdigit()]
+    answered = {request: int(value) for request, value in requests.items() if value.isdigit()}
     return Kept(int(values[b"epoch"]), int(values[b"last"]), int(values[b"moves"]), in_flight, answered)
 
 

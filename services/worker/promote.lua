@@ -20,7 +20,7 @@ for i = 1, #askers, 2 do
     local asker, who = askers[i], askers[i + 1]
     local session, request = unpack(cmsgpack.unpack(who))
     local mark = session ~= '' and redis.call('HGET', ARGV[8] .. session, '?' .. request)
-    if mark then -- without the time since when it ran
+    if mark and not tonumber(mark) then -- without the time since when it ran
         redis.call('HSET', ARGV[8] .. session, '?' .. request, table.concat({ lane, entry, asker }, ' '))
     end
     redis.call('HSET', ARGV[9] .. entry, asker, who)

@@ -36,7 +36,8 @@ async def marked(stack: Stack, client: RpcClient, count: int) -> None:
     """Wait until Redis has so many requests in flight."""
 
     def look() -> bool:
-        return sum(key.startswith(b"?") for key in stack.redis.admin.hkeys(names.session(client.token))) == count
+        fields = stack.redis.admin.hgetall(names.session(client.token))
+        return sum(key.startswith(b"?") and names.Mark.read(value) is not None for key, value in fields.items()) == count
 
     await in_thread(lambda: wait_until(look, f"{count} requests are in flight"))
 
@@ -287,7 +288,8 @@ def test_a_history_whose_session_was_lost_is_not_taken_for_that_of_the_next(whol
         await client.ask("83")
         await client.answered()
         check(client)
-        assert whole.redis.admin.llen(names.history(client.token)) == int(whole.redis.admin.hget(names.session(client.token), "last"))
+        last = whole.redis.admin.hget(names.session(client.token), "last")
+        assert whole.redis.admin.llen(names.history(client.token)) == int(last)
         await client.close()
 
     run(scenario())
