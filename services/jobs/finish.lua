@@ -4,9 +4,10 @@
 -- KEYS[1] stream   KEYS[2..] for each session its hash and its history   then the dead letters, if there are any
 -- ARGV[1] consumer group   ARGV[2], ARGV[3] prefixes of the deliveries' and the results' channels   ARGV[4] answers kept
 -- ARGV[5] most dead letters   ARGV[6], ARGV[7] prefixes of the streams' keys and of the askers'   ARGV[8] channel of cancellations
--- ARGV[9] prefix of the questions' keys   then four lists, each after its length:
+-- ARGV[9] prefix of the questions' keys   then three lists, each after its length:
 --   entry ids · channel, message of the publications to plain clients · lane, jobs, reason, worker of the dead letters
---   · index of the session, token, request, web instance that asked, answer, 1 if the request leaves a run that goes on for others
+-- then for each session: its token, number of answers, and for each its request, web instance that asked, answer (MessagePack), 1 if the
+-- request leaves a run that goes on for others
 local lane = string.match(KEYS[1], '[^:]+$')
 local position = 9
 local function take_list()
@@ -18,7 +19,7 @@ local function take_list()
     position = position + #list
     return list
 end
-local ids, plain, letters, answered = take_list(), take_list(), take_list(), take_list()
+local ids, plain, letters = take_list(), take_list(), take_list()
 
 local unheard = 0
 local function publish(channel, message)
@@ -51,20 +52,19 @@ end
 local deliveries, results, kept = {}, {}, 0
 
 -- Numbers and keeps the answers to those requests of one session that are in flight: of it one read and one write, however many.
--- `parts`: token, request, web instance that asked, answer, 1 if it leaves a run
-local function keep(session, history, parts)
+-- `at`: where the first answer's request stands in ARGV
+local function keep(session, history, token, at, count)
     local fields = { 'owner', 'epoch', 'ttl', 'last' }
-    for i = 2, #parts, 5 do
-        fields[#fields + 1] = '?' .. parts[i]
+    for i = 1, count do
+        fields[4 + i] = '?' .. ARGV[at + 4 * i - 4]
     end
     local found = redis.call('HMGET', session, unpack(fields))
     local owner, epoch, ttl, first = unpack(found, 1, 4)
     local n, most, set, answers = tonumber(first), tonumber(ARGV[4]), {}, {}
     local gone = {} -- requests whose mark is replaced here: of two answers to one the first counts
-    for i = 1, #parts, 5 do
-        local token, request, reply_to, answer, leaves = unpack(parts, i, i + 4)
-        local mark = found[5 + (i - 1) / 5]
-        local informed = false
+    for i = 1, count do
+        local request, reply_to, answer, leaves = unpack(ARGV, at + 4 * i - 4, at + 4 * i - 1)
+        local mark, informed = found[4 + i], false
         if mark and not tonumber(mark) and not gone[request] then
             gone[request] = true
             if leaves == '1' then
@@ -72,7 +72,7 @@ local function keep(session, history, parts)
             end
             n, kept = n + 1, kept + 1
             answers[#answers + 1] = '\146' .. cmsgpack.pack(request) .. answer
-            set[#set + 1] = '?' .. request
+            set[#set + 1] = fields[4 + i]
             set[#set + 1] = n
             if owner then
                 local head, tail = cmsgpack.pack(token, request, reply_to), cmsgpack.pack(tonumber(epoch), n)
@@ -103,17 +103,11 @@ local function keep(session, history, parts)
     end
 end
 
-local by_session = {}
-for i = 1, #answered, 6 do
-    local index = answered[i]
-    by_session[index] = by_session[index] or {}
-    local parts = by_session[index]
-    for j = i + 1, i + 5 do
-        parts[#parts + 1] = answered[j]
-    end
-end
-for index, parts in pairs(by_session) do
-    keep(KEYS[2 * index], KEYS[2 * index + 1], parts)
+local at, index = position + 1, 2
+while at < #ARGV do
+    local count = tonumber(ARGV[at + 1])
+    keep(KEYS[index], KEYS[index + 1], ARGV[at], at + 2, count)
+    at, index = at + 2 + 4 * count, index + 2
 end
 
 for web, parts in pairs(deliveries) do

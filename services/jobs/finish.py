@@ -1,5 +1,6 @@
 """The step that ends entries: answers are kept and published, entries acknowledged and deleted, all at once."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,18 +85,16 @@ def _arrange(
     dead: Sequence[DeadLetter],
 ) -> tuple[list[str], list[str | bytes | int]]:
     """Keys and arguments of the script."""
-    sessions: dict[str, int] = {}  # token to index
-    parts: list[str | bytes | int] = []
+    sessions: dict[str, list[str | bytes | int]] = defaultdict(list)  # by token, four for each answer
     for each in answered:
-        job = each.job
-        index = sessions.setdefault(job.session, len(sessions) + 1)
-        parts += (index, job.session, job.request, each.reply_to, encode(each.answer), int(each.leaves))
+        sessions[each.job.session] += (each.job.request, each.reply_to, encode(each.answer), int(each.leaves))
     plain = [part for publication in publications for part in publication]
     letters = [part for letter in dead for part in letter.fields(lane)]
     keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.history(token)))]
     if dead:
         keys.append(names.DEAD)
-    lists = [part for each in (ids, plain, letters, parts) for part in (len(each), *each)]
+    lists = [part for each in (ids, plain, letters) for part in (len(each), *each)]
+    answers = [part for token, parts in sessions.items() for part in (token, len(parts) // 4, *parts)]
     channels = names.deliveries(""), names.results("")
     runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS, names.question("")
-    return keys, [GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists]
+    return keys, [GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists, *answers]
