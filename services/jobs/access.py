@@ -19,13 +19,13 @@ _CONNECT = "+hello +ping +client|setname +client|setinfo"
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
 # A session's hash and history; each side's scripts need a little more.
-_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +ttl"
+_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +pttl"
 
 # Costly questions: their runs, who waits for them, what came of them.
 _RUNS = "~primes:question:* ~primes:askers:* ~primes:certificate:* +hset +hdel +hlen"
 
 # Uploads, with their outcomes.
-_UPLOADS = "~primes:upload:*"
+_UPLOADS = "~primes:upload:* +ttl"
 
 RULES = {
     "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"

@@ -97,7 +97,7 @@ local function keep(session, history, token, at, count)
         end
         redis.call('HDEL', session, unpack(removed))
     end
-    if length == #answers or redis.call('TTL', session) * 3 < ttl * 2 then -- not every time: each renewal is written to disk
+    if length == #answers or redis.call('PTTL', session) * 6 < ttl * 5000 then -- not every time: each renewal is written to disk
         redis.call('EXPIRE', session, ttl)
         redis.call('EXPIRE', history, ttl)
     end

@@ -85,8 +85,8 @@ def session(token: str) -> str:
     """Hash of a client's session, with a time to live:
 
     `owner`: web process that holds its socket · `moves`: how often it was resumed · `epoch`: ms of the hash's creation
-    · `last`: number of the last answer · `ttl`: seconds · `?ID` (JSON text): of a request in flight its Mark, else
-    the number of the answer that the history holds for it.
+    · `last`: number of the last answer · `ttl`: its lifetime, to which it is renewed (s) · `?ID` (JSON text): of a request in
+    flight its Mark, else the number of the answer that the history holds for it.
     """
     return f"primes:session:{token}"
 

@@ -100,7 +100,6 @@ class Dispatcher:
         # A process that comes back under the same name must not take the answers of its former self for its own.
         self.reply_to = f"{settings.instance}-{time.time_ns():x}"
         self._most_entries = settings.max_queued_entries
-        self._session_ttl = settings.session_ttl
         self._gather = settings.gather
         self._ledger = Ledger(settings.max_pending)
         self._unwritten = {lane: asyncio.Event() for lane in Lane}
@@ -244,7 +243,7 @@ class Dispatcher:
             found = await _enqueue(
                 self._wire,
                 [names.stream(lane), names.stream(Lane.QUICK), *questions, *keys],
-                *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self._session_ttl),
+                *(names.GROUP, names.bell(lane), self._most_entries, self.reply_to, self.sessions.lifetime),
                 *(names.ASKERS_OF, names.ASKERS, names.QUESTION_TTL, names.certificate("")),
                 *(len(batches), len(questions), *batches, *askers, *marks),
             )

@@ -5,7 +5,7 @@
 -- In the same step it marks their sessions' requests as in flight: what is marked is in a stream, and will be answered.
 -- KEYS[1] stream   KEYS[2] stream of the quick lane   KEYS[3..] for each question its hash   then for each session its hash and its history
 -- ARGV[1] consumer group   ARGV[2] the lane's bell   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
--- ARGV[5] sessions' time to live (s)   ARGV[6] prefix of the askers' keys   ARGV[7] most askers of a run   ARGV[8] seconds to keep a question
+-- ARGV[5] sessions' lifetime (s)   ARGV[6] prefix of the askers' keys   ARGV[7] most askers of a run   ARGV[8] seconds to keep a question
 -- ARGV[9] prefix of the certificates' keys   ARGV[10] number of entries   ARGV[11] number of questions: none, or as many as entries
 -- then one MessagePack batch an entry   then for each question its job and who asks (MessagePack)
 -- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry, job, id, and 0, or for a job

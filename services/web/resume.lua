@@ -1,6 +1,6 @@
 -- Moves a session to a web process and tells the one that held it. Returns {} if there is no such session, else
 -- {its hash, its history after the offset (none if the offset is of another epoch)}.
--- KEYS[1] session   KEYS[2] its history   ARGV[1] web instance   ARGV[2] time to live (s)
+-- KEYS[1] session   KEYS[2] its history   ARGV[1] web instance   ARGV[2] lifetime (s)
 -- ARGV[3] the offset's epoch, '' for the beginning   ARGV[4] the offset's number   ARGV[5] prefix of the evictions' channels
 local owner, epoch, last = unpack(redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'last'))
 if not epoch then

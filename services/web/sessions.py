@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import re
 import secrets
 import time
@@ -38,6 +39,7 @@ _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (
 
 TOKEN_BYTES = 16  # 128 random bits: nobody guesses another's
 TOUCHED = 200  # sessions renewed in one script, or looked at in one pipeline: bounds how long Redis serves nobody else
+LOOKS = 8  # times in its time to live that an idle session is looked at
 REPORTS = 2.0  # seconds between two reports of progress, and until the first
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -102,6 +104,8 @@ class Sessions:
         self._redis = redis
         self._web = web
         self._ttl = settings.session_ttl
+        # Renewed when less than five sixths are left: a session outlives its socket by the time to live, whenever that closes.
+        self.lifetime = self._ttl + max(math.ceil(self._ttl / 2), 4)  # s
         self._settle = settle
         self._held: dict[str, Seat] = {}  # by token
         self._resuming: dict[str, list[Delivery]] = {}  # heard while Redis is asked, by token
@@ -197,7 +201,7 @@ class Sessions:
         heard = self._resuming[call.session] = []
         keys = [names.session(call.session), names.history(call.session)]
         try:
-            reply = await _resume(self._redis, keys, self._web, self._ttl, call.epoch, call.number, names.evictions(""))
+            reply = await _resume(self._redis, keys, self._web, self.lifetime, call.epoch, call.number, names.evictions(""))
         except PASSING as error:
             log.warning("could not resume a session: %s", error)
             raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
@@ -283,7 +287,7 @@ class Sessions:
     async def touch(self) -> list[Touched]:
         """Renew sessions with requests in flight, from time to time idle ones too, and learn where Redis stands with them."""
         now = time.monotonic()
-        idle_too = now - self._renewed >= self._ttl / 3
+        idle_too = now - self._renewed >= self._ttl / LOOKS
         if idle_too:
             self._renewed = now
         due = [s.session for s in self._held.values() if s.session.in_flight or (idle_too and s.session.epoch is not None)]
@@ -295,7 +299,7 @@ class Sessions:
     async def _touch(self, sessions: list[Session]) -> list[Touched]:
         keys = [key for session in sessions for key in (names.session(session.token), names.history(session.token))]
         known = [(session.epoch, session.orphans) for session in sessions]
-        states = await _touch(self._redis, keys, self._web, self._ttl, *(session.moves for session in sessions))
+        states = await _touch(self._redis, keys, self._web, self.lifetime, *(session.moves for session in sessions))
         return [
             Touched(session, *ours, int(state[0]) if state[0] else None, int(state[1] or 0), int(state[2] or 0))
             for session, ours, state in zip(sessions, known, states, strict=True)

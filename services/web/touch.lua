@@ -1,5 +1,5 @@
 -- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves}, '' for what is not there.
--- KEYS for each session its hash and its history   ARGV[1] web instance   ARGV[2] time to live (s)   ARGV[3..] moves known
+-- KEYS for each session its hash and its history   ARGV[1] web instance   ARGV[2] lifetime (s)   ARGV[3..] moves known
 local states = {}
 for k = 1, #KEYS, 2 do
     local session, known = KEYS[k], ARGV[2 + (k + 1) / 2]
@@ -10,7 +10,7 @@ for k = 1, #KEYS, 2 do
             redis.call('HSET', session, 'owner', ARGV[1], 'moves', known)
             state[3] = known
         end
-        if redis.call('TTL', session) * 3 < tonumber(ARGV[2]) * 2 then -- not every second: each renewal is written to disk
+        if redis.call('PTTL', session) * 6 < ARGV[2] * 5000 then -- not every second: each renewal is written to disk
             redis.call('EXPIRE', session, ARGV[2])
             redis.call('EXPIRE', KEYS[k + 1], ARGV[2])
         end
