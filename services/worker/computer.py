@@ -85,7 +85,7 @@ class Computer:
                 return False
             pause = await look(self._known)
             if (task := asyncio.current_task()) is not None and task.cancelling():
-                raise asyncio.CancelledError  # a look may swallow it: one that asked Redis has been seen to
+                raise asyncio.CancelledError  # a look at Redis may swallow it, see services/jobs/tasks.py
             if pause <= 0:
                 return False
 
