@@ -24,6 +24,20 @@ HELP
 
 say() { printf '%s  %s\n' "$(date +%T)" "$*"; }
 
+# Runs a step in a process group of its own, which Ctrl-C does not reach: what is cut in two is neither broken nor mended.
+apart() {
+    local status=0
+    set -m
+    (set +m && "$@") </dev/null &
+    set +m
+    wait $! || status=$?
+    while kill -0 $! 2>/dev/null; do # a signal ended the wait, not the step
+        status=0
+        wait $! || status=$?
+    done
+    return "$status"
+}
+
 container() { docker compose ps --all --quiet "$1" | head -n 1; }
 
 # Redis' user `worker`, who may read and delete dead letters.
@@ -117,9 +131,12 @@ main() {
         exit 2
     fi
     say "$NAME for $seconds s; docs/faults.md says what is to be seen"
-    trap 'mend "$NAME"; say "mended"' EXIT
+    interrupted=
+    trap 'interrupted=yes' INT TERM
+    trap 'trap "" INT TERM; apart mend "$NAME"; say "mended"' EXIT
+    apart break_it "$NAME"
+    [ -z "$interrupted" ] || exit 130
     trap 'exit 130' INT TERM
-    break_it "$NAME"
     last "$NAME" "$seconds"
 }
 

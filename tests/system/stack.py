@@ -122,16 +122,18 @@ class Stack:
         assert pid, f"{container['Name']} runs"  # 0 would be the group of this very process
         os.kill(pid, sent)
 
-    def kill_named(self, name: str) -> None:
-        """Kill the main process of this container ("web0-1") once it runs, and see that Docker has noticed."""
+    def pids(self, *names: str) -> list[int]:
+        """The main processes of these containers ("web0-1"); 0 for one that does not run."""
+        containers = [f"{self._project}-{name}" for name in names]
+        command = ["docker", "inspect", "--format", "{{.State.Pid}}", *containers]
+        return [int(pid) for pid in subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()]
 
-        def pid() -> int:
-            command = ["docker", "inspect", "--format", "{{.State.Pid}}", f"{self._project}-{name}"]
-            return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-        killed = wait_until(pid, f"{name} runs")
-        os.kill(killed, signal.SIGKILL)
-        wait_until(lambda: pid() != killed, f"Docker notices that {name} ended")
+    def kill_named(self, *names: str) -> set[int]:
+        """Kill the main processes of these containers at once, as soon as all run; Docker notices later. Returns which."""
+        running = wait_until(lambda: all(pids := self.pids(*names)) and set(pids), f"{', '.join(names)} run")
+        for pid in running:
+            os.kill(pid, signal.SIGKILL)
+        return running
 
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""

@@ -57,8 +57,8 @@ def test_a_worker_killed_while_it_holds_jobs_loses_none(stack: Stack) -> None:
 def test_both_workers_killed_again_and_again_lose_no_job(stack: Stack) -> None:
     def kill() -> None:
         for _ in range(3):
-            for worker in WORKERS:
-                stack.kill_named(worker)
+            killed = stack.kill_named(*WORKERS)
+            wait_until(lambda: not killed & set(stack.pids(*WORKERS)), "Docker notices")  # noqa: B023  # waited for in this very turn
             stack.wait_healthy(*WORKERS)
 
     tally = ask_while(stack, kill, mixed(20, 50, seed=2))

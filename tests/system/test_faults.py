@@ -43,3 +43,14 @@ def test_an_interrupted_fault_is_mended_and_what_it_does_is_seen(stack: Stack) -
         said, _ = fault.communicate(timeout=60)
     assert (fault.returncode, said.split()[-1]) == (130, "mended")
     wait_until(lambda: stack.total('up{job="web"}') == 4, "Prometheus sees all again", 60)
+
+
+def test_a_fault_that_is_interrupted_while_it_breaks_something_breaks_it_first(stack: Stack) -> None:
+    fault = start(stack, "stop-web", 300)
+    assert fault.stdout is not None
+    while "Stopping" not in (line := fault.stdout.readline()):
+        assert line, "Compose tells that it stops the container"
+    os.killpg(fault.pid, signal.SIGINT)
+    said, _ = fault.communicate(timeout=60)
+    assert (fault.returncode, said.split()[-1]) == (130, "mended")
+    stack.wait_healthy("web2-1")
