@@ -119,11 +119,13 @@ class RedisServer:
         return int(self.admin.xlen(names.stream(lane)))
 
     def held(self, instance: str, lane: Lane) -> int:
-        """Entries of a lane that the worker of this name has claimed and not answered."""
-        if not self.admin.exists(names.stream(lane)):
+        """Entries of a lane that the worker of this name, or this very process of it ("first-123"), holds unanswered."""
+        stream = names.stream(lane)
+        if not self.admin.exists(stream):
             return 0
-        consumers = self.admin.xinfo_consumers(names.stream(lane), GROUP)
-        return sum(consumer["pending"] for consumer in consumers if consumer["name"].decode().startswith(f"{instance}-"))
+        claimed = self.admin.xpending_range(stream, GROUP, "-", "+", 10_000)
+        mine = [each["message_id"] for each in claimed if each["consumer"].decode().startswith(f"{instance}-")]
+        return sum(bool(self.admin.xrange(stream, id, id)) for id in mine)  # one that was deleted stays pending
 
     def dead_letters(self) -> list[dict[bytes, bytes]]:
         """What was set aside, oldest first."""

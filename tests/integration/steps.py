@@ -42,10 +42,12 @@ def let_work(worker: Worker) -> None:
 def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:
     """Stop a worker under load at a moment at which it holds quick jobs."""
 
+    process = f"{worker.name}-{worker.pid}"  # an earlier one of this name may have left something
+
     def caught() -> bool:
         freeze(worker.pid)
         # twice: the first look may come before Redis has read the worker's last command
-        if redis.held(worker.name, Lane.QUICK) and redis.held(worker.name, Lane.QUICK):
+        if redis.held(process, Lane.QUICK) and redis.held(process, Lane.QUICK):
             return True
         thaw(worker.pid)
         return False
