@@ -1,5 +1,6 @@
 """The compose stack, and what can be done to it."""
 
+import os
 import signal
 import subprocess
 import time
@@ -30,8 +31,8 @@ def busiest(crowd: Crowd) -> str:
 
 
 def kill_workers_again_and_again(stack: Stack, crowd: Crowd) -> None:
-    while crowd.asking:
-        for name in WORKERS:
+    for _ in range(1 if os.environ.get("CHAOS") != "full" else 1_000):  # a slow machine's job that dies three times is set aside
+        for name in WORKERS if crowd.asking else ():
             stack.kill_named(name)
             deadline = time.monotonic() + 5
             while crowd.asking and time.monotonic() < deadline:
