@@ -47,7 +47,7 @@ def prepare(state: Path, http_port: int, operators_port: int) -> None:
     """What the processes expect to find: their directories, passwords, and nginx' configuration."""
     for directory in ("nginx", "prometheus", "redis"):
         (state / directory).mkdir(exist_ok=True)
-    make_access = [sys.executable, "-m", "services.jobs.access", str(state / "access")]
+    make_access = [sys.executable, "-m", "services.access", str(state / "access")]
     subprocess.run(make_access, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)  # noqa: S603  # the project's own
     _configure_nginx(state / "nginx" / "etc", http_port, operators_port)
 

@@ -11,7 +11,7 @@ from prometheus_client import REGISTRY
 import services
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
-SCRIPTS = {"services.jobs.probe"}  # runs when it is imported
+SCRIPTS = {"services.runtime.healthcheck"}  # runs when it is imported
 
 HEAD = """# Metrics
 

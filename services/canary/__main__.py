@@ -14,10 +14,10 @@ from tornado.websocket import WebSocketError, websocket_connect
 
 from services.canary.questions import QUESTIONS, Outcome, Question, judge, read, request
 from services.canary.settings import CanarySettings
-from services.jobs import diagnostics
-from services.jobs.journal import log_to_stderr
-from services.jobs.settings import load, refuse
-from services.jobs.watchdog import watch
+from services.runtime import endpoints
+from services.runtime.logs import log_to_stderr
+from services.runtime.settings import load, refuse
+from services.runtime.watchdog import watch
 
 log = logging.getLogger("services.canary")
 
@@ -105,7 +105,7 @@ async def serve(settings: CanarySettings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     try:
         # Ready as soon as it asks: what it finds is not its own health.
-        diagnostics.serve(settings.metrics_port, settings.metrics_address, "canary", lambda: "")
+        endpoints.serve(settings.metrics_port, settings.metrics_address, "canary", lambda: "")
     except OSError as error:
         refuse("python -m services.canary", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
     log.info("asks %s every %g s, metrics on %d", settings.canary_url, settings.canary_interval, settings.metrics_port)

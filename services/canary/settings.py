@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.jobs.settings import Port, ServiceSettings
+from services.runtime.settings import Port, ServiceSettings
 
 
 class CanarySettings(ServiceSettings):

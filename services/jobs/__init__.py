@@ -1,3 +1,1 @@
-"""What web and worker agree on: names in Redis, messages, connection, settings."""
-
-VERSION = "0.1.0"
+"""What web and worker agree on: names in Redis, messages, chunks, evidence, expressions. It imports nothing of ours."""

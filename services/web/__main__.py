@@ -14,23 +14,23 @@ from tornado.netutil import bind_sockets
 from tornado.process import fork_processes
 from tornado.web import Application, url
 
-from services.jobs import diagnostics
-from services.jobs.connection import connect
-from services.jobs.journal import log_to_stderr
-from services.jobs.settings import load, refuse
-from services.jobs.tasks import end_all_others
-from services.jobs.tether import tether
-from services.jobs.watchdog import watch
-from services.web import operators
-from services.web.certificates import Certificate
-from services.web.chatsocket import MAX_MESSAGE, ChatSocket
-from services.web.dead_letters import DeadLetters
-from services.web.dispatcher import Dispatcher
+from services.broker.connection import connect
+from services.runtime import endpoints
+from services.runtime.logs import log_to_stderr
+from services.runtime.settings import load, refuse
+from services.runtime.tasks import end_all_others
+from services.runtime.tether import tether
+from services.runtime.watchdog import watch
 from services.web.drain import Drain
-from services.web.handlers import Description, Hello, JSONHandler, NotFound, Primes
-from services.web.heartbeat import beat
+from services.web.http.certificate import Certificate
+from services.web.http.handlers import Description, Hello, JSONHandler, NotFound, Primes
+from services.web.operators import figures
+from services.web.operators.dead_letters import DeadLetters
+from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
-from services.web.upload_handlers import Job, Jobs
+from services.web.socket import MAX_MESSAGE, ChatSocket
+from services.web.sockets.heartbeat import beat
+from services.web.upload.handlers import Job, Jobs
 
 log = logging.getLogger("services.web")
 
@@ -71,7 +71,7 @@ class Web:
                 url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
                 url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),
-                *diagnostics.health_routes(self.ready),
+                *endpoints.health_routes(self.ready),
             ],
             default_handler_class=NotFound,
             websocket_max_message_size=MAX_MESSAGE,
@@ -87,8 +87,8 @@ class Web:
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
         try:
-            page = [*operators.routes(self._settings.prometheus_url, self._settings.instance), *self._dead_letters.routes()]
-            diagnostics.serve(metrics_port, self._settings.address, "web", self.ready, *page)
+            page = [*figures.routes(self._settings.prometheus_url, self._settings.instance), *self._dead_letters.routes()]
+            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)

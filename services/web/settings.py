@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, field_validator
 
-from services.jobs.settings import Port, Seconds, Settings
+from services.runtime.settings import Port, Seconds, Settings
 
 # What browsers send: scheme and host, no path, not even a final slash.
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")

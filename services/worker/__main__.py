@@ -11,23 +11,24 @@ import time
 import uvloop
 from redis.exceptions import ResponseError
 
-from services.jobs import diagnostics, names
-from services.jobs.connection import PASSING, connect
-from services.jobs.journal import log_to_stderr
+from services.broker.connection import PASSING, connect
+from services.broker.pulse import Pulse
+from services.broker.subscription import Subscription
+from services.jobs import names
 from services.jobs.names import Lane
-from services.jobs.pulse import Pulse
-from services.jobs.settings import load, refuse
-from services.jobs.subscription import Subscription
-from services.jobs.tasks import end, end_all_others
-from services.jobs.watchdog import watch
+from services.runtime import endpoints
+from services.runtime.logs import log_to_stderr
+from services.runtime.settings import load, refuse
+from services.runtime.tasks import end, end_all_others
+from services.runtime.watchdog import watch
 from services.worker import depth
-from services.worker.certificates import Certificates
-from services.worker.computer import Computer
-from services.worker.consumer import Consumer
-from services.worker.desk import Desk
-from services.worker.inline import Inline
-from services.worker.isolated import Isolated, Office
-from services.worker.runs import Runs
+from services.worker.claims.consumer import Consumer
+from services.worker.claims.leases import Leases
+from services.worker.compute.process import ChildProcess
+from services.worker.lanes.isolated import IsolatedLane, Office
+from services.worker.lanes.quick import QuickLane
+from services.worker.lanes.runs import Runs
+from services.worker.prove.keep import Certificates
 from services.worker.settings import WorkerSettings
 
 log = logging.getLogger("services.worker")
@@ -44,16 +45,18 @@ class Worker:
         # A worker that comes back under the same name must not hold what its former self claimed.
         name = f"{settings.instance}-{os.getpid()}-{secrets.token_hex(4)}"
         self._consumer = Consumer(self._redis, name, settings.lease)
-        self._desk = Desk(self._consumer, settings.lease)
-        self._quick = Inline(self._consumer, self._desk)
+        self._leases = Leases(self._consumer, settings.lease)
+        self._quick = QuickLane(self._consumer, self._leases)
         certificates = Certificates(self._redis, settings.certificate_ttl, settings.certificate_memory)
-        office = Office(self._consumer, self._desk, Runs(self._redis, name, settings.cache_ttl), certificates)
+        office = Office(self._consumer, self._leases, Runs(self._redis, name, settings.cache_ttl), certificates)
         most = settings.max_deliveries
-        self._orphans = Isolated(Lane.QUICK, office, [self._computer()], most, new=False)
+        self._orphans = IsolatedLane(Lane.QUICK, office, [self._computer()], most, new=False)
         heavy = [self._computer() for _ in range(settings.heavy_processes)]
-        self._heavy = Isolated(Lane.HEAVY, office, heavy, most, new=True)
-        provers = [Computer(settings.proof_memory, settings.proof_deadline, prove=True) for _ in range(settings.proof_processes)]
-        self._proofs = Isolated(Lane.PROOF, office, provers, most, new=True)
+        self._heavy = IsolatedLane(Lane.HEAVY, office, heavy, most, new=True)
+        provers = [
+            ChildProcess(settings.proof_memory, settings.proof_deadline, prove=True) for _ in range(settings.proof_processes)
+        ]
+        self._proofs = IsolatedLane(Lane.PROOF, office, provers, most, new=True)
         self._isolated = self._orphans, self._heavy, self._proofs
         self._pulse = Pulse(name)
         self._subscription = Subscription(
@@ -61,15 +64,15 @@ class Worker:
             {
                 names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
                 names.bell(Lane.PROOF): lambda _: self._proofs.bell.ring(),
-                names.CANCELLATIONS: self._desk.hear_cancellation,
+                names.CANCELLATIONS: self._leases.hear_cancellation,
                 self._pulse.channel: self._pulse.hear,
             },
             settings.redis_timeout,
         )
         self._stop = asyncio.Event()
 
-    def _computer(self) -> Computer:
-        return Computer(self._settings.child_memory, self._settings.deadline)
+    def _computer(self) -> ChildProcess:
+        return ChildProcess(self._settings.child_memory, self._settings.deadline)
 
     def ready(self) -> str:
         """What keeps this worker from working; empty if nothing does."""
@@ -84,14 +87,14 @@ class Worker:
             loop.add_signal_handler(number, self._stop.set)
         settings = self._settings
         try:
-            diagnostics.serve(settings.metrics_port, settings.metrics_address, "worker", self.ready)
+            endpoints.serve(settings.metrics_port, settings.metrics_address, "worker", self.ready)
         except OSError as error:
             refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
         log.info("works as %s, metrics on %d", self._consumer.name, settings.metrics_port)
         async with asyncio.TaskGroup() as tasks:
             lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._isolated)]
             hearing = self._subscription.run(), self._pulse.run(self._redis)
-            for service in (*hearing, self._desk.renew(), self._sweep(), watch(settings.watchdog)):
+            for service in (*hearing, self._leases.renew(), self._sweep(), watch(settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()
             await self._drain(lanes)
@@ -117,12 +120,12 @@ class Worker:
 
     async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
         """Claim nothing more, finish what is held, give back what is not finished in time."""
-        log.info("draining: %d entries are held", len(self._desk.held))
+        log.info("draining: %d entries are held", len(self._leases.held))
         self._quick.stop()
         for lane in self._isolated:
             lane.bell.stop()
         _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
-        left = self._desk.held
+        left = self._leases.held
         await end(unfinished)
         if left:
             log.warning("giving back %d entries that were not finished in %g s", len(left), self._settings.drain)

@@ -7,7 +7,8 @@ import redis.asyncio
 from prometheus_client import Gauge
 from redis.exceptions import ResponseError
 
-from services.jobs import backlog, names
+from services.broker import backlog
+from services.jobs import names
 from services.jobs.names import Lane
 
 WAITING = Gauge("primes_queue_waiting", "Stream entries not yet claimed", ["lane"])

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.jobs.settings import Port, Seconds, Settings
+from services.runtime.settings import Port, Seconds, Settings
 
 
 class WorkerSettings(Settings):

@@ -9,7 +9,7 @@ from typing import Self
 import gmpy2
 from websockets.asyncio.client import connect
 
-from tests.integration.clients import NOT_PRIME
+from tests.integration.plain_clients import NOT_PRIME
 
 SOCKETS = 4
 HALVES = 20  # of each kind: 400 products

@@ -109,7 +109,7 @@ def _classify(service: str, pid: int) -> str:
     if service in WEBS:
         return "web"
     if service == "worker":
-        heavy = b"services.worker.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        heavy = b"services.worker.compute.child" in Path(f"/proc/{pid}/cmdline").read_bytes()
         return "worker, heavy children" if heavy else "worker, supervisor and quick lane"
     return "Prometheus and exporters" if service == "prometheus" or service.endswith("exporter") else service
 

@@ -13,7 +13,7 @@ from typing import Self
 import gmpy2
 from websockets.asyncio.client import ClientConnection, connect
 
-from tests.integration.clients import NOT_PRIME, PRIME
+from tests.integration.plain_clients import NOT_PRIME, PRIME
 
 SOCKETS = 8  # replies on one socket come in order; several show what clients wait that have nothing to do with each other
 DRAWN = 2_000  # different numbers

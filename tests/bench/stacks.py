@@ -209,7 +209,7 @@ def _redis(directory: Path, port: int) -> Iterator[Program]:
     """Over TCP, as in the containers."""
     access, data = directory / "access", directory / "redis"
     data.mkdir()
-    subprocess.run([sys.executable, "-m", "services.jobs.access", access], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, "-m", "services.access", access], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     command = [
         str(programs.find(programs.REDIS).path),
         str(ROOT / "redis" / "redis.conf"),

@@ -84,7 +84,7 @@ def _sympy() -> tuple[Callable[[str], Any], Test]:
 
 def _ours() -> tuple[Callable[[str], Any], Test]:
     from services.jobs.messages import Verdict
-    from services.worker.primes import examine
+    from services.worker.compute.primes import examine
 
     return str, lambda number: examine(number).verdict in (Verdict.PRIME, Verdict.PROBABLY_PRIME)
 

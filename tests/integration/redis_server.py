@@ -1,4 +1,4 @@
-"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.jobs.access` makes, a Unix socket."""
+"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.access` makes, a Unix socket."""
 
 import hashlib
 import importlib.util
@@ -61,7 +61,7 @@ class RedisServer:
         self._data.mkdir()
         self._log = directory / "redis.log"
         self._access = directory / "access"
-        subprocess.run([sys.executable, "-m", "services.jobs.access", self._access], cwd=ROOT, check=True, capture_output=True)
+        subprocess.run([sys.executable, "-m", "services.access", self._access], cwd=ROOT, check=True, capture_output=True)
         self._acl = directory / "users.acl"
         digest = hashlib.sha256(ADMIN.encode()).hexdigest()
         self._acl.write_text((self._access / "redis" / "users.acl").read_text() + f"user admin on #{digest} ~* &* +@all\n")

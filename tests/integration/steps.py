@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from services.jobs import names
 from services.jobs.messages import Answer, Job, decode_answers, encode
 from services.jobs.names import Lane
-from tests.integration.clients import HEAVY
+from tests.integration.plain_clients import HEAVY
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Response, Web, Worker

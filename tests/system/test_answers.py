@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import gmpy2
 
-from tests.integration.clients import INVALID, NOT_PRIME, PRIME, Question, Tally, ask, ask_all, expect, question
+from tests.integration.plain_clients import INVALID, NOT_PRIME, PRIME, Question, Tally, ask, ask_all, expect, question
 from tests.system.stack import WEBS, Stack, wait_until
 
 SIEVED = 100_000

@@ -11,8 +11,8 @@ from pathlib import Path
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
-from tests.integration.clients import question
-from tests.integration.rpc_clients import RpcClient, Tally
+from tests.integration.plain_clients import question
+from tests.integration.v1_clients import RpcClient, Tally
 from tests.system.stack import WEBS, Stack, wait_until
 
 RESTART = 1012  # close code: service restart
@@ -38,7 +38,7 @@ def finish(deploy: "subprocess.Popen[str]") -> tuple[int, str]:
     return deploy.returncode, said
 
 
-class PlainClient:
+class PlainPeer:
     """Asks one number at a time, and again elsewhere what had no answer when its socket was closed."""
 
     def __init__(self) -> None:
@@ -80,7 +80,7 @@ async def live(client: RpcClient, url: str, over: asyncio.Event, chance: random.
 def test_a_deploy_under_load_loses_duplicates_and_falsifies_nothing(stack: Stack) -> None:
     replaced, kept = stack.ids(*WEBS, "worker"), stack.ids("nginx", "redis", "prometheus")
     sessions = [RpcClient(f"c{number}-") for number in range(SESSIONS)]
-    plain = [PlainClient() for _ in range(PLAIN)]
+    plain = [PlainPeer() for _ in range(PLAIN)]
 
     async def scenario() -> tuple[int, str]:
         over = asyncio.Event()

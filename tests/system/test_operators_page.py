@@ -10,8 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Locator, Page, ViewportSize, expect, sync_playwright
 
-from tests.integration.clients import ask_all
-from tests.integration.clients import expect as known
+from tests.integration.plain_clients import ask_all
+from tests.integration.plain_clients import expect as known
 from tests.system.stack import OPERATORS_PORT, Stack
 from tests.system.test_dead_letters import DEAD
 
@@ -57,11 +57,11 @@ UNREADABLE = "unreadable"
 SET_ASIDE = """
 import asyncio, sys
 from services.jobs import names
-from services.jobs.connection import connect
-from services.jobs.finish import DeadLetter
+from services.broker.connection import connect
+from services.broker.finish import DeadLetter
 from services.jobs.messages import Job
 from services.jobs.names import Lane
-from services.jobs.settings import Settings, load
+from services.runtime.settings import Settings, load
 
 async def main():
     async with connect(load(Settings, "test", [])) as redis:

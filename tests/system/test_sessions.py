@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import gmpy2
 
-from tests.integration.rpc_clients import RpcClient, Tally
+from tests.integration.v1_clients import RpcClient, Tally
 from tests.system.stack import Stack, wait_until
 
 CLIENTS, REQUESTS = 100, 10

@@ -18,7 +18,7 @@ from gmpy2 import mpz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker import primes, verify
+from services.worker import verify
 from services.worker.certificate import (
     Affine,
     Certificate,
@@ -32,11 +32,12 @@ from services.worker.certificate import (
     read,
     read_primo,
 )
+from services.worker.compute import primes
 from services.worker.verify import Rejected, exceeds_bound, has_bases, is_small_prime, multiply
 from tests.unit import oracle, textbook
 from tests.unit.test_certificate import integers, pari_chains, pocklingtons, primo_chains
-from tests.unit.test_primes import ARNAULT
 from tests.unit.textbook import VECTORS
+from tests.unit.worker.compute.test_primes import ARNAULT
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = sorted(path.name for path in VECTORS.glob("*.p*"))

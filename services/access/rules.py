@@ -1,0 +1,94 @@
+"""Who may do what in Redis: its ACL users and their passwords, made at the first start.
+
+DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
+`redis/users.acl` (hashes only), `web/password`, `worker/password`, `operators/password`, `health/password`,
+`exporter/passwords.json`; and `operators/token`, by which the page knows an operator who may change something.
+Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made anew. The rules are
+those of this version: after an upgrade that changed them, Redis reads them when it is restarted.
+"""
+
+import hashlib
+import json
+import secrets
+from pathlib import Path
+
+# Everything that a client of redis-py needs to connect, and no keys, channels or commands beyond what is listed.
+_CONNECT = "+hello +ping +client|setname +client|setinfo"
+
+_SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
+
+# A session's hash and history; each side's scripts need a little more.
+_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +pttl"
+
+# Costly questions: their runs, who waits for them, what came of them.
+_RUNS = "~primes:question:* ~primes:askers:* ~primes:certificate:* +hset +hdel +hlen"
+
+# Uploads, with their outcomes.
+_UPLOADS = "~primes:upload:* +ttl"
+
+RULES = {
+    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
+    " ~primes:uploads +zadd +zrange +zrem"
+    " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
+    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
+    " +hgetall +time +multi +exec ~primes:known ~primes:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
+    " +publish +subscribe +unsubscribe"
+    " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
+    " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",
+    # The dead letters of the operators' page. In brackets what puts one back: into a lane it may append, and no more.
+    "operators": f"~primes:dead &primes:bell:* {_CONNECT} +xlen +xrange +xdel +publish"
+    " (~primes:dead ~primes:jobs:* +evalsha +eval +xadd)",
+    "exporter": f"{_CONNECT} +info +latency|latest +latency|histogram +slowlog|get +slowlog|len",
+    "health": f"{_CONNECT}",
+}
+
+# Nobody can log in as the default user, but Redis itself does: it runs the append-only file as this user when it
+# starts, and would drop every transaction that the user may not run.
+_NOBODY = "user default off resetpass ~* &* +@all"
+
+
+def make(directory: Path, redis_address: str) -> list[Path]:
+    """Make the passwords that are missing, and what follows from them and from RULES; returns the files that changed.
+
+    Raises OSError.
+    """
+    passwords: dict[str, str] = {}
+    files: dict[Path, str] = {}
+    for user in RULES:
+        path = directory / user / "password"
+        passwords[user] = kept(path)
+        files[path] = passwords[user] + "\n"
+    token = directory / "operators" / "token"
+    files[token] = kept(token) + "\n"
+    # the file's form is redis_exporter's: address to password
+    files[directory / "exporter" / "passwords.json"] = (
+        json.dumps({f"redis://exporter@{redis_address}": passwords["exporter"]}) + "\n"
+    )
+    files[directory / "redis" / "users.acl"] = "\n".join([_NOBODY, *(rule(user, passwords[user]) for user in RULES)]) + "\n"
+    return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
+
+
+def kept(path: Path) -> str:
+    """The secret that this file holds, or a new one."""
+    return path.read_text().strip() if path.exists() else secrets.token_urlsafe(32)
+
+
+def rule(user: str, password: str) -> str:
+    """One line of the ACL file."""
+    digest = hashlib.sha256(password.encode()).hexdigest()
+    return f"user {user} on #{digest} resetkeys resetchannels -@all {RULES[user]}"
+
+
+def write(path: Path, text: str) -> Path:
+    """Write a file at once or not at all.
+
+    Readable by others: each service's user is another one, and sees only the folder that it is given.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.chmod(0o755)  # see above; whatever the umask is
+    new = path.with_suffix(".new")
+    new.unlink(missing_ok=True)  # what an interrupted start left is read-only
+    new.write_text(text)
+    new.chmod(0o444)
+    new.rename(path)
+    return path

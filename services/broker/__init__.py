@@ -1,0 +1,1 @@
+"""How processes reach Redis: connections, scripts, what is heard, and the step that ends entries."""

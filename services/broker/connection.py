@@ -1,0 +1,68 @@
+"""How web and worker reach Redis, and how long they wait before they try again."""
+
+import random
+
+import redis.asyncio
+from redis._parsers.base import BaseParser
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError, TimeoutError
+
+from services.runtime.settings import Settings
+
+
+class CannotSaveError(ResponseError):
+    """Redis cannot write its append-only file: the disk is full or gone."""
+
+
+# redis-py has no class of its own for this reply, and its text is all that tells it from a fault of ours.
+BaseParser.EXCEPTION_CLASSES["MISCONF"] = CannotSaveError
+
+# After these the same command may succeed later: Redis is away, starting (BusyLoadingError is a ConnectionError),
+# full, without a disk, or a replica for the moment. Anything else is a fault of ours and ends the process.
+PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError)
+
+CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
+CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
+
+
+def connect(settings: Settings) -> redis.asyncio.Redis:
+    """A client with a bounded pool that answers in bytes and leaves retrying to its caller.
+
+    The caller knows what a repeated command would do; the client's own retry does not.
+    """
+    return redis.asyncio.Redis.from_pool(
+        redis.asyncio.BlockingConnectionPool.from_url(
+            settings.redis_url,
+            username=settings.redis_user,
+            password=settings.redis_password,
+            client_name=settings.instance,
+            max_connections=CONNECTIONS,
+            timeout=settings.redis_timeout,
+            socket_timeout=settings.redis_timeout,
+            socket_connect_timeout=min(CONNECT, settings.redis_timeout),
+            retry=Retry(NoBackoff(), 0),
+        )
+    )
+
+
+class Backoff:
+    """Waits that double from 50 ms to 1 s, each drawn at random ("full jitter"), until `reset`.
+
+    The longest wait is short because the promise is to be back within seconds of Redis; the processes are few.
+    """
+
+    FIRST, LONGEST = 0.05, 1.0  # seconds
+
+    def __init__(self) -> None:
+        self._bound = self.FIRST
+
+    def next(self) -> float:
+        """Seconds to wait now."""
+        wait = random.uniform(self.FIRST / 2, self._bound)
+        self._bound = min(self.LONGEST, self._bound * 2)
+        return wait
+
+    def reset(self) -> None:
+        """Begin with short waits again: the last try succeeded."""
+        self._bound = self.FIRST

@@ -1,0 +1,96 @@
+"""The step that ends entries: answers are kept and published, entries acknowledged and deleted, all at once."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import redis.asyncio
+
+from services.broker.client import Command
+from services.broker.script import LEAVE_RUN, SCRIPTS, SET_ASIDE, Script
+from services.jobs import names
+from services.jobs.messages import Answer, Job, encode
+from services.jobs.names import GROUP, Lane
+
+_finish = Script(SET_ASIDE, LEAVE_RUN, SCRIPTS / "finish.lua")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A session's request, and its answer."""
+
+    job: Job
+    reply_to: str  # web process whose ledger holds the job
+    answer: Answer
+    leaves: bool = False  # whether the run, wherever it is now, goes on if others wait for it
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A job that is set aside, why, and by whom."""
+
+    job: Job | bytes  # or what an entry that cannot be read holds
+    reason: str
+    worker: str
+
+    def fields(self, lane: Lane) -> tuple[str, bytes, str, str]:
+        """As scripts take it: lane, jobs, reason, worker."""
+        jobs = self.job if isinstance(self.job, bytes) else encode([self.job])
+        return lane, jobs, self.reason, self.worker
+
+
+class Finished(NamedTuple):
+    """What came of it."""
+
+    unheard: int  # publications that nobody heard
+    kept: int  # sessions' requests that had no answer before
+
+
+async def finish(
+    redis: redis.asyncio.Redis,
+    lane: Lane,
+    ids: Sequence[bytes | str],
+    *,
+    answered: Iterable[Answered] = (),
+    publications: Iterable[tuple[str, bytes]] = (),
+    dead: Sequence[DeadLetter] = (),
+) -> Finished:
+    """End these entries of a lane.
+
+    A session's request that was answered before is not answered again. `publications`: channel and message, for whoever
+    has no session.
+    """
+    keys, arguments = _arrange(lane, ids, answered, publications, dead)
+    return Finished(*await _finish(redis, keys, *arguments))
+
+
+def command(
+    lane: Lane, ids: Sequence[bytes | str], answered: Iterable[Answered], publications: Iterable[tuple[str, bytes]]
+) -> Command:
+    """`finish` as a command, whose reply are the fields of Finished; it fails where Redis does not have the script."""
+    keys, arguments = _arrange(lane, ids, answered, publications, [])
+    return _finish.command(keys, *arguments)
+
+
+def _arrange(
+    lane: Lane,
+    ids: Sequence[bytes | str],
+    answered: Iterable[Answered],
+    publications: Iterable[tuple[str, bytes]],
+    dead: Sequence[DeadLetter],
+) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys and arguments of the script."""
+    sessions: dict[str, list[str | bytes | int]] = defaultdict(list)  # by token, four for each answer
+    for each in answered:
+        sessions[each.job.session] += (each.job.request, each.reply_to, encode(each.answer), int(each.leaves))
+    plain = [part for publication in publications for part in publication]
+    letters = [part for letter in dead for part in letter.fields(lane)]
+    keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.history(token)))]
+    if dead:
+        keys.append(names.DEAD)
+    lists = [part for each in (ids, plain, letters) for part in (len(each), *each)]
+    answers = [part for token, parts in sessions.items() for part in (token, len(parts) // 4, *parts)]
+    channels = names.deliveries(""), names.results("")
+    runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS, names.question("")
+    return keys, [GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists, *answers]

@@ -1,0 +1,66 @@
+"""Pub/sub channels heard over one connection that is made again whenever it is lost."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import redis.asyncio
+from prometheus_client import Counter
+from redis.exceptions import ConnectionError, TimeoutError
+
+from services.broker.client import LOOKS, Link
+from services.broker.connection import PASSING, Backoff
+
+log = logging.getLogger(__name__)
+
+RECONNECTS = Counter("primes_redis_reconnects_total", "Times the listening connection to Redis was lost and made again")
+
+
+class Subscription:
+    """Hands each message to its channel's handler, in order of publication.
+
+    At most once: what is published while the connection is away is not heard. Whoever listens needs another way to
+    find what was missed (the stream, for jobs; the audit of the ledger, for answers).
+    """
+
+    def __init__(self, redis: redis.asyncio.Redis, handlers: Mapping[str, Callable[[bytes], None]], silence: float) -> None:
+        """`silence`: seconds without any message after which the connection counts as lost."""
+        self._redis = redis
+        self._silence = silence
+        self._handlers = {channel.encode(): handler for channel, handler in handlers.items()}
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._listen(backoff)
+            except PASSING as error:
+                RECONNECTS.inc()
+                log.warning("lost the Redis subscription, will listen again: %s", error)
+                await asyncio.sleep(backoff.next())
+
+    async def _listen(self, backoff: Backoff) -> None:
+        """Listen until the connection is lost or silent: a pulse comes every second, so silence means a dead peer."""
+        loop = asyncio.get_running_loop()
+        lost: asyncio.Future[Exception] = loop.create_future()
+        link = await Link.open(self._redis, self._hear, lost.set_result)
+        try:
+            link.write(("SUBSCRIBE", *self._handlers))
+            backoff.reset()
+            while not lost.done():
+                await asyncio.wait({lost}, timeout=self._silence / LOOKS)
+                if link.heard_at + self._silence < loop.time():
+                    raise TimeoutError(f"nothing heard for {self._silence:g} s")
+            raise lost.result()
+        finally:
+            if not lost.done():
+                link.end(ConnectionError("nobody listens any more"))
+
+    def _hear(self, reply: Any) -> None:
+        if isinstance(reply, Exception):
+            raise reply
+        kind, channel, payload = reply
+        if kind == b"message":
+            self._handlers[channel](payload)

@@ -1,1 +1,0 @@
-"""Dead letters as those who look after them meet them: the operators' command, and their page."""

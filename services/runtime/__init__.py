@@ -1,0 +1,1 @@
+"""What every process has, whatever it does: settings, logs, endpoints, a watchdog, tasks that end."""

@@ -1,0 +1,70 @@
+"""What operators and their machines ask of every process: /metrics, /healthz, /readyz, on a port of its own."""
+
+from collections.abc import Callable
+from typing import Any
+
+from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from tornado.httpserver import HTTPServer
+from tornado.web import Application, RequestHandler, url
+
+from services import VERSION
+
+BUILD = Gauge("primes_build_info", "1; the labels say what runs", ["version", "role"])
+
+Ready = Callable[[], str]  # what keeps the process from being ready; empty if nothing does
+
+
+class ReadOnly(RequestHandler):
+    """Answers GET, and says so to whoever tries another method."""
+
+    SUPPORTED_METHODS = ("GET",)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Tornado's page."""
+        if status_code == 405:
+            self.set_header("Allow", "GET")
+        super().write_error(status_code, **kwargs)
+
+
+class Metrics(ReadOnly):
+    """All metrics of this process."""
+
+    def get(self) -> None:
+        """In the text format of Prometheus."""
+        self.set_header("Content-Type", CONTENT_TYPE_LATEST)
+        self.write(generate_latest())
+
+
+class Health(ReadOnly):
+    """Liveness: the event loop answers."""
+
+    def get(self) -> None:
+        """Always 200."""
+        self.write({"status": "alive"})
+
+
+class Readiness(ReadOnly):
+    """Readiness: the process can do its work now."""
+
+    def initialize(self, ready: Ready) -> None:
+        """`ready` is asked at each request."""
+        self._ready = ready
+
+    def get(self) -> None:
+        """200, or 503 with the reason."""
+        obstacle = self._ready()
+        if obstacle:
+            self.set_status(503)
+        self.write({"status": obstacle or "ready"})
+
+
+def health_routes(ready: Ready) -> list[Any]:
+    """Routes that a load balancer asks."""
+    return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
+
+
+def serve(port: int, address: str, role: str, ready: Ready, *more: Any) -> HTTPServer:
+    """Listen for operators, with `more` routes of this role; raises OSError if the port is taken."""
+    BUILD.labels(VERSION, role).set(1)
+    application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
+    return application.listen(port, address)

@@ -1,0 +1,1 @@
+"""What the operators' page is told."""

@@ -1,0 +1,1 @@
+"""The plain protocol: a number in, a sentence out."""

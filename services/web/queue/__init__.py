@@ -1,0 +1,1 @@
+"""The way of jobs into Redis and of answers back."""

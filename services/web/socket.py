@@ -1,0 +1,126 @@
+"""The WebSocket at /chatsocket: the client's subprotocol decides which protocol is spoken."""
+
+import itertools
+import time
+from collections.abc import Awaitable
+from functools import partial
+
+from prometheus_client import Counter, Gauge
+from tornado.websocket import WebSocketClosedError
+
+from services.web.drain import RESTART
+from services.web.plain.peer import PlainPeer
+from services.web.queue.dispatcher import Dispatcher
+from services.web.settings import WebSettings
+from services.web.sockets.heartbeat import DEAD
+from services.web.sockets.lean import LeanHandler
+from services.web.v1.peer import EVICTED, MISSED, TOO_SLOW, V1Peer
+from services.web.v1.protocol import SUBPROTOCOL
+
+CONNECTIONS = Gauge("primes_web_connections", "Open WebSockets")
+CLOSES = Counter("primes_web_closes_total", "WebSockets closed, by close code", ["code"])
+NO_PONG = 1011, "no pong"
+NO_FRAME = 1006  # what WebSockets call an end without a close frame
+_closes = {
+    code: CLOSES.labels(str(code)) for code in (1000, 1001, NO_FRAME, NO_PONG[0], RESTART[0], EVICTED[0], TOO_SLOW[0], MISSED[0])
+}
+_closes_other = CLOSES.labels("other")  # a client may send any
+
+_phases = itertools.count()  # of the heartbeat
+
+# Messages above this close the socket with 1009. It is far above the largest number, so that a number that is too
+# large gets a sentence and keeps its socket.
+MAX_MESSAGE = 2 * 1024 * 1024  # bytes
+
+
+class ChatSocket(LeanHandler):
+    """One socket; without a subprotocol it speaks the plain protocol."""
+
+    def initialize(self, dispatcher: Dispatcher, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
+        """`sockets` is the process' set of open ones."""
+        self._dispatcher = dispatcher
+        self._settings = settings
+        self._sockets = sockets
+        self._heard = time.monotonic()  # of the last sign of life
+        self._closing = False  # whether we have sent our close frame
+        self._said: int | None = None  # the code of our close frame
+        self._client: PlainPeer | V1Peer  # once the socket is open
+        self.phase = next(_phases)
+
+    def prepare(self) -> None:
+        """Refuse a client that offers only subprotocols that we do not speak, rather than speak another one."""
+        offered = [name.strip() for name in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
+        if offered != [""] and SUBPROTOCOL not in offered:
+            got = ", ".join(offered)[:100]
+            message = f"Expected the subprotocol {SUBPROTOCOL}, or none for the plain protocol, got {got!r}"
+            self.set_status(400)
+            self.finish({"error": {"code": "unknown_subprotocol", "message": message, "retryable": False}})
+
+    def check_origin(self, origin: str) -> bool:
+        """Whether a page of this origin may open a socket: any may, unless the settings name those that do."""
+        allowed = self._settings.allowed_origins
+        return allowed == "*" or origin in allowed.split(",")
+
+    def select_subprotocol(self, subprotocols: list[str]) -> str | None:
+        """Ours, if the client speaks it."""
+        return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None
+
+    def open(self, *_: str, **__: str) -> None:
+        """Count the client and begin."""
+        self.set_nodelay(True)
+        self._sockets.add(self)
+        CONNECTIONS.inc()
+        speaks = V1Peer if self.selected_subprotocol else PlainPeer
+        self._client = speaks(self, self._dispatcher, self._settings)
+
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        """Pass it on; awaited, it holds the socket's next message back."""
+        self._heard = time.monotonic()
+        return None if self._closing else self._client.hear(message)
+
+    def on_ascii(self, message: bytes) -> Awaitable[None] | None:
+        """Likewise."""
+        self._heard = time.monotonic()
+        return None if self._closing else self._client.hear(message)
+
+    def on_flushed(self) -> None:
+        """The client took all that was written."""
+        self._client.flushed()
+
+    def close(self, code: int | None = None, reason: str | None = None) -> None:
+        """Say that this is the end; what the client says after that is not taken, since no answer could reach it."""
+        self._closing = True
+        self._said = self._said or code
+        super().close(code, reason)
+
+    def go_away(self, seconds: float) -> None:
+        """Tell the client that the socket will be closed in so many seconds, if its protocol has a word for it."""
+        self._client.go_away(seconds)
+
+    def leave(self) -> None:
+        """Close with 1012 as soon as the client has the answers that only this process can give."""
+        self._client.when_served(partial(self.close, *RESTART))
+
+    def on_pong(self, data: bytes) -> None:
+        """The peer lives."""
+        self._heard = time.monotonic()
+
+    def beat(self, now: float) -> None:
+        """Ping the peer; close the socket when it was silent for too long, though its frames are read."""
+        if self._client.paused:
+            self._heard = now  # its pongs are still to be read
+        try:
+            if now - self._heard > DEAD * self._settings.ping:
+                self.close(*NO_PONG)
+            else:
+                self.ping()
+        except WebSocketClosedError:
+            self._client.leave()
+
+    def on_close(self) -> None:
+        """Forget the client; answers that still come find a closed socket."""
+        if self in self._sockets:
+            self._sockets.discard(self)
+            CONNECTIONS.dec()
+            _closes.get(self._said or self.close_code or NO_FRAME, _closes_other).inc()
+            self._client.close()

@@ -1,0 +1,1 @@
+"""WebSockets: frames, the transport below them, and pings."""

@@ -1,0 +1,133 @@
+"""Cuts the text of an upload, in whatever pieces it comes, into chunks of lines. No I/O."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from services.jobs.chunks import Chunk, Refusal
+from services.jobs.names import Lane
+from services.web.ask import cost, number
+
+CHUNK_COST = 1_000  # µs of estimated work in a chunk: workers share the load by chunks, and others are served between them
+CHUNK_LINES = CHUNK_COST // cost.BASE  # most lines in a chunk; blank and refused ones count too
+
+FAST_DIGITS = 20  # what 64 bits may have: lines of so many plain digits go as they came, the worker's int() reads them
+CHUNK_BYTES = CHUNK_LINES * (FAST_DIGITS + 1)  # after so many no more lines are looked at for one chunk
+SHOWN = 40  # characters of a bad line that its error repeats
+
+LINE_BYTES = 65_536  # a line this long is read whatever the most digits are: leading zeros and spaces are free
+DIGIT_BYTES = 5  # of the widest digit in UTF-8, with an underscore
+
+
+class Cutter:
+    """Holds less than a chunk of whole lines, and the beginning of the next line up to a bound.
+
+    Where the pieces end makes no difference to the chunks.
+    """
+
+    def __init__(self, most_digits: int) -> None:
+        self._most_digits = most_digits
+        self._longest = max(LINE_BYTES, DIGIT_BYTES * most_digits)
+        self._rest = b""  # the beginning of a line whose end has not come
+        self._overlong = False  # whether that line is too long already, and no more of it is kept
+        self._waiting: deque[bytes] = deque()  # whole lines
+        self._bytes = 0  # of these
+        self._chunks = 0
+        self.lines = 0  # that went out in chunks
+        self.answers = 0  # lines of these that are not blank
+
+    def feed(self, piece: bytes) -> Iterator[tuple[Lane, Chunk]]:
+        """Take the next bytes; gives the chunks that are full. Iterate to the end before the next call."""
+        head, newline, tail = piece.rpartition(b"\n")
+        if newline:
+            self._take(head)
+        if not self._overlong:
+            self._rest = (self._rest + tail)[: self._longest + 2]
+            self._overlong = len(self._rest) > self._longest + 1  # one more may be the end of "\r\n"
+        while len(self._waiting) >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
+            yield from self._cut()
+
+    def end(self) -> Iterator[tuple[Lane, Chunk]]:
+        """The text is over; gives what is left."""
+        if self._rest:
+            self._take(b"")
+        while self._waiting:
+            yield from self._cut()
+
+    def _take(self, head: bytes) -> None:
+        """Whole lines, the first of them with what was kept of it."""
+        lines = head.split(b"\n")
+        lines[0] = self._rest if self._overlong else self._rest + lines[0]
+        self._rest, self._overlong = b"", False
+        self._waiting += lines
+        self._bytes += sum(map(len, lines)) + len(lines)
+
+    def _cut(self) -> Iterator[tuple[Lane, Chunk]]:
+        """The lines of one cheap chunk, or of fewer lines and the dear one that ended it."""
+        lines: list[bytes] = []
+        size = 0
+        while self._waiting and len(lines) < CHUNK_LINES and size < CHUNK_BYTES:
+            lines.append(line := self._waiting.popleft())
+            size += len(line) + 1
+        self._bytes -= size
+        text = b"\n".join(lines)
+        if b"\r" in text:
+            text = b"\n".join([line.removesuffix(b"\r") for line in lines])
+        plain = text.split(b"\n")
+        if max(map(len, plain)) <= FAST_DIGITS and not text.translate(None, b"0123456789\n"):
+            yield Lane.QUICK, self._chunk(text.decode(), len(plain), len(plain) - plain.count(b""))
+        else:
+            yield from self._cut_slowly(deque(lines))
+
+    def _cut_slowly(self, lines: deque[bytes]) -> Iterator[tuple[Lane, Chunk]]:
+        """Read line by line. Lines after a dear one, or beyond the chunk's cost, wait again."""
+        texts: list[str] = []
+        refused: list[Refusal] = []
+        answers = total = 0
+        dear = ""
+        while lines:
+            canonical, refusal = self._read(lines[0], len(texts))
+            estimate = cost.estimate(canonical) if canonical else 0
+            if texts and total + estimate > CHUNK_COST:
+                break
+            lines.popleft()
+            if cost.lane(estimate) is Lane.HEAVY:
+                dear = canonical
+                break
+            total += estimate
+            texts.append(canonical)
+            answers += bool(canonical or refusal)
+            if refusal:
+                refused.append(refusal)
+        self._waiting.extendleft(reversed(lines))
+        self._bytes += sum(map(len, lines)) + len(lines)
+        if texts:
+            yield Lane.QUICK, self._chunk("\n".join(texts), len(texts), answers, refused)
+        if dear:
+            yield Lane.HEAVY, self._chunk(dear, 1, 1)
+
+    def _read(self, line: bytes, index: int) -> tuple[str, Refusal | None]:
+        """The canonical integer, or nothing and the error, or neither for a blank line."""
+        line = line.removesuffix(b"\r")
+        if len(line) > self._longest:
+            return "", Refusal(index, "too_large", f"Number too large: a line of more than {self._longest:,} bytes came")
+        text = line.decode(errors="replace")
+        if not text.strip():
+            return "", None
+        try:
+            return number.read(text, self._most_digits), None
+        except number.TooLarge as error:
+            return "", Refusal(index, "too_large", f"Number too large: {error}")
+        except number.NotAnInteger:
+            return "", Refusal(index, "not_an_integer", f"Expected a decimal integer, got {text[:SHOWN]!r}")
+
+    def _chunk(self, text: str, lines: int, answers: int, refused: list[Refusal] | None = None) -> Chunk:
+        chunk = Chunk(self._chunks, self.lines + 1, text, refused or [])
+        self._chunks += 1
+        self.lines += lines
+        self.answers += answers
+        return chunk
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks went out."""
+        return self._chunks

@@ -1,0 +1,1 @@
+"""Entries that a worker claims, holds, renews and gives back."""

@@ -1,0 +1,1 @@
+"""The arithmetic, and the child process in which costly arithmetic runs."""

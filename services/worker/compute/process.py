@@ -1,0 +1,170 @@
+"""Runs one job at a time in a child process, and ends the process when the job may not go on."""
+
+import asyncio
+import logging
+import math
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from prometheus_client import Counter
+
+from services.jobs.messages import Answer, Fault, Job, Verdict
+from services.worker.compute.child import LENGTH, Report
+
+log = logging.getLogger(__name__)
+
+DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended while they computed")
+
+START = 60.0  # seconds that a child may take to start: on an idle machine it takes 0.2
+LOOK = 1.0  # seconds until it is looked for the first time who still waits
+EARLY = 0.25  # seconds before a request's time is over at which its computation ends, so that what is known arrives in time
+
+
+# Asked from time to time, with what is known so far: seconds until it is to be asked again, 0 when nobody waits any more.
+Look = Callable[[Answer | None], Awaitable[float]]
+
+
+class Died(Exception):
+    """The child ended while it computed; the text says how."""
+
+
+class ChildProcess:
+    """One child process, started when first needed and again after it died. One job at a time."""
+
+    def __init__(self, memory: int, deadline: float, *, prove: bool = False) -> None:
+        """`memory` in MiB, `deadline` in seconds for each job; `prove`: jobs are numbers to be proven prime."""
+        self._memory = memory
+        self._deadline = deadline
+        self._prove = prove
+        self._process: asyncio.subprocess.Process | None = None
+        self._encoder = msgspec.msgpack.Encoder()
+        self._decoder = msgspec.msgpack.Decoder(Report)
+        self._known: Answer | None = None  # of the job under way
+
+    async def compute(self, job: Job, look: Look | None = None) -> Report:
+        """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too.
+
+        `look`: for a job that several wait for; else its own time alone counts.
+        """
+        process = await self._start()
+        seconds = time_left(job)
+        if seconds <= 0:
+            return Report(late(job))
+        self._known = None
+        started = time.monotonic()
+        asking = asyncio.ensure_future(self._ask(process, job))
+        try:
+            came = await self._wait(asking, seconds if look is None else min(LOOK, seconds), look or _stop)
+            return asking.result() if came else Report(late(job, time.monotonic() - started, self._known))
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._mourn(process) from error
+        finally:
+            if not asking.done():
+                asking.cancel()
+                await self.close()
+
+    async def _mourn(self, process: asyncio.subprocess.Process) -> Died:
+        """The child has ended by itself."""
+        DEATHS.inc()
+        status = await process.wait()
+        self._process = None
+        return Died(f"child process ended by {describe(status)}")
+
+    async def _wait(self, asking: "asyncio.Future[Report]", pause: float, look: Look) -> bool:
+        """Whether the child reported before its deadline, and before nobody waited any more; first asked after `pause`."""
+        end = time.monotonic() + self._deadline
+        while True:
+            await asyncio.wait({asking}, timeout=min(pause, end - time.monotonic()))
+            if asking.done():
+                return True
+            if time.monotonic() >= end:
+                return False
+            pause = await look(self._known)
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError  # a look at Redis may swallow it, see services/runtime/tasks.py
+            if pause <= 0:
+                return False
+
+    async def close(self) -> None:
+        """End the child at once: native code does not listen to anything gentler."""
+        process, self._process = self._process, None
+        if process is not None:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+    async def warm(self) -> None:
+        """Start the child before the next job comes, which takes a tenth of a second or two."""
+        try:
+            await self._start()
+        except Died as error:
+            log.warning("started no %s", error)  # the next job will tell
+
+    async def _start(self) -> asyncio.subprocess.Process:
+        """A child that can take a job: its start is no part of a job's time. Raises Died."""
+        if self._process is not None and self._process.returncode is None:
+            return self._process
+        self._process = process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "services.worker.compute.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
+            *(["--prove"] if self._prove else []),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            async with asyncio.timeout(START):
+                await self._read(process)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise await self._mourn(process) from error
+        except TimeoutError as error:
+            await self.close()
+            raise Died(f"child process did not start in {START:g} s") from error
+        except asyncio.CancelledError:
+            await self.close()
+            raise
+        return process
+
+    async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Report:
+        assert process.stdin  # a pipe, see _start
+        frame = self._encoder.encode(msgspec.structs.replace(job, expires=0))  # the time is kept here: others may have more
+        process.stdin.write(len(frame).to_bytes(LENGTH, "big") + frame)
+        await process.stdin.drain()
+        while not (report := await self._read(process)).final:
+            self._known = report.answer
+        return report
+
+    async def _read(self, process: asyncio.subprocess.Process) -> Report:
+        assert process.stdout  # a pipe, see _start
+        length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
+        return self._decoder.decode(await process.stdout.readexactly(length))
+
+
+def time_left(job: Job) -> float:
+    """Seconds that a job may compute so that its request's answer is in time."""
+    if not job.expires:
+        return math.inf
+    left = job.expires / 1000 - time.time()
+    return left - min(EARLY, left / 4)
+
+
+async def _stop(known: Answer | None) -> float:
+    return 0.0
+
+
+def late(job: Job, seconds: float = 0.0, known: Answer | None = None) -> Answer:
+    """The answer to a job whose time ran out after so many seconds of computation, with what was known by then."""
+    answer = Answer(job.id, Verdict.UNKNOWN, fault=Fault.DEADLINE, compute_us=int(seconds * 1e6))
+    return answer if known is None else msgspec.structs.replace(answer, method=known.method, best=known.verdict)
+
+
+def describe(status: int) -> str:
+    """An exit status in words: "SIGKILL", "signal 35", "status 1"."""
+    if status >= 0:
+        return f"status {status}"
+    try:
+        return signal.Signals(-status).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {-status}"

@@ -1,1 +1,0 @@
-"""The operators' command for dead letters: `python -m services.worker.dead`."""

@@ -1,0 +1,81 @@
+"""Quick entries, computed in the worker's own process, many to a turn."""
+
+import asyncio
+import logging
+from typing import Any
+
+from services.broker.connection import PASSING, Backoff
+from services.jobs.messages import Answer
+from services.jobs.names import Lane
+from services.worker.claims.consumer import Claim, Consumer
+from services.worker.claims.leases import Leases
+from services.worker.compute.child import compute
+from services.worker.compute.chunks import examine_all
+
+log = logging.getLogger(__name__)
+
+READ = 8  # entries claimed at once: a few milliseconds of work at most, so that another worker gets its share
+
+
+class QuickLane:
+    """Claims new entries of the quick lane as they come, computes and answers them.
+
+    What a batch costs is mostly the way to Redis and back: its answers leave in one write with the request for the next batch.
+    """
+
+    def __init__(self, consumer: Consumer, leases: Leases) -> None:
+        self._consumer = consumer
+        self._leases = leases
+        self._stopped = False
+        self._sent: asyncio.Future[Any] | None = None  # the answers of the last batch, on their way
+        self._retrying: asyncio.Task[None] | None = None  # those of a batch that did not arrive
+
+    def stop(self) -> None:
+        """Claim nothing more, after the request that waits now."""
+        self._stopped = True
+
+    async def run(self) -> None:
+        """Claim, compute, answer until stopped and what is held is answered."""
+        backoff = Backoff()
+        async with asyncio.TaskGroup() as tasks:
+            while not self._stopped:
+                try:
+                    claims = await self._consumer.wait(READ, self._leases.ids(Lane.QUICK))
+                except PASSING as error:
+                    log.warning("could not read the quick lane, will try again: %s", error)
+                    await asyncio.sleep(backoff.next())
+                    continue
+                backoff.reset()
+                if claims:
+                    self._leases.take(*claims)
+                    await self._arrive()
+                    await self._answer(claims, tasks)
+            await self._arrive()
+
+    async def _arrive(self) -> None:
+        """Wait until the last answers are in Redis: their reply came before that to the read, unless they must be sent again."""
+        if self._sent is not None and not self._sent.done():
+            await asyncio.wait([self._sent])
+        if self._retrying is not None:
+            await self._retrying
+            self._retrying = None
+
+    async def _answer(self, claims: list[Claim], tasks: asyncio.TaskGroup) -> None:
+        """Jobs whose clients wait for them first, then chunks of uploads: the next is computed while the last is stored."""
+        if plain := [claim for claim in claims if claim.chunk is None]:
+            answers: list[list[Answer]] = []
+            for claim in plain:
+                if answers:
+                    await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
+                answers.append([claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs])
+
+            def retry() -> None:
+                self._retrying = tasks.create_task(self._leases.finish(plain, answers, []))
+
+            self._sent = self._leases.send_finish(plain, answers, retry)
+        if len(plain) < len(claims):
+            async with asyncio.TaskGroup() as storing:
+                for claim in claims:
+                    if claim.chunk is not None:
+                        storing.create_task(self._leases.store(claim, examine_all(claim.chunk)))
+                        await asyncio.sleep(0)

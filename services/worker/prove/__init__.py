@@ -1,0 +1,1 @@
+"""Proofs of primality, and the certificates that are kept of them."""

@@ -1,0 +1,188 @@
+"""Proves that a number is prime and prints the certificate: `python -m services.worker.prove.certify N`.
+
+This is the only part that loads PARI, which is under the GPL, and it runs as a program of its own: nothing else of the service
+is linked with PARI; what passes between them is a number and the text of a certificate. So PARI's memory is bounded, too, and
+what it computes can be killed.
+"""
+
+import argparse
+import re
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from enum import IntEnum, StrEnum
+from typing import Any
+
+import gmpy2
+import msgspec
+from gmpy2 import mpz
+
+from services.runtime.tether import tether
+from services.worker.certificate import MOST_DIGITS
+
+MEMORY = 256  # MiB of PARI's stack unless told otherwise; 1,000 digits take less than half of it
+
+# Up to so many decimal digits an elliptic curve certificate is a matter of a second or two, and both formats can say it. Above, one
+# by factors of N-1 is tried first: where N-1 is made of small primes (100!+1, 3*2^2816+1) it takes no time at any size.
+CURVES_UP_TO = 300
+TRIED_UP_TO = 1 << 17  # factors of N-1: beyond the primorials and factorials that 50,000 digits hold; some 10 ms at 1,000 digits
+
+
+class Status(IntEnum):
+    """Exit statuses other than 0."""
+
+    FAILED = 1
+    USAGE = 2  # as argparse has it
+    NOT_PRIME = 3
+    OUT_OF_MEMORY = 4
+
+
+class Wanted(StrEnum):
+    """Which kind of certificate to make."""
+
+    AUTO = "auto"
+    ECPP = "ecpp"
+    N_MINUS_1 = "n-1"
+
+
+class Made(msgspec.Struct, array_like=True, frozen=True, tag="made"):
+    """A certificate's texts; no Primo text for one by factors of N-1."""
+
+    primo: bytes
+    pari: bytes
+
+
+class Failure(msgspec.Struct, array_like=True, frozen=True, tag="failure"):
+    """Why there is none."""
+
+    status: int
+    reason: str
+
+
+class Failed(Exception):
+    """There is no certificate."""
+
+    def __init__(self, status: Status, reason: str) -> None:
+        super().__init__(reason)
+        self.failure = Failure(status, reason)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Certify one number."""
+    parser = argparse.ArgumentParser(
+        prog="python -m services.worker.prove.certify",
+        description="Proves that a number is prime and prints the certificate. Check it with python -m services.worker.verify.",
+        epilog="Exit status: 0 proven, 2 a bad command line, 3 not prime, 4 out of memory, 1 anything else.",
+    )
+    parser.add_argument("number", metavar="N", help=f"up to {MOST_DIGITS} decimal digits; - for standard input")
+    parser.add_argument(
+        "--kind",
+        type=Wanted,
+        choices=list(Wanted),
+        default=Wanted.AUTO,
+        help=f"ecpp: by elliptic curves; n-1: by factors of N-1; auto: n-1 above {CURVES_UP_TO} digits where it is easy, else ecpp",
+    )
+    parser.add_argument(
+        "--format", choices=("primo", "pari"), default="primo", help="of what is printed; a certificate by N-1 has PARI's alone"
+    )
+    parser.add_argument("--memory", type=int, default=MEMORY, metavar="MIB", help=f"PARI's stack, at most; {MEMORY} unless given")
+    parser.add_argument("--frame", action="store_true", help="print MessagePack with both texts, for the worker")
+    parser.add_argument("--parent", type=int, metavar="PID", help="process with which this one ends")
+    options = parser.parse_args(arguments)
+    if options.parent:
+        tether(options.parent, signal.SIGKILL)
+    text = sys.stdin.read(MOST_DIGITS + 2) if options.number == "-" else options.number
+    if options.memory < 1 or not re.fullmatch(rf"-?[0-9]{{1,{MOST_DIGITS}}}", text.strip()):
+        parser.error(f"expected a number of up to {MOST_DIGITS} decimal digits, and at least 1 MiB")
+    answer: Made | Failure
+    try:
+        answer = certify(mpz(text.strip()), options.kind, options.memory)
+    except Failed as failed:
+        answer = failed.failure
+    tell(answer, options.format, options.frame)
+    return answer.status if isinstance(answer, Failure) else 0
+
+
+def certify(n: mpz, kind: Wanted, memory: int) -> Made:
+    """Make a certificate, with so many MiB. Raises Failed."""
+    if not gmpy2.is_prime(n):
+        raise Failed(Status.NOT_PRIME, "the number is not prime")
+    large = len(gmpy2.digits(n)) > CURVES_UP_TO
+    if kind is Wanted.N_MINUS_1 or (kind is Wanted.AUTO and large):
+        factors = enough_factors(n)
+        if factors:
+            return Made(b"", f"[{n}, [{', '.join(map(str, factors))}]]".encode())
+    return ask_pari(n, kind is Wanted.N_MINUS_1, memory)
+
+
+def enough_factors(n: mpz) -> list[mpz]:
+    """Small primes whose powers in n - 1 make up more than the cube root of n, as few as possible; none if there are not enough."""
+    part = mpz(1)
+    chosen = []
+    for p, power in sorted(small_factors(n - 1), key=lambda found: found[1], reverse=True):
+        part *= power
+        chosen.append(p)
+        if part**3 > n:
+            return sorted(chosen)
+    return []
+
+
+def small_factors(m: mpz) -> Iterator[tuple[mpz, mpz]]:
+    """The small primes that divide m, each with its highest power that does."""
+    common = gmpy2.gcd(m, gmpy2.primorial(TRIED_UP_TO))
+    p = mpz(1)
+    while common > 1:
+        p = gmpy2.next_prime(p)
+        if common % p == 0:
+            common //= p
+            rest, _ = gmpy2.remove(m, p)
+            yield p, m // rest
+
+
+def ask_pari(n: mpz, n_minus_1: bool, memory: int) -> Made:
+    """PARI's certificate. Raises Failed."""
+    pari, error_type = load_pari(memory)
+    try:
+        certificate = pari.primecert(pari(gmpy2.digits(n)), int(n_minus_1))
+        text = str(certificate).encode()
+        if certificate == 0:
+            raise Failed(Status.NOT_PRIME, "the number is not prime, says PARI")
+        nested = certificate.type() == "t_VEC" and certificate[0].type() == "t_INT"  # by factors of N-1: PARI exports none such
+        return Made(b"" if nested else str(pari.primecertexport(certificate, 1)).encode(), text)
+    except error_type as error:
+        reason = str(error).partition("\n")[0].strip()
+        if "stack overflows" in reason or "not enough memory" in reason:
+            raise Failed(Status.OUT_OF_MEMORY, f"PARI needs more than {memory} MiB: {reason}") from None
+        raise Failed(Status.FAILED, f"PARI: {reason}") from None
+    except MemoryError:
+        raise Failed(Status.OUT_OF_MEMORY, "this process may not use enough memory") from None
+
+
+def load_pari(memory: int) -> tuple[Any, type[Exception]]:
+    """PARI with a stack of so many MiB, and its errors' type. Raises Failed."""
+    interrupt = signal.SIG_IGN if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIG_DFL
+    from cypari import PariError, pari  # noqa: PLC0415  # here, so that whoever imports this module does not load PARI and its signal handlers
+
+    signal.signal(signal.SIGINT, interrupt)  # as it was: ignored in a worker; at a terminal it ends a computation at once
+    pari.allocatemem(memory << 20, memory << 20, silent=True)
+    if pari.stacksizemax() < memory << 20:  # PARI took less, without an error
+        raise Failed(Status.OUT_OF_MEMORY, f"this process may not use {memory} MiB for PARI's stack")
+    return pari, PariError
+
+
+def tell(answer: Made | Failure, text: str, frame: bool) -> None:
+    """Print a certificate, or why there is none."""
+    if frame:
+        sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
+    elif isinstance(answer, Failure):
+        print(answer.reason, file=sys.stderr)
+    elif text == "primo" and answer.primo:
+        sys.stdout.buffer.write(answer.primo)
+    else:
+        if text == "primo":
+            print("a certificate by factors of N-1: Primo's format cannot say it, so this is PARI's", file=sys.stderr)
+        sys.stdout.buffer.write(answer.pari + b"\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,85 @@
+"""What Redis lets its users do: their own work and nothing else."""
+
+import pytest
+from redis.exceptions import AuthenticationError
+
+from services.jobs import names
+from services.jobs.names import GROUP, Lane
+from tests.integration.conftest import Whole
+from tests.integration.plain_clients import HEAVY, ask_all, question, questions
+
+STREAM = names.stream(Lane.QUICK)
+
+EVERYBODY = {
+    "flush all data": ("FLUSHALL",),
+    "flush a database": ("FLUSHDB",),
+    "read a foreign key": ("GET", "foreign"),
+    "write a foreign key": ("SET", "foreign", "1"),
+    "delete the queue": ("DEL", STREAM),
+    "list the keys": ("KEYS", "*"),
+    "see the settings": ("CONFIG", "GET", "*"),
+    "see the users": ("ACL", "LIST"),
+    "stop the server": ("SHUTDOWN", "NOSAVE"),
+    "watch the others": ("MONITOR",),
+    "publish elsewhere": ("PUBLISH", "foreign", "1"),
+}
+WEB = {
+    "claim jobs": ("XREADGROUP", "GROUP", GROUP, "thief", "STREAMS", STREAM, ">"),
+    "read dead letters": ("XRANGE", names.DEAD, "-", "+"),
+    "append to a foreign stream": ("XADD", "foreign", "*", "a", "b"),
+    "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
+    "read a foreign key by a script": ("EVAL", "return redis.call('GET', 'foreign')", "0"),
+}
+WORKER = {
+    "delete the group": ("XGROUP", "DESTROY", STREAM, GROUP),
+    "append to a foreign stream": ("XADD", "foreign", "*", "a", "b"),
+    "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
+}
+OPERATORS = {
+    "delete jobs": ("XDEL", STREAM, "1-0"),
+    "read jobs": ("XRANGE", STREAM, "-", "+"),
+    "count jobs": ("XLEN", STREAM),
+    "claim jobs": ("XREADGROUP", "GROUP", GROUP, "thief", "STREAMS", STREAM, ">"),
+    "read a session": ("HGETALL", names.session("token")),
+    "answer a client": ("PUBLISH", names.results("web0"), "1"),
+    "delete jobs by a script": ("EVAL", "return redis.call('XDEL', KEYS[1], '1-0')", "1", STREAM),
+    "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
+}
+HEALTH = {"append jobs": ("XADD", STREAM, "*", "a", "b"), "see the server": ("INFO",)}
+
+FORBIDDEN = [
+    *(
+        pytest.param(user, command, id=f"{user}: {what}")
+        for user in ("web", "worker", "operators", "health")
+        for what, command in EVERYBODY.items()
+    ),
+    *(pytest.param("web", command, id=f"web: {what}") for what, command in WEB.items()),
+    *(pytest.param("worker", command, id=f"worker: {what}") for what, command in WORKER.items()),
+    *(pytest.param("operators", command, id=f"operators: {what}") for what, command in OPERATORS.items()),
+    *(pytest.param("health", command, id=f"health: {what}") for what, command in HEALTH.items()),
+]
+
+
+@pytest.mark.parametrize(("user", "command"), FORBIDDEN)
+def test_nobody_may(whole: Whole, user: str, command: tuple[str, ...]) -> None:
+    with whole.redis.client(user) as client, pytest.raises(Exception, match=r"(?i)no permissions|can't (run|access)") as refusal:
+        client.execute_command(*command)
+    assert type(refusal.value).__name__ in {"NoPermissionError", "ResponseError"}  # the latter from within a script
+
+
+def test_the_default_user_is_off(whole: Whole) -> None:
+    with whole.redis.anybody() as client, pytest.raises(AuthenticationError):
+        client.ping()
+
+
+def test_a_wrong_password_is_refused(whole: Whole) -> None:
+    with whole.redis.client("web", "wrong") as client, pytest.raises(AuthenticationError):
+        client.ping()
+
+
+def test_nothing_that_web_and_worker_do_is_denied(whole: Whole) -> None:
+    assert ask_all([(web.url, [*questions(100, 5), question(int(HEAVY))]) for web in whole.webs]).clean
+
+    denied = whole.redis.admin.execute_command("ACL", "LOG")
+    ours = [entry for entry in denied if any(f"name={service.name}" in str(entry) for service in whole.services)]
+    assert ours == []

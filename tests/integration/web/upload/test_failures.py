@@ -1,0 +1,279 @@
+"""What an upload promises when web processes, workers and Redis die in the middle of it."""
+
+import os
+import signal
+import time
+
+import pytest
+
+from services.jobs import names
+from services.jobs.names import Lane
+from tests.integration.conftest import Front
+from tests.integration.plain_clients import HEAVY, SLOW
+from tests.integration.processes import freeze, frozen, state, thaw
+from tests.integration.stack import Stack, Web, get
+from tests.integration.steps import freeze_child, freeze_with_quick_jobs
+from tests.integration.uploading import Sender, check, forget, lines, numbers, post, posting, queued, text, upload, uploads
+from tests.integration.waiting import wait_until
+
+ASYNC = {"Prefer": "respond-async"}
+
+
+def lines_queued(web: Web) -> int:
+    return int(web.metric("primes_web_upload_lines_total"))
+
+
+def both(stack: Stack) -> tuple[Web, Web]:
+    """Two web processes and no worker yet."""
+    stack.redis.start()
+    webs = stack.web("web0"), stack.web("web1")
+    stack.wait_ready()
+    return webs
+
+
+def test_a_worker_killed_in_the_middle_neither_loses_nor_doubles_a_line(front: Front) -> None:
+    asked = [*numbers(100_000, 1), *[HEAVY] * 8, *numbers(50_000, 2)]
+    doomed, other = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
+    front.wait_ready()
+    freeze(other.pid)
+    with posting(front.web0.port, text(asked)) as answer:
+        wait_until(lambda: front.web0.metric("primes_web_upload_chunks_total") > 20, "the upload is being computed")
+        freeze_with_quick_jobs(front.redis, doomed)
+        doomed.kill()
+        thaw(other.pid)
+        check(answer.result().body, asked)
+    assert other.metric("primes_worker_takeovers_total", lane="quick") >= 1
+
+
+def test_a_dear_number_whose_worker_died_is_answered(front: Front) -> None:
+    asked = ["2", HEAVY, "3"]
+    first, second = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
+    front.wait_ready()
+    freeze(second.pid)
+    freeze_child(front.web0, first)
+    location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    first.kill()
+    thaw(second.pid)
+    check(front.web0.get(location).body, asked)
+
+
+def test_a_line_that_kills_its_process_is_answered_with_an_error(front: Front) -> None:
+    worker = front.worker("first", "--max-deliveries", "1")
+    front.wait_ready()
+    child = freeze_child(front.web0, worker)
+    location = post(front.web0.port, text(["2", HEAVY, "3"]), ASYNC).headers["Location"]
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    kill_frozen(child)
+    told = lines(front.web0.get(location).body)
+    assert [line.get("verdict") or line["error"]["code"] for line in told[:-1]] == ["prime", "poison", "prime"]
+    assert told[-1]["done"] is True
+    front.redis.admin.delete(names.DEAD)
+
+
+def kill_frozen(child: int) -> None:
+    """End a frozen child process."""
+    os.kill(child, signal.SIGKILL)
+    wait_until(lambda: not state(child), "the child is gone")
+
+
+def test_an_upload_that_was_read_is_completed_without_its_web_process(stack: Stack) -> None:
+    first, second = both(stack)
+    asked = [*numbers(3_000, 3), HEAVY, *numbers(1_000, 4)]
+    location = post(first.port, text(asked), ASYNC).headers["Location"]
+
+    first.kill()
+    worker = stack.worker("worker0")
+    stack.wait_ready(worker)
+
+    check(second.get(location).body, asked)
+
+
+def test_an_upload_whose_web_process_died_while_reading_starts_again_with_its_key(stack: Stack) -> None:
+    first, second = both(stack)
+    stack.worker("worker0")
+    asked, key = numbers(20_000, 5), {"Idempotency-Key": "again"}
+    with Sender(first.port, len(text(asked)), Idempotency_Key="again") as client:
+        client.send(text(asked[:10_000]))
+        wait_until(lambda: lines_queued(first) > 5_000, "half of it is queued")
+        waiting = post(second.port, text(asked), key)
+        assert (waiting.status, waiting.json["error"]["code"]) == (409, "being_read")
+
+        first.kill()
+
+    former = second.get(waiting.headers["Location"]).body
+    assert [line.get("line") for line in lines(former)[:-1]] == list(range(1, len(lines(former))))
+    assert lines(former)[-1]["error"]["code"] == "interrupted"
+    answer = post(second.port, text(asked), key)
+    check(answer.body, asked)
+    assert answer.headers["Location"] != waiting.headers["Location"]
+    assert second.get(waiting.headers["Location"]).status == 404
+
+
+def test_an_upload_without_a_key_whose_web_process_died_leaves_nothing(stack: Stack) -> None:
+    first, second = both(stack)
+    with Sender(first.port, 1_000) as client:
+        client.send(b"2\n")
+        found = upload(stack.redis)
+        assert 0 < stack.redis.admin.ttl(names.upload(found["id"])) <= 60
+        first.kill()
+    stack.redis.admin.expire(names.upload(found["id"]), 0)  # as it does after a minute
+    assert post(second.port, b"", ASYNC).status == 202
+    assert stack.redis.admin.zscore(names.UPLOADS, found["id"]) is None
+
+
+def test_delete_stops_what_is_computed(front: Front) -> None:
+    forget(front.redis)
+    worker = front.worker("first", "--lease", "1")
+    front.wait_ready()
+    location = post(front.web0.port, text(["2", SLOW, SLOW]), {**ASYNC, "Idempotency-Key": "slow"}).headers["Location"]
+    child = worker.child
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1 and state(child) == "R", "the child computes")
+
+    assert get(front.web0.port, location, method="DELETE").status == 204
+
+    wait_until(lambda: not state(child), "the child is gone", 5)
+    wait_until(lambda: queued(front.redis) == 0, "what waited is skipped", 5)
+    for method in ("GET", "DELETE"):
+        assert get(front.web0.port, location, method=method).status == 404
+    assert uploads(front.redis) == []
+    assert front.web0.metric("primes_web_uploads_active") == 0
+    check(post(front.web0.port, b"5\n", {"Idempotency-Key": "slow"}).body, ["5"])
+
+
+def test_delete_on_another_instance_ends_the_list(stack: Stack) -> None:
+    first, second = both(stack)
+    with posting(first.port, b"2\n") as answer:
+        location = wait_until(lambda: (found := upload(stack.redis))["state"] == "read" and f"/jobs/{found['id']}", "it is read")
+        assert get(second.port, location, method="DELETE").status == 204
+        (last,) = lines(answer.result().body)
+    assert (last["error"]["code"], last["error"]["retryable"]) == ("lost", True)
+    stack.worker("worker0")
+    wait_until(lambda: queued(stack.redis) == 0, "its chunk is skipped")
+    assert uploads(stack.redis) == []
+
+
+def empty(stack: Stack) -> None:
+    stack.redis.stop()
+    stack.redis.wipe()
+    stack.redis.start()
+
+
+def test_redis_emptied_in_the_middle_is_told(stack: Stack) -> None:
+    first, second = both(stack)
+    with posting(first.port, b"2\n") as answer:
+        location = wait_until(lambda: (found := upload(stack.redis))["state"] == "read" and f"/jobs/{found['id']}", "it is read")
+        empty(stack)
+        (last,) = lines(answer.result().body)
+    assert (last["error"]["code"], last["error"]["retryable"]) == ("lost", True)
+    stack.wait_ready()
+    assert second.get(location).status == 404
+
+
+def test_redis_emptied_while_the_body_is_read_is_told(stack: Stack) -> None:
+    first, _ = both(stack)
+    stack.worker("worker0")
+    asked = numbers(20_000, 6)
+    with Sender(first.port, len(text(asked))) as client:
+        client.send(text(asked[:10_000]))
+        wait_until(lambda: lines_queued(first) > 5_000, "half of it is queued")
+        empty(stack)
+        client.send(text(asked[10_000:]))
+        response = client.finish()
+    assert (response.status, response.json["error"]["code"], response.json["error"]["retryable"]) == (503, "lost", True)
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_a_restarted_redis_interrupts_no_upload(stack: Stack) -> None:
+    first, second = both(stack)
+    stack.worker("worker0")
+    asked = numbers(60_000, 7)
+    with Sender(first.port, len(text(asked))) as client:
+        client.send(text(asked[:30_000]))
+        wait_until(lambda: lines_queued(first) > 20_000, "half of it is queued")
+        stack.redis.stop()
+        stack.redis.start()
+        client.send(text(asked[30_000:]))
+        response = client.finish()
+    rest = response
+    have = lines(response.body)
+    if "done" not in have[-1]:  # the list may end when Redis is away; what is there is right
+        rest = second.get(f"{response.headers['Location']}?offset={have[-1]['line']}")
+    check(response.body + (rest.body if rest is not response else b""), asked)
+
+
+def test_without_redis_an_upload_is_refused(stack: Stack) -> None:
+    first, _ = both(stack)
+    stack.redis.stop()
+    for response in (
+        post(first.port, b"2\n"),
+        first.get(f"/jobs/{'a' * 22}"),
+        get(first.port, f"/jobs/{'a' * 22}", method="DELETE"),
+    ):
+        assert (response.status, response.json["error"]["code"]) == (503, "unavailable")
+        assert response.headers["Retry-After"] == "1"
+    stack.redis.start()
+    stack.worker("worker0")
+    wait_until(lambda: post(first.port, b"2\n").status == 200, "uploads are taken again")
+
+
+@pytest.mark.parametrize("lane", [Lane.QUICK, Lane.HEAVY])
+def test_chunks_that_vanish_are_sent_again(front: Front, lane: Lane) -> None:
+    asked = numbers(3_000, 8) if lane is Lane.QUICK else [HEAVY] * 3
+    location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
+    assert front.redis.length(lane) >= 3
+    lost = [id for id, _ in front.redis.admin.xrange(names.stream(lane))][1:]
+    front.redis.admin.xdel(names.stream(lane), *lost)
+    front.worker("worker0")
+    check(front.web0.get(location).body, asked)
+    assert front.web0.metric("primes_web_upload_chunks_resent_total") >= len(lost)
+
+
+def test_a_notice_that_nobody_heard_holds_nothing_up(front: Front) -> None:
+    asked = numbers(8_000, 9)  # a full window
+    location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
+    with frozen(front.web0.pid):
+        front.redis.admin.client_kill_filter(_type="pubsub")  # the web process cannot listen again yet
+        front.worker("worker0")
+        wait_until(lambda: queued(front.redis) == 0, "the worker computed all of it")
+    wait_until(lambda: front.web0.metric("primes_web_uploads_active") == 0, "the web process has noticed")
+    check(front.web0.get(location).body, asked)
+
+
+def test_a_chunk_that_is_computed_twice_counts_once(front: Front) -> None:
+    forget(front.redis)
+    slow, other = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
+    front.wait_ready()
+    freeze(other.pid)
+    asked = ["2", HEAVY, "3"]
+    child = freeze_child(front.web0, slow)
+    location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    freeze(slow.pid)
+    thaw(other.pid)
+    check(front.web0.get(location).body, asked)
+    before = upload(front.redis)
+    thaw(child)
+    thaw(slow.pid)
+    wait_until(slow.ready, "the first worker is back")
+    wait_until(lambda: slow.metric("primes_worker_running") == 0, "it holds nothing more")
+    assert upload(front.redis) == before
+    get(front.web0.port, location, method="DELETE")
+
+
+def interactive(web: Web) -> float:
+    """Seconds that the slowest of 50 single numbers took."""
+    slowest = 0.0
+    for _ in range(50):
+        started = time.monotonic()
+        assert web.get("/primes/97").status == 200
+        slowest = max(slowest, time.monotonic() - started)
+    return slowest
+
+
+def test_single_numbers_are_answered_while_an_upload_is_computed(manned: Front) -> None:
+    asked = numbers(300_000, 10)
+    with posting(manned.web0.port, text(asked)) as answer:
+        wait_until(lambda: manned.web0.metric("primes_web_uploads_active") == 1, "the upload has begun")
+        print(f"slowest single number: {interactive(manned.web0) * 1000:.0f} ms")
+        check(answer.result().body, asked)

@@ -1,0 +1,370 @@
+"""`POST /jobs`: every line is answered once, right and in order; what is no upload is refused with a sentence."""
+
+import gzip
+import random
+import signal
+from collections.abc import Iterator
+
+import gmpy2
+import pytest
+
+from services.jobs.names import Lane
+from tests.integration.conftest import Front, Whole
+from tests.integration.plain_clients import HEAVY
+from tests.integration.processes import frozen, memory
+from tests.integration.stack import Stack, get
+from tests.integration.uploading import Sender, SlowReader, check, forget, lines, numbers, post, queued, text, upload, uploads
+from tests.integration.waiting import wait_until
+
+MOST = 50 << 20
+MIB = 1 << 20
+
+
+def of_every_kind() -> list[str]:
+    """Small and large numbers, primes among them, lines that are none, and blank ones."""
+    primes = [str(gmpy2.next_prime(10**digits)) for digits in (1, 5, 18, 19, 24, 30, 60, 105, 130, 300)]
+    odd = ["", "abc", "-7", "0", "1", "7.0", " ", "9" * 10_001, "18446744073709551557", "18446744073709551556", "1e3"]
+    mixed = [*numbers(3_000, 1, 100), *primes, *odd, *numbers(700, 2), *primes, *odd, HEAVY]
+    return mixed + mixed[::-1]
+
+
+@pytest.mark.parametrize("newline", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_every_line_of_every_kind_is_answered_right_and_in_order(whole: Whole, newline: str) -> None:
+    asked = of_every_kind()
+
+    response = post(whole.webs[0].port, newline.join(asked).encode())
+
+    assert (response.status, response.headers["Content-Type"]) == (200, "application/x-ndjson")
+    check(response.body, asked)
+
+
+def test_a_line_says_what_get_primes_says(whole: Whole) -> None:
+    response = post(whole.webs[0].port, b"97\nseven\n")
+
+    single = whole.webs[0].get("/primes/97").json
+    assert lines(response.body)[0] == {"line": 1, **{name: single[name] for name in ("verdict", "proven", "method")}}
+    error = {"code": "not_an_integer", "message": "Expected a decimal integer, got 'seven'", "retryable": False}
+    assert lines(response.body)[1] == {"line": 2, "error": error}
+
+
+def test_an_empty_upload_is_answered(whole: Whole) -> None:
+    check(post(whole.webs[0].port, b"").body, [])
+
+
+def test_an_upload_of_unknown_length_is_answered(whole: Whole) -> None:
+    asked = numbers(5_000, 3)
+
+    def pieces() -> Iterator[bytes]:
+        whole_text = text(asked)
+        for at in range(0, len(whole_text), 999):
+            yield whole_text[at : at + 999]
+
+    check(post(whole.webs[0].port, pieces()).body, asked)
+
+
+def test_gzip_is_taken(whole: Whole) -> None:
+    asked = numbers(20_000, 4)
+    check(post(whole.webs[0].port, gzip.compress(text(asked)), {"Content-Encoding": "gzip"}).body, asked)
+
+
+def test_whoever_prefers_it_is_told_where_the_answers_are(whole: Whole) -> None:
+    asked = numbers(3_000, 5)
+
+    response = post(whole.webs[0].port, text(asked), {"Prefer": "respond-async"})
+
+    assert response.status == 202
+    assert response.headers["Preference-Applied"] == "respond-async"
+    assert response.headers["Location"] == f"/jobs/{response.json['job']}"
+    for web in whole.webs:
+        check(web.get(response.headers["Location"]).body, asked)
+
+
+def test_a_list_that_broke_off_is_continued_on_another_instance(whole: Whole) -> None:
+    asked = of_every_kind()
+    with SlowReader(whole.webs[0].port, text(asked)) as client:
+        location = client.read_head()["Location"]
+        got = b""
+        while got.count(b"\n") < 500:
+            got += client.read_block()
+        have = lines(got[: got.rindex(b"\n")])
+    offset = have[-1]["line"]
+
+    rest = whole.webs[1].get(f"{location}?offset={offset}")
+
+    check(rest.body, asked, after=offset)
+    check(got[: got.rindex(b"\n") + 1] + rest.body, asked)
+
+
+@pytest.mark.parametrize("offset", [0, 1, 499, 500, 501, 1_234, 2_999, 3_000, 3_001, 2**32 - 1])
+def test_a_list_begins_after_any_line(whole: Whole, offset: int) -> None:
+    asked = numbers(3_000, 6)
+    location = post(whole.webs[0].port, text(asked), {"Idempotency-Key": "offsets"}).headers["Location"]
+    check(whole.webs[1].get(f"{location}?offset={offset}").body, asked, after=offset)
+
+
+def test_a_list_ends_without_done_when_no_more_came_in_time(manned: Front) -> None:
+    with frozen(manned.worker0.pid):
+        location = post(manned.web0.port, b"2\n3\n", {"Prefer": "respond-async"}).headers["Location"]
+        assert manned.web0.get(f"{location}?timeout=0").body == b""
+        assert manned.web0.get(f"{location}?timeout=0.3").body == b""
+    check(manned.web0.get(location).body, ["2", "3"])
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status", "code", "words"),
+    [
+        (b"7", {"Content-Type": "application/x-www-form-urlencoded"}, 415, "unsupported_media_type", "got 'application/x-www-form"),
+        (b"7", {"Content-Type": "text/plain; charset=utf-16"}, 415, "unsupported_media_type", "charset=utf-16"),
+        (b"7", {"Content-Encoding": "br"}, 415, "unsupported_media_type", "got 'br'"),
+        (b"7", {"Content-Encoding": "gzip"}, 400, "bad_request", "Expected gzip: "),
+        (gzip.compress(b"7\n" * 999)[:-9], {"Content-Encoding": "gzip"}, 400, "bad_request", "it ended too early"),
+        (b"7", {"Idempotency-Key": "k" * 256}, 400, "bad_request", "1 to 255 visible characters"),
+        (b"7", {"Idempotency-Key": "a b"}, 400, "bad_request", "got 'a b'"),
+        (b"7", {"Idempotency-Key": ""}, 400, "bad_request", "got ''"),
+        (gzip.compress(bytes(MOST + 1)), {"Content-Encoding": "gzip"}, 413, "body_too_large", "after decompression too"),
+    ],
+    ids=["type", "charset", "encoding", "no gzip", "broken gzip", "long key", "two words", "no key", "bomb"],
+)  # fmt: skip
+def test_what_is_no_upload_is_refused_and_leaves_nothing(
+    manned: Front, body: bytes, headers: dict[str, str], status: int, code: str, words: str
+) -> None:
+    forget(manned.redis)
+
+    response = post(manned.web0.port, body, headers)
+
+    assert (response.status, response.json["error"]["code"]) == (status, code)
+    assert words in response.json["error"]["message"]
+    assert response.json["error"]["retryable"] is False
+    wait_until(lambda: uploads(manned.redis) == [], "nothing of it is left")
+
+
+def test_too_large_an_upload_is_refused_before_it_is_sent(manned: Front) -> None:
+    with Sender(manned.web0.port, MOST + 1) as client:
+        response = client.finish()
+    assert (response.status, response.json["error"]["code"]) == (413, "body_too_large")
+    assert "got 52,428,801" in response.json["error"]["message"]
+
+
+def test_too_large_an_upload_of_unknown_length_is_refused_when_it_is_too_large(manned: Front) -> None:
+    before = memory(manned.web0.pid)
+    with Sender(manned.web0.port, None) as client:
+        piece = b"100000\r\n" + b"7" * MIB + b"\r\n"
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):  # noqa: PT012  # where it ends is up to the kernel
+            for _ in range(80):
+                client.send(piece)
+    assert memory(manned.web0.pid) - before < 16 * MIB
+    wait_until(lambda: manned.web0.metric("primes_web_uploads_active") == 0, "the upload is over")
+
+
+def test_other_methods_are_refused_with_those_that_are_not(manned: Front) -> None:
+    for path, method, allowed in (("/jobs", "GET", "POST"), ("/jobs", "PUT", "POST"), ("/jobs/x", "POST", "GET, DELETE")):
+        response = get(manned.web0.port, path, method=method)
+        assert (response.status, response.headers["Allow"]) == (405, allowed)
+
+
+@pytest.mark.parametrize("query", ["offset=-1", "offset=x", "offset=4294967296", "timeout=-1", "timeout=61", "timeout=nan"])
+def test_a_bad_question_for_a_list_is_refused(manned: Front, query: str) -> None:
+    response = manned.web0.get(f"/jobs/{'a' * 22}?{query}")
+    assert (response.status, response.json["error"]["code"]) == (400, "bad_request")
+    assert query.partition("=")[2] in response.json["error"]["message"]
+
+
+@pytest.mark.parametrize("id", ["a" * 22, "a", "", "%00"])
+def test_an_unknown_upload_is_not_found(manned: Front, id: str) -> None:
+    for method in ("GET", "DELETE"):
+        response = get(manned.web0.port, f"/jobs/{id}", method=method)
+        assert (response.status, response.json["error"]["code"]) == (404, "not_found")
+        assert "it may have expired" in response.json["error"]["message"]
+
+
+class TestIdempotency:
+    """One key, one upload."""
+
+    def test_the_same_upload_is_answered_again_and_not_computed_again(self, whole: Whole) -> None:
+        asked, key = numbers(2_000, 7), {"Idempotency-Key": "same"}
+        first = post(whole.webs[0].port, text(asked), key)
+        computed = [worker.metric("primes_worker_jobs_total") for worker in whole.workers]
+
+        again = post(whole.webs[1].port, text(asked), key)
+        packed = post(whole.webs[1].port, gzip.compress(text(asked)), {**key, "Content-Encoding": "gzip"})
+
+        assert again.headers["Location"] == packed.headers["Location"] == first.headers["Location"]
+        assert again.body == packed.body == first.body
+        assert [worker.metric("primes_worker_jobs_total") for worker in whole.workers] == computed
+
+    def test_another_upload_is_refused(self, whole: Whole) -> None:
+        key = {"Idempotency-Key": "other"}
+        post(whole.webs[0].port, b"2\n", key)
+        response = post(whole.webs[1].port, b"3\n", key)
+        assert (response.status, response.json["error"]["code"]) == (422, "key_reused")
+
+    def test_while_the_first_is_read_others_are_told_to_wait(self, whole: Whole) -> None:
+        with Sender(whole.webs[0].port, 4, Idempotency_Key="busy") as first:
+            first.send(b"2\n")
+            active = "primes_web_uploads_active"
+            wait_until(lambda: whole.webs[0].metric(active) == 1, "the first upload has begun")
+            for web in whole.webs:
+                response = post(web.port, b"2\n3\n", {"Idempotency-Key": "busy"})
+                assert (response.status, response.json["error"]["code"]) == (409, "being_read")
+                assert response.json["error"]["retryable"] is True
+                assert response.headers["Retry-After"] == "1"
+            first.send(b"3\n")
+            done = first.finish()
+        check(done.body, ["2", "3"])
+        assert done.headers["Location"] == response.headers["Location"]
+
+    def test_a_client_that_left_while_it_sent_begins_again(self, whole: Whole) -> None:
+        with Sender(whole.webs[0].port, 100, Idempotency_Key="left") as first:
+            first.send(b"2\n")
+            wait_until(lambda: whole.webs[0].metric("primes_web_uploads_active") == 1, "the upload has begun")
+        wait_until(lambda: whole.webs[0].metric("primes_web_uploads_active") == 0, "the upload is over")
+
+        answer = wait_until(
+            lambda: (got := post(whole.webs[1].port, b"2\n5\n", {"Idempotency-Key": "left"})).status == 200 and got,
+            "the key is free",
+        )
+
+        check(answer.body, ["2", "5"])
+
+
+def test_a_client_that_leaves_while_it_sends_leaves_nothing(manned: Front) -> None:
+    forget(manned.redis)
+    with Sender(manned.web0.port, 1_000_000) as client:
+        client.send(text(numbers(5_000, 8)))
+        wait_until(lambda: uploads(manned.redis), "the upload has begun")
+    wait_until(lambda: uploads(manned.redis) == [], "nothing of it is left")
+    wait_until(lambda: queued(manned.redis) == 0, "what was queued of it is gone")
+
+
+def test_an_upload_has_no_more_than_its_window_queued_and_is_read_no_faster(manned: Front) -> None:
+    asked = numbers(400_000, 9)
+    before = memory(manned.web0.pid)
+    with frozen(manned.worker0.pid), Sender(manned.web0.port, len(text(asked))) as client:
+        sent = 0
+        try:
+            client._connection.sock.settimeout(1)
+            for at in range(0, len(text(asked)), MIB):
+                client.send(text(asked)[at : at + MIB])
+                sent += MIB
+        except TimeoutError:
+            pass  # held back, as it should be
+        assert manned.redis.length(Lane.QUICK) == 16
+        assert sent < len(text(asked))
+        assert memory(manned.web0.pid) - before < 8 * MIB
+    wait_until(lambda: queued(manned.redis) == 0, "what was queued is done")
+
+
+def test_dear_numbers_of_an_upload_leave_room_for_others(manned: Front) -> None:
+    with frozen(manned.worker0.pid), Sender(manned.web0.port, 100_000) as client:
+        client.send(text([HEAVY] * 200))
+        wait_until(lambda: manned.redis.length(Lane.HEAVY) == 4, "four are queued")
+        wait_until(lambda: manned.web0.get("/healthz").status == 200, "the web process has had its turn")
+        assert manned.redis.length(Lane.HEAVY) == 4
+    wait_until(lambda: queued(manned.redis) == 0, "what was queued is done")
+
+
+def test_a_client_that_reads_slowly_costs_no_memory(whole: Whole) -> None:
+    asked = numbers(200_000, 10)
+    web = whole.webs[0]
+    post(web.port, text(numbers(20_000, 11)))  # whatever a first upload costs once
+    before = memory(web.pid)
+    with SlowReader(web.port, text(asked)) as client:
+        client.read_head()
+        wait_until(lambda: web.metric("primes_web_uploads_active") == 0, "all of it is computed", 60)
+        most = before
+        for _ in range(100):
+            web.get("/primes/97")
+            most = max(most, memory(web.pid))
+        assert most - before < 8 * MIB  # the list has 16
+        check(client.read(), asked)
+
+
+def test_a_large_upload_is_not_held_in_memory(whole: Whole) -> None:
+    asked = numbers(1_000_000, 12)
+    body = text(asked)
+    web = whole.webs[0]
+    before = most = memory(web.pid)
+    with Sender(web.port, len(body)) as client:
+        for at in range(0, len(body), MIB // 4):
+            client.send(body[at : at + MIB // 4])
+            most = max(most, memory(web.pid))
+        response = client.finish()
+    assert len(body) > 10 * MIB
+    assert most - before < 6 * MIB
+    assert lines(response.body[-100:].rpartition(b"}\n{")[2].join([b"{", b""]))[0]["answers"] == 1_000_000
+
+
+def test_uploads_under_way_are_bounded(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--max-uploads", "1")
+    stack.wait_ready()
+    with Sender(web.port, 4) as first:
+        first.send(b"2\n")
+        wait_until(lambda: web.metric("primes_web_uploads_active") == 1, "the first upload has begun")
+        response = post(web.port, b"3\n")
+    assert (response.status, response.json["error"]["code"]) == (503, "busy")
+    assert "1 uploads are under way" in response.json["error"]["message"]
+    assert response.headers["Retry-After"] == "1"
+
+
+def test_uploads_take_no_more_of_redis_than_they_may(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--upload-memory", "16")
+    stack.wait_ready()
+    with Sender(web.port, 4) as first, Sender(web.port, 4) as second:
+        for client in (first, second):
+            client.send(b"2\n")
+        wait_until(lambda: web.metric("primes_web_uploads_active") == 2, "two uploads have begun")
+        response = post(web.port, b"3\n")
+        assert (response.status, response.json["error"]["code"]) == (503, "busy")
+        assert "keeps as many answers" in response.json["error"]["message"]
+    assert wait_until(lambda: post(web.port, b"", {"Prefer": "respond-async"}).status == 202, "there is room again")
+
+
+def test_an_upload_that_takes_too_much_of_redis_is_ended(stack: Stack) -> None:
+    stack.redis.start()
+    web, _ = stack.web("web0", "--upload-memory", "16"), stack.worker("worker0")
+    stack.wait_ready()
+    draw = random.Random(14)
+    rubbish = b"".join(b"%x\n" % draw.getrandbits(160) for _ in range(1_200_000))  # each line's error repeats it
+    response = post(web.port, rubbish, {"Idempotency-Key": "rubbish"})
+    assert (response.status, response.json["error"]["code"]) == (503, "busy")
+    wait_until(lambda: uploads(stack.redis) == [], "nothing of it is left")
+
+
+def test_an_upload_expires(stack: Stack) -> None:
+    stack.redis.start()
+    web, _ = stack.web("web0", "--upload-ttl", "1"), stack.worker("worker0")
+    stack.wait_ready()
+    response = post(web.port, b"2\n3\n", {"Idempotency-Key": "short"})
+    check(response.body, ["2", "3"])
+    wait_until(lambda: stack.redis.admin.keys("primes:upload:*") == [], "it is gone, and its key")
+    assert web.get(response.headers["Location"]).status == 404
+    check(post(web.port, b"5\n", {"Idempotency-Key": "short"}).body, ["5"])
+
+
+def test_an_upload_that_is_asked_for_stays(whole: Whole) -> None:
+    location = post(whole.webs[0].port, b"2\n", {"Idempotency-Key": "stays"}).headers["Location"]
+    key = f"primes:upload:{location.rpartition('/')[2]}"
+    whole.redis.admin.expire(key, 100)
+    whole.webs[1].get(location)
+    assert whole.redis.admin.ttl(key) > 3_000
+
+
+def test_a_draining_web_process_leaves_what_it_has_read_to_others(stack: Stack) -> None:
+    stack.redis.start()
+    first, second = stack.web("web0", "--drain", "1"), stack.web("web1")
+    stack.wait_ready()
+    asked = numbers(3_000, 13)
+    location = post(first.port, text(asked), {"Prefer": "respond-async"}).headers["Location"]
+    first.send(signal.SIGTERM)
+    assert first.wait() == 0
+    stack.worker("worker0")
+    check(second.get(location).body, asked)
+    assert upload(stack.redis)["state"] == "read"
+
+
+def test_the_description_is_served(whole: Whole) -> None:
+    response = whole.webs[0].get("/openapi.yaml")
+    assert response.headers["Content-Type"] == "application/yaml"
+    assert response.body.startswith(b"openapi: 3.1.0\n")

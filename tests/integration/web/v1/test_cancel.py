@@ -1,0 +1,219 @@
+"""What nobody waits for any more is not computed; who waits long is told why."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import gmpy2
+import pytest
+
+from services.jobs.names import Lane
+from tests.integration.conftest import Front
+from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, RawClient
+from tests.integration.processes import frozen, state
+from tests.integration.stack import Stack, Web, Worker
+from tests.integration.steps import freeze_child, warm
+from tests.integration.v1_clients import RpcClient, in_thread
+from tests.integration.waiting import wait_until
+
+
+def run(scenario: Coroutine[Any, Any, Any]) -> Any:
+    return asyncio.run(scenario)
+
+
+LONG = str(gmpy2.mpz(2) ** 23209 - 1)  # a prime: seconds of work
+
+
+def codes(client: RpcClient) -> list[tuple[Any, str]]:
+    """Id and code of every error."""
+    return [(error["id"], error["error"]["data"]["code"]) for error in client.errors]
+
+
+def running(worker: Worker) -> float:
+    return worker.metric("primes_worker_running", lane="heavy")
+
+
+async def eventually(condition: Any, description: str) -> None:
+    await in_thread(lambda: wait_until(condition, description))
+
+
+def idle(stack: Stack, web: Web) -> bool:
+    return web.pending == 0 and stack.redis.length(Lane.HEAVY) == 0
+
+
+def test_a_cancelled_job_that_runs_is_stopped_and_its_worker_free(manned: Front) -> None:
+    web, worker = manned.web0, manned.worker0
+    child = warm(web, worker)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(web.url)
+        (id,) = await client.ask(LONG)
+        await eventually(lambda: running(worker) == 1, "the job runs")
+        assert await client.cancel(id) is True
+        await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
+        assert client.errors[0]["error"]["data"]["offset"].endswith("-1")
+        await eventually(lambda: not state(child), "the child process is gone")
+        (next_id,) = await client.ask(HEAVY)
+        await client.until(lambda: next_id in client.answers, "the next job is answered")
+        assert await client.cancel(id) is False
+        await client.close()
+
+    run(scenario())
+    assert idle(manned, web)
+    assert worker.metric("primes_worker_cancelled_total", lane="heavy") >= 1
+
+
+def test_a_cancelled_job_that_waits_is_never_begun(front: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        (id,) = await client.ask(HEAVY)
+        await eventually(lambda: front.redis.length(Lane.HEAVY) == 1, "the job is queued")
+        assert await client.cancel(id) is True
+        await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
+        assert idle(front, front.web0)
+        await client.close()
+
+    run(scenario())
+
+
+def test_a_session_cancels_at_the_instance_to_which_it_came_back(front: Front) -> None:
+    other = front.web("other")
+    front.wait_ready()
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        (id,) = await client.ask(HEAVY)
+        await eventually(lambda: front.redis.length(Lane.HEAVY) == 1, "the job is queued")
+        await client.drop()
+        await client.connect(other.url)
+        assert await client.cancel(id) is True
+        await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
+        await eventually(lambda: idle(front, front.web0), "the first instance waits no longer")
+        await client.close()
+
+    run(scenario())
+
+
+def test_a_cancellation_that_the_worker_did_not_hear_is_found_when_it_renews_its_lease(stack: Stack) -> None:
+    stack.redis.start()
+    web, worker = stack.web("web0"), stack.worker("worker0")
+    stack.wait_ready()
+    child = freeze_child(web, worker)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(web.url)
+        (id,) = await client.ask(HEAVY)
+        await eventually(lambda: running(worker) == 1, "the job runs")
+        with frozen(worker.pid):
+            (listening,) = [
+                c for c in stack.redis.admin.client_list(_type="pubsub") if c["name"] == "worker0"
+            ]  # what is published now is not heard
+            stack.redis.admin.client_kill_filter(_id=listening["id"])
+            assert await client.cancel(id) is True
+        await eventually(lambda: not state(child), "the child process is gone")
+        await client.close()
+
+    run(scenario())
+    assert worker.metric("primes_worker_leases_lost_total", lane="heavy") == 1
+
+
+def test_cancelling_while_redis_is_away_is_refused_and_can_be_repeated(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0")
+    stack.wait_ready()
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(web.url)
+        (id,) = await client.ask(HEAVY)
+        await eventually(lambda: stack.redis.length(Lane.HEAVY) == 1, "the job is queued")
+        await in_thread(stack.redis.stop)
+        await client.send({"id": "early", "method": "cancel", "params": {"request": id}})
+        await client.until(lambda: codes(client) == [("early", "unavailable")], "the cancellation is refused")
+        await in_thread(stack.redis.start)
+        await eventually(web.ready, "the web process is ready")
+        assert await client.cancel(id) is True
+        await client.until(lambda: (id, "cancelled") in codes(client), "the request is answered")
+        await client.close()
+
+    run(scenario())
+
+
+@pytest.mark.parametrize("params", [{}, {"request": None}, {"request": 1.5}, {"request": [1]}, [], [1, 2]])
+def test_a_cancellation_without_a_readable_id_is_refused(front: Front, params: Any) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        await client.send({"id": "c", "method": "cancel", "params": params})
+        await client.until(lambda: codes(client) == [("c", "invalid_params")], "it is refused")
+        assert await client.cancel("never asked") is False
+        await client.close()
+
+    run(scenario())
+
+
+def test_a_plain_client_that_leaves_cancels_what_it_asked(manned: Front) -> None:
+    web, worker = manned.web0, manned.worker0
+    child = freeze_child(web, worker)
+    with RawClient(web.url) as client:
+        for number in (HEAVY, HEAVY_COMPOSITE, LONG):  # one will run, the others wait
+            client.send(number)
+        client.send("97")
+        wait_until(lambda: running(worker) == 1 and web.pending == 3, "one runs, two wait, the quick one is answered")
+    wait_until(lambda: idle(manned, web) and not state(child), "nothing is left of its jobs")
+    assert web.metric("primes_web_jobs_cancelled_total") >= 3
+
+
+def test_an_http_client_whose_time_is_up_cancels_what_it_asked(manned: Front) -> None:
+    web, worker = manned.web0, manned.worker0
+    child = freeze_child(web, worker)
+    response = web.get(f"/primes/{HEAVY}?timeout=1")
+    assert (response.status, response.json["error"]["code"]) == (504, "timeout")
+    wait_until(lambda: idle(manned, web) and not state(child), "nothing is left of its job")
+
+
+def test_a_deadline_ends_a_job_that_runs_and_one_that_waits(manned: Front) -> None:
+    web, worker = manned.web0, manned.worker0
+    child = freeze_child(web, worker)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(web.url)
+        for id, number in enumerate([HEAVY, LONG]):  # the second may begin when the first is ended
+            await client.send({"id": id, "method": "is_prime", "params": {"number": number, "deadline": 1}})
+        await client.until(lambda: sorted(codes(client)) == [(0, "deadline"), (1, "deadline")], "both are answered")
+        await client.close()
+
+    run(scenario())
+    wait_until(lambda: idle(manned, web) and not state(child), "nothing is left of its jobs")
+
+
+def test_a_deadline_is_kept_when_no_worker_is_there(front: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        await client.send({"id": 1, "method": "is_prime", "params": [HEAVY, 0.5]})
+        await client.send({"id": 2, "method": "is_prime", "params": ["97", 0.5]})
+        await client.until(lambda: sorted(codes(client)) == [(1, "deadline"), (2, "deadline")], "both are answered")
+        await client.close()
+
+    run(scenario())
+    assert front.web0.pending == 0
+    front.wait_ready(front.worker0)
+    wait_until(lambda: front.redis.length(Lane.QUICK) == 0, "the quick job's entry, which others may share, is cleared away")
+
+
+def test_long_jobs_tell_their_progress(manned: Front) -> None:
+    web = manned.web0
+    freeze_child(web, manned.worker0)
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(web.url)
+        first, second = await client.ask(HEAVY, HEAVY_COMPOSITE)
+        await client.until(lambda: len(client.progress) >= 2, "progress is told twice")
+        jobs = {job["id"]: job for job in client.progress[-1]}
+        assert jobs[first]["state"] == "running"
+        assert jobs[first]["seconds"] > 1
+        assert jobs[second] == {"id": second, "state": "queued", "depth": 1}
+        for id in (first, second):
+            assert await client.cancel(id)
+        await client.close()
+
+    run(scenario())
+    wait_until(lambda: idle(manned, web), "nothing is left of the jobs")

@@ -1,0 +1,67 @@
+"""Operations of `primes.v1` on their whole way, and what is told when time ran out."""
+
+import asyncio
+from typing import Any
+
+import gmpy2
+
+from tests.integration.conftest import Front
+from tests.integration.v1_clients import RpcClient
+
+LONG = str(gmpy2.mpz(2) ** 9941 - 1)  # a prime: the first of its tests takes a quarter of the time of all
+
+
+async def ask(client: RpcClient, id: Any, method: str, **params: Any) -> dict[str, Any]:
+    """The one response: the result, or the error's data."""
+    await client.send({"id": id, "method": method, "params": params})
+    await client.until(lambda: any(response["id"] == id for response in client.errors), "it is answered")
+    (response,) = (response for response in client.errors if response["id"] == id)
+    return dict(response.get("result") or response["error"]["data"])
+
+
+def test_neighbouring_primes_are_found_by_the_worker(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        found = await ask(client, 1, "next_prime", number="1000000000000")
+        assert (found["number"], found["verdict"], found["proven"]) == ("1000000000039", "prime", True)
+        found = await ask(client, 2, "previous_prime", number=10**100)
+        assert int(found["number"]) == 10**100 - 797
+        assert (found["verdict"], found["proven"]) == ("probably_prime", False)
+        found = await ask(client, 3, "previous_prime", number=2)
+        assert found["verdict"] == "neither"
+        assert "number" not in found
+        await client.close()
+
+    asyncio.run(scenario())
+
+
+def test_an_expression_is_evaluated_by_the_worker(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        assert (await ask(client, 1, "is_prime", number="2^127-1"))["verdict"] == "probably_prime"
+        assert (await ask(client, 2, "is_prime", number="31# - 1"))["verdict"] == "composite"
+        assert (await ask(client, 3, "next_prime", number="10^100"))["number"] == str(10**100 + 267)
+        assert (await ask(client, 4, "is_prime", number="(10^30+1)/10"))["code"] == "no_integer"
+        assert (await ask(client, 5, "is_prime", number="9^9^9"))["code"] == "too_large"
+        assert (await ask(client, 6, "is_prime", number="1477!+1"))["verdict"] == "probably_prime"  # of 4,042 digits
+        await client.close()
+
+    asyncio.run(scenario())
+    found = manned.web0.get("/primes/2%5E89-1").json
+    assert (found["number"], found["verdict"]) == ("2^89-1", "probably_prime")
+    assert manned.web0.get("/primes/(10%5E30+1)%2F10").json["error"]["code"] == "no_integer"
+
+
+def test_a_job_that_runs_out_of_time_tells_the_best_that_is_known(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        for id, seconds in enumerate((0.25, 0.5, 1, 2, 4, 8, 16)):  # one of them ends it between its first test and its last
+            told = await ask(client, id, "is_prime", number=LONG, deadline=seconds)
+            assert told["verdict"] == "unknown", "an earlier deadline must have ended it between the tests"
+            if "best" in told:
+                break
+        assert (told["code"], told["best"]) == ("deadline", "probably_prime")
+        assert told["method"] in ("strong test to base 2", "BPSW")
+        await client.close()
+
+    asyncio.run(scenario())

@@ -1,0 +1,224 @@
+"""Expressions mean what number people mean by them; whatever is too large is refused before it is evaluated."""
+
+import math
+import operator
+import random
+from collections.abc import Callable
+from typing import Any
+
+import gmpy2
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.jobs import expression
+from services.jobs.expression import Expression, NotAnExpression, TooLarge
+from services.web.ask import number
+from services.worker.compute.evaluation import NoInteger, evaluate
+from tests.unit import oracle
+
+DIGITS = 10_000
+
+
+def value(text: str) -> int:
+    return int(evaluate(expression.read(text, DIGITS).tree))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2^127-1", 2**127 - 1),
+        ("2**89 - 1", 2**89 - 1),
+        ("10^100+267", 10**100 + 267),
+        ("31#-1", 200560490130 - 1),
+        ("5!+1", 121),
+        ("20!", 2432902008176640000),
+        ("21!", 51090942171709440000),
+        ("3!!", 720),
+        ("19#", 9699690),
+        ("-2^2", -4),
+        ("(-2)^2", 4),
+        ("2^3^2", 512),
+        ("2^-0", 1),
+        ("(10^19-1)/9", 1111111111111111111),
+        ("7-2-1", 4),
+        ("24/4/2", 3),
+        ("2+3*4", 14),
+        ("--7", 7),
+        ("0x1F", 31),
+        ("0X0", 0),
+        ("1_000*2", 2000),
+        (" ( 2 + 3 ) \n", 5),
+        ("0^0", 1),
+        ("(-1)^(10^18+1)", -1),
+        ("1^(10^18)", 1),
+        ("2^20000/2^19990", 1024),
+    ],
+)
+def test_an_expression_has_the_value_that_is_meant(text: str, expected: int) -> None:
+    assert value(text) == expected
+
+
+@pytest.mark.parametrize("digits", [1_000, 10_000])
+def test_takes_values_of_as_many_digits_as_numbers_may_have(digits: int) -> None:
+    assert expression.read(f"10^{digits}-1", digits).digits in (digits, digits + 1)
+    with pytest.raises(TooLarge):
+        expression.read(f"10^{digits + 1}", digits)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("9^9^9", r"^9\^9\^9 has about 369,693,100 digits, at most 10,000 are taken$"),
+        ("9^9^9^9", "about 369,693,100 digits"),
+        ("9^99^9", "more digits than can be counted"),
+        ("1000000!", "about 5,565,709 digits"),
+        ("1000000#", "about 441,"),
+        ("10^1000000-10^1000000", "about 1,000,000 digits"),
+        ("(2^100)!", "more digits than can be counted"),
+        ("+".join("1" * 200), "more than 200 numbers and operators"),
+        ("1" + " " * 11_000, "11,001 characters came, at most 11,000 are taken"),
+    ],
+)
+def test_refuses_what_is_too_large_and_says_how_large(text: str, words: str) -> None:
+    with pytest.raises(TooLarge, match=words):
+        expression.read(text, DIGITS)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", r"column 1: expected a number or '\(', got the end"),
+        ("2^", r"column 3: expected a number or '\(', got the end"),
+        ("2 3", "column 3: expected an operator or the end, got '3'"),
+        ("(2+3", r"column 5: expected an operator or '\)', got the end"),
+        ("7.0", "column 2: expected an operator or the end, got '.'"),
+        ("1e3", "column 2: expected an operator or the end, got 'e'"),
+        ("\u0667+1", "column 1: expected a number"),
+        ("1\x00", "column 2: expected an operator or the end, got '\\\\x00'"),
+        ("2^-1", "the exponent -1 is negative"),
+        ("(0-3)!", "! of the negative number -3"),
+        ("1/0", "division by zero"),
+        ("7/2", "7/2 is no integer"),
+        ("(" * 60 + "1" + ")" * 60, "at most 50 levels"),
+        ("-" * 60 + "1", "at most 50 levels"),
+    ],
+)
+def test_refuses_what_is_no_expression_and_says_where(text: str, words: str) -> None:
+    with pytest.raises(NotAnExpression, match=words):
+        expression.read(text, DIGITS)
+
+
+@pytest.mark.parametrize("text", ["(10^30+1)/10", "1/(10^30-10^30)"])
+def test_a_division_that_leaves_a_remainder_is_found_when_it_is_evaluated(text: str) -> None:
+    with pytest.raises(NoInteger):
+        value(text)
+
+
+class NoValue(Exception):
+    """The tree has no integer value."""
+
+
+# A tree is an integer >= 0, ("-", tree) for the sign, ("!" or "#", n), or (operator, left, right).
+def worth(tree: Any) -> int:
+    """The value by Python's own integers. Raises NoValue."""
+    if isinstance(tree, int):
+        return tree
+    name, *operands = tree
+    values = [worth(operand) for operand in operands]
+    if name == "/" and (values[1] == 0 or values[0] % values[1]):
+        raise NoValue
+    return int(MEANING[name, len(values)](*values))
+
+
+MEANING: dict[tuple[str, int], Callable[..., int]] = {
+    ("-", 1): operator.neg,
+    ("+", 2): operator.add,
+    ("-", 2): operator.sub,
+    ("*", 2): operator.mul,
+    ("/", 2): operator.floordiv,
+    ("^", 2): operator.pow,
+    ("!", 1): lambda n: math.prod(range(1, n + 1)),
+    ("#", 1): lambda n: math.prod(p for p in PRIMES if p <= n),
+}
+PRIMES = oracle.primes(100)
+LOOSENESS = {"+": 0, "-": 0, "*": 1, "/": 1, "sign": 2, "^": 3, "!": 4, "#": 4}
+
+
+def write(tree: Any, draw: random.Random, binds: int = 0) -> str:
+    """The tree as somebody might write it: parentheses where they are needed and, now and then, where they are not."""
+
+    def put(part: Any, binds: int) -> str:
+        return write(part, draw, binds)
+
+    if isinstance(tree, int):
+        return draw.choice([str(tree), hex(tree), f"{tree:_}", f"00{tree}", f" {tree} "])
+    match tree:
+        case ("-", operand):
+            strength, text = LOOSENESS["sign"], "-" + put(operand, LOOSENESS["sign"])
+        case ("!" | "#" as name, n):
+            strength, text = LOOSENESS[name], str(n) + name
+        case ("^", base, exponent):
+            strength, text = LOOSENESS["^"], put(base, LOOSENESS["^"] + 1) + draw.choice(["^", "**", " ^ "]) + str(exponent)
+        case (name, left, right):
+            strength = LOOSENESS[name]
+            text = put(left, strength) + draw.choice([name, f" {name} "]) + put(right, strength + 1)
+        case _:
+            raise AssertionError(tree)
+    return f"({text})" if strength < binds or draw.random() < 0.1 else text
+
+
+def join(trees: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Larger trees of these."""
+    pair = st.tuples(st.sampled_from("+++---***/"), trees, trees)
+    chain = st.builds(lambda a, b, c, one, two: (two, (one, a, b), c), trees, trees, trees, signs, signs)  # from left to right
+    quotient = st.builds(lambda a, b: ("/", ("*", a, b), b), trees, trees)  # without a remainder, unless b is 0
+    return pair | chain | quotient | st.tuples(st.just("-"), trees) | st.tuples(st.just("^"), trees, st.integers(0, 8))
+
+
+signs = st.sampled_from("+-")
+leaves = st.integers(0, 10**25) | st.integers(0, 20) | st.tuples(st.sampled_from("!#"), st.integers(0, 60))
+trees = st.recursive(leaves, join, max_leaves=10)
+
+
+@settings(max_examples=max(500, settings().max_examples))
+@given(trees, st.integers(0, 2**32))
+def test_agrees_with_python_and_its_bound_holds(tree: Any, seed: int) -> None:
+    text = write(tree, random.Random(seed))
+    try:
+        expected: int | None = worth(tree)
+    except NoValue:
+        expected = None
+    try:
+        read = expression.read(text, DIGITS)
+        found = evaluate(read.tree)
+    except TooLarge:
+        return
+    except (NotAnExpression, NoInteger):
+        assert expected is None, text
+        return
+    assert found == expected, text
+    assert len(str(gmpy2.mpz(abs(found)))) <= read.digits + 1
+
+
+@given(st.text() | st.text("0123456789+-*/^!#() x_"))
+def test_any_text_is_an_expression_or_refused(text: str) -> None:
+    try:
+        read = expression.read(text, 1_000)
+    except (NotAnExpression, TooLarge):
+        return
+    assert isinstance(read, Expression)
+    try:
+        found = evaluate(read.tree)
+    except NoInteger:
+        return
+    assert gmpy2.num_digits(found) <= read.digits + 1
+
+
+@given(st.integers().map(str) | st.text("0123456789+-_ \n"))
+def test_a_plain_integer_means_the_same_as_without_expressions(text: str) -> None:
+    try:
+        plain = number.read(text, DIGITS)
+    except number.NotAnInteger:
+        return
+    assert value(text) == int(plain)

@@ -1,0 +1,142 @@
+"""The text of an upload becomes chunks: every line once, in order, wherever the pieces of the text end."""
+
+import itertools
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.jobs.chunks import Chunk
+from services.jobs.names import Lane
+from services.web.ask import cost
+from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cutter
+
+MOST_DIGITS = 1_000
+HEAVY = "9" * 300
+
+
+def cut(pieces: Iterable[bytes]) -> list[tuple[Lane, Chunk]]:
+    cutter = Cutter(MOST_DIGITS)
+    chunks = [chunk for piece in pieces for chunk in cutter.feed(piece)]
+    return chunks + list(cutter.end())
+
+
+def lines_of(chunks: list[tuple[Lane, Chunk]]) -> list[str]:
+    """What was made of each line: its text, or its error's code."""
+    lines = []
+    for _, chunk in chunks:
+        errors = {refusal.index: refusal.code for refusal in chunk.refused}
+        lines += [errors.get(index, text) for index, text in enumerate(chunk.lines)]
+    return lines
+
+
+def split(text: bytes, places: list[int]) -> list[bytes]:
+    ends = sorted({min(place, len(text)) for place in places} | {0, len(text)})
+    return [text[a:b] for a, b in itertools.pairwise(ends)]
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        ["", " ", "7", "-7", "+7", "007", "1_000", "x", "7 7", "\u0667", "\x1c7", HEAVY, "9" * 1_001, "9" * 90, " 12 "]
+    ),
+    st.integers(-(10**40), 10**40).map(str),
+    st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=30),
+)
+
+
+@given(st.lists(LINES, max_size=60), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.lists(st.integers(0, 3_000), max_size=20))
+def test_where_the_pieces_end_makes_no_difference(lines: list[str], newline: str, ended: bool, places: list[int]) -> None:
+    text = (newline.join(lines) + (newline if ended else "")).encode()
+    assert cut(split(text, places)) == cut([text])
+
+
+@given(st.lists(st.integers(-(10**12), 10**200), min_size=1, max_size=40), st.sampled_from(["\n", "\r\n"]), st.booleans())
+def test_every_line_comes_out_once_in_order(numbers: list[int], newline: str, ended: bool) -> None:
+    text = newline.join(map(str, numbers)) + (newline if ended else "")
+    chunks = cut([text.encode()])
+    assert lines_of(chunks) == list(map(str, numbers))
+    assert [chunk.number for _, chunk in chunks] == list(range(len(chunks)))
+    firsts = [1 + sum(len(before.lines) for _, before in chunks[:n]) for n in range(len(chunks))]
+    assert [chunk.first for _, chunk in chunks] == firsts
+
+
+@given(st.lists(LINES, max_size=80))
+def test_a_chunk_costs_little_or_is_one_number(lines: list[str]) -> None:
+    for lane, chunk in cut(["\n".join(lines).encode()]):
+        costs = [cost.estimate(line) for line in chunk.lines if line]
+        if lane is Lane.HEAVY:
+            assert len(chunk.lines) == 1 and cost.lane(costs[0]) is Lane.HEAVY
+        else:
+            assert all(cost.lane(each) is Lane.QUICK for each in costs)
+            plain = all(len(line) <= 20 for line in chunk.lines)
+            assert len(chunk.lines) <= CHUNK_LINES and (plain or sum(costs) <= CHUNK_COST)
+
+
+def test_short_numbers_fill_a_chunk() -> None:
+    chunks = cut([b"18446744073709551557\n" * (2 * CHUNK_LINES + 1)])
+    assert [len(chunk.lines) for _, chunk in chunks] == [CHUNK_LINES, CHUNK_LINES, 1]
+
+
+def test_a_dear_number_is_alone() -> None:
+    chunks = cut([f"2\n{HEAVY}\n3\n5".encode()])
+    assert [(lane, chunk.text) for lane, chunk in chunks] == [(Lane.QUICK, "2"), (Lane.HEAVY, HEAVY), (Lane.QUICK, "3\n5")]
+
+
+def test_blank_lines_are_counted_and_no_answers() -> None:
+    cutter = Cutter(MOST_DIGITS)
+    list(cutter.feed(b"2\n\n \t\n\r\n3\n"))
+    (chunk,) = [chunk for _, chunk in cutter.end()]
+    assert chunk.lines == ["2", "", "", "", "3"]
+    assert (cutter.lines, cutter.answers, cutter.chunks) == (5, 2, 1)
+
+
+def test_an_empty_text_has_no_lines() -> None:
+    cutter = Cutter(MOST_DIGITS)
+    assert [*cutter.feed(b""), *cutter.end()] == []
+    assert (cutter.lines, cutter.answers, cutter.chunks) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        (b"seven", "not_an_integer", "Expected a decimal integer, got 'seven'"),
+        (b"\xff\xfe", "not_an_integer", "got '\ufffd\ufffd'"),
+        (b"1" * 1_001, "too_large", "1,001 digits came, at most 1,000 are taken"),
+        (b"1" * (LINE_BYTES + 1), "too_large", "a line of more than 65,536 bytes came"),
+    ],
+    ids=["word", "no text", "digits", "bytes"],
+)
+def test_a_bad_line_has_an_error_of_its_own(line: bytes, code: str, words: str) -> None:
+    chunks = cut([b"2\n" + line + b"\n3"])
+    ((number, refusal),) = [(chunk.first + refusal.index, refusal) for _, chunk in chunks for refusal in chunk.refused]
+    assert (number, refusal.code) == (2, code)
+    assert words in refusal.message
+    assert lines_of(chunks) == ["2", code, "3"]
+
+
+@pytest.mark.parametrize("size", [LINE_BYTES, LINE_BYTES + 1], ids=["longest", "too long"])
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b""], ids=["LF", "CRLF", "none"])
+def test_the_longest_line_is_the_same_in_one_piece_and_in_many(size: int, newline: bytes) -> None:
+    text = b"7".rjust(size, b"0") + newline
+    one, many = cut([text]), cut([text[n : n + 1_000] for n in range(0, len(text), 1_000)])
+    assert one == many
+    assert lines_of(one) == (["7"] if size == LINE_BYTES else ["too_large"])
+
+
+def test_a_text_without_a_newline_is_not_held() -> None:
+    cutter = Cutter(MOST_DIGITS)
+    for _ in range(1_000):
+        assert list(cutter.feed(b"1" * 65_536)) == []
+        assert len(cutter._rest) <= LINE_BYTES + 2
+    ((_, chunk),) = cutter.end()
+    assert [refusal.code for refusal in chunk.refused] == ["too_large"]
+
+
+def test_no_more_than_a_chunk_of_lines_waits_for_the_next_piece() -> None:
+    cutter = Cutter(MOST_DIGITS)
+    for line in (b"7\n", b"\n", b"x\n", HEAVY.encode() + b"\n"):
+        for _ in cutter.feed(line * 3_000):
+            pass
+        assert len(cutter._waiting) < CHUNK_LINES
+        assert cutter._bytes < CHUNK_BYTES

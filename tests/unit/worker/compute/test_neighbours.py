@@ -1,0 +1,65 @@
+"""The primes next to an integer are the next ones, with what is known of them."""
+
+import random
+from bisect import bisect_left, bisect_right
+
+import gmpy2
+import pytest
+
+from services.jobs.messages import Operation, Verdict
+from services.worker.compute.neighbours import find, next_prime, previous_prime
+from services.worker.compute.primes import BASES_BOUND
+from tests.unit import oracle
+
+SMALL = 100_000
+REACH = 300  # integers on each side of a large one: several gaps between primes
+SIEVED = oracle.primes(SMALL + 100)
+
+
+def test_finds_the_next_prime_of_every_integer_below_100_000() -> None:
+    assert [n for n in range(-3, SMALL) if next_prime(gmpy2.mpz(n))[0] != SIEVED[bisect_right(SIEVED, n)]] == []
+
+
+def test_finds_the_previous_prime_of_every_integer_below_100_000() -> None:
+    assert [n for n in range(3, SMALL) if previous_prime(gmpy2.mpz(n))[0] != SIEVED[bisect_left(SIEVED, n) - 1]] == []
+
+
+@pytest.mark.parametrize("middle", [2**32, 2**63, 10**19, 2**64, 10**22, BASES_BOUND - REACH])
+def test_agrees_with_the_oracle_around(middle: int) -> None:
+    primes = [n for n in range(middle - REACH, middle + REACH) if oracle.is_prime(n)]
+    inside = range(primes[0], primes[-1])
+    assert [n for n in inside if next_prime(gmpy2.mpz(n))[0] != primes[bisect_right(primes, n)]] == []
+    assert [n for n in inside if previous_prime(gmpy2.mpz(n + 1))[0] != primes[bisect_left(primes, n + 1) - 1]] == []
+
+
+def test_agrees_with_another_engine_across_the_bound_of_what_is_proven_cheaply() -> None:
+    p = gmpy2.next_prime(gmpy2.mpz(BASES_BOUND - REACH))
+    while p < BASES_BOUND + REACH:
+        following, finding = next_prime(p)
+        assert following == gmpy2.next_prime(p)
+        assert previous_prime(following)[0] == p
+        assert finding.verdict is (Verdict.PRIME if following < BASES_BOUND else Verdict.PROBABLY_PRIME)
+        p = following
+
+
+@pytest.mark.parametrize("digits", [19, 20, 40, 100])
+def test_agrees_with_another_engine_on_large_integers(digits: int) -> None:
+    pseudo = random.Random(digits)
+    for _ in range(20):
+        n = gmpy2.mpz(pseudo.randrange(10 ** (digits - 1), 10**digits))
+        p, _finding = next_prime(n)
+        assert p == gmpy2.next_prime(n)
+        assert previous_prime(p + 1)[0] == p
+        assert previous_prime(p)[0] <= n
+
+
+@pytest.mark.parametrize("number", ["2", "1", "0", "-7", "-" + "9" * 100])
+def test_no_prime_is_below_two(number: str) -> None:
+    prime, finding = find(Operation.PREVIOUS_PRIME, gmpy2.mpz(number))
+    assert (prime, finding.verdict) == ("", Verdict.NEITHER)
+
+
+def test_tells_a_proven_prime_from_a_probable_one() -> None:
+    assert find(Operation.NEXT_PRIME, gmpy2.mpz(96)) == ("97", next_prime(gmpy2.mpz(96))[1])
+    assert find(Operation.NEXT_PRIME, gmpy2.mpz(96))[1].verdict is Verdict.PRIME
+    assert find(Operation.PREVIOUS_PRIME, gmpy2.mpz(10**30))[1].verdict is Verdict.PROBABLY_PRIME

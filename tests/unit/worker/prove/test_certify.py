@@ -1,0 +1,150 @@
+"""PARI certifies every prime, in a program of its own that says in a sentence and a status why there is no certificate."""
+
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import gmpy2
+import msgspec
+import pytest
+from gmpy2 import mpz
+
+from services.worker.certificate import Chain, Kind, Pocklington, read
+from services.worker.prove.certify import Failure, Made, Status, Wanted, certify, enough_factors, small_factors
+from services.worker.verify import verify
+from tests.unit import oracle
+from tests.unit.worker.compute.test_primes import ARNAULT
+
+ROOT = Path(__file__).parents[4]
+DIGITS_30 = 10**29 + 319
+
+# What only a process with PARI can do; one process for all, since each takes a while to start.
+EVERY_PRIME = """
+import sys
+from gmpy2 import is_prime, mpz, next_prime
+from services.worker.prove.certify import Wanted, certify
+from services.worker.certificate import read
+from services.worker.verify import verify
+from cypari import pari
+numbers = [mpz(2)]
+for start in (0, 2**16, 2**32, 2**62, 2**64 - 200, 2**64 - 60, 2**64, 2**81, 10**24, 10**25, 10**40):
+    numbers += [p := next_prime(start), p := next_prime(p), next_prime(p)]
+for n in [*filter(is_prime, range(200)), *numbers]:
+    for kind in Wanted:
+        made = certify(mpz(n), kind, 16)
+        for text in filter(None, (made.primo, made.pari)):
+            certificate = read(text)
+            verify(certificate)
+            assert certificate.n == n, (n, text)
+        assert made.primo or certificate.kind == "N-1"
+        assert pari(made.pari.decode()).primecertisvalid() == 1, (n, made.pari)
+print(len(numbers))
+"""
+
+
+def program(*arguments: str, stdin: bytes = b"", address_space: int = 0) -> subprocess.CompletedProcess[bytes]:
+    """Run it to its end."""
+    limit = (lambda: resource.setrlimit(resource.RLIMIT_AS, (address_space << 20,) * 2)) if address_space else None
+    command = [sys.executable, "-m", "services.worker.prove.certify", *arguments]
+    return subprocess.run(command, input=stdin, capture_output=True, cwd=ROOT, check=False, timeout=60, preexec_fn=limit)
+
+
+def test_every_prime_gets_a_certificate_that_both_our_verifier_and_paris_accept() -> None:
+    ran = subprocess.run([sys.executable, "-c", EVERY_PRIME], capture_output=True, cwd=ROOT, check=False, timeout=120)
+    assert (ran.returncode, ran.stdout) == (0, b"34\n"), ran.stderr.decode()
+
+
+def test_both_texts_of_a_certificate_are_printed_on_demand() -> None:
+    primo, pari = program(str(DIGITS_30)), program(str(DIGITS_30), "--format", "pari")
+    assert (primo.returncode, primo.stderr, pari.returncode, pari.stderr) == (0, b"", 0, b"")
+    assert primo.stdout.startswith(b"[PRIMO - Primality Certificate]\nFormat=4\nTestCount=2\n")
+    assert pari.stdout.startswith(b"[[100000000000000000000000000319, ")
+    for text in (primo.stdout, pari.stdout):
+        certificate = read(text)
+        verify(certificate)
+        assert (certificate.n, certificate.kind, certificate.length) == (DIGITS_30, Kind.ECPP, 2)
+
+
+def test_the_worker_gets_both_in_a_frame_and_the_number_may_come_by_standard_input() -> None:
+    ran = program("-", "--frame", stdin=b"97\n")
+    made = msgspec.msgpack.decode(ran.stdout, type=Made | Failure)
+    assert (ran.returncode, ran.stderr) == (0, b"")
+    assert isinstance(made, Made)
+    assert (read(made.primo), read(made.pari)) == (Chain(mpz(97)), Chain(mpz(97)))
+
+
+def test_a_certificate_by_n_minus_1_is_paris_alone_and_that_is_said() -> None:
+    ran = program(str(DIGITS_30), "--kind", "n-1")
+    certificate = read(ran.stdout)
+    verify(certificate)
+    assert isinstance(certificate, Pocklington)
+    assert certificate.length == 2  # with one for a factor of more than 64 bits
+    assert ran.stderr == b"a certificate by factors of N-1: Primo's format cannot say it, so this is PARI's\n"
+
+
+@pytest.mark.parametrize("n", [0, 1, 4, 91, 561, -7, 2**67 - 1, ARNAULT])
+def test_what_is_not_prime_is_refused_in_a_frame(n: int) -> None:
+    ran = program("-", "--frame", stdin=str(n).encode())
+    failure = msgspec.msgpack.decode(ran.stdout, type=Made | Failure)
+    assert failure == Failure(Status.NOT_PRIME, "the number is not prime")
+    assert (ran.returncode, ran.stderr) == (3, b"")
+
+
+def test_what_is_not_prime_is_refused_in_words() -> None:
+    ran = program("91")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (3, b"", b"the number is not prime\n")
+
+
+def test_too_little_memory_for_paris_stack_is_said() -> None:
+    ran = program(str(10**149 + 183), "--memory", "2")
+    assert (ran.returncode, ran.stdout) == (4, b"")
+    assert ran.stderr.startswith(b"PARI needs more than 2 MiB: ")
+
+
+def test_a_stack_that_the_process_may_not_have_is_said() -> None:
+    ran = program(str(DIGITS_30), "--memory", "1000", address_space=600)
+    assert (ran.returncode, ran.stdout) == (4, b"")
+    assert ran.stderr.endswith(b"this process may not use 1000 MiB for PARI's stack\n")
+
+
+@pytest.mark.parametrize("disposition", ["SIG_IGN", "SIG_DFL"])
+def test_an_interrupt_that_a_worker_ignores_is_ignored_after_pari_was_loaded_and_else_ends_it(disposition: str) -> None:
+    code = (
+        f"import signal; signal.signal(signal.SIGINT, signal.{disposition});"
+        "from services.worker.prove.certify import load_pari; load_pari(1); signal.raise_signal(signal.SIGINT); print('goes on')"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT, check=False, timeout=60)
+    assert (ran.returncode, ran.stdout) == ((0, b"goes on\n") if disposition == "SIG_IGN" else (-signal.SIGINT, b""))
+
+
+@pytest.mark.parametrize("arguments", [["x"], ["1.5"], [""], ["9" * 50_001], ["97", "--memory", "0"], ["97", "--kind", "x"], []])
+def test_a_bad_command_line_is_refused(arguments: list[str]) -> None:
+    ran = program(*arguments)
+    assert (ran.returncode, ran.stdout) == (2, b"")
+    assert b"usage: python -m services.worker.prove.certify" in ran.stderr
+
+
+@pytest.mark.parametrize("n", [gmpy2.fac(427) + 1, 3 * mpz(2) ** 2816 + 1, gmpy2.primorial(1019) + 1])
+def test_a_large_prime_whose_predecessor_is_made_of_small_primes_is_certified_at_once(n: mpz) -> None:
+    made = certify(n, Wanted.AUTO, 1)
+    certificate = read(made.pari)
+    verify(certificate)
+    assert made.primo == b""
+    assert (certificate.n, certificate.kind, certificate.length) == (n, Kind.N_MINUS_1, 1)
+
+
+def test_small_factors_are_all_found_with_their_powers() -> None:
+    for m in range(1, 300):
+        expected = [p for p in oracle.primes(m + 1) if m % p == 0]
+        found = list(small_factors(mpz(m)))
+        assert [p for p, _ in found] == expected
+        assert all(m % power == 0 and (m // power) % p and power % p == 0 for p, power in found)
+
+
+def test_no_more_factors_are_taken_than_are_needed() -> None:
+    assert enough_factors(mpz(97)) == [2]  # 32 > 97^(1/3)
+    largest = enough_factors(gmpy2.primorial(1019) + 1)
+    assert largest == oracle.primes(1_020)[-len(largest) :]
+    assert enough_factors(mpz(10**999 + 7)) == []
