@@ -55,7 +55,7 @@ break_it() {
         cut-web) docker network disconnect "$(jobs_network)" "$(container web2)" ;;
         pause-redis) docker compose pause redis ;;
         stop-nginx) docker compose stop nginx ;;
-        dead-letter) as_worker XADD primes:jobs:quick '*' reply nobody jobs nonsense ;;
+        dead-letter) as_worker XADD '{primes}:jobs:quick' '*' reply nobody jobs nonsense ;;
         slow-redis | flood-heavy) ;; # broken again and again while it lasts
     esac >/dev/null
 }
@@ -99,8 +99,8 @@ stutter() {
 # Deletes the dead letters that hold the entry of this fault, and no others.
 forget_letters() {
     local id
-    for id in $(as_worker --raw XRANGE primes:dead - + | grep -E '^[0-9]+-[0-9]+$'); do
-        if as_worker --raw XRANGE primes:dead "$id" "$id" | grep -q nonsense; then as_worker XDEL primes:dead "$id"; fi
+    for id in $(as_worker --raw XRANGE '{primes}:dead' - + | grep -E '^[0-9]+-[0-9]+$'); do
+        if as_worker --raw XRANGE '{primes}:dead' "$id" "$id" | grep -q nonsense; then as_worker XDEL '{primes}:dead' "$id"; fi
     done
 }
 

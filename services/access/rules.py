@@ -12,32 +12,34 @@ import json
 import secrets
 from pathlib import Path
 
+from services.jobs.names import KEYS
+
 # Everything that a client of redis-py needs to connect, and no keys, channels or commands beyond what is listed.
 _CONNECT = "+hello +ping +client|setname +client|setinfo"
 
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
 # A session's hash and history; each side's scripts need a little more.
-_SESSION = "~primes:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +pttl"
+_SESSION = f"~{KEYS}:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +pttl"
 
 # Costly questions: their runs, who waits for them, what came of them.
-_RUNS = "~primes:question:* ~primes:askers:* ~primes:certificate:* +hset +hdel +hlen"
+_RUNS = f"~{KEYS}:question:* ~{KEYS}:askers:* ~{KEYS}:certificate:* +hset +hdel +hlen"
 
 # Uploads, with their outcomes.
-_UPLOADS = "~primes:upload:* +ttl"
+_UPLOADS = f"~{KEYS}:upload:* +ttl"
 
 RULES = {
-    "web": f"~primes:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
-    " ~primes:uploads +zadd +zrange +zrem"
+    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
+    f" ~{KEYS}:uploads +zadd +zrange +zrem"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~primes:jobs:* ~primes:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
-    " +hgetall +time +multi +exec ~primes:known ~primes:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
+    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
+    f" +hgetall +time +multi +exec ~{KEYS}:known ~{KEYS}:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",
     # The dead letters of the operators' page. In brackets what puts one back: into a lane it may append, and no more.
-    "operators": f"~primes:dead &primes:bell:* {_CONNECT} +xlen +xrange +xdel +publish"
-    " (~primes:dead ~primes:jobs:* +evalsha +eval +xadd)",
+    "operators": f"~{KEYS}:dead &primes:bell:* {_CONNECT} +xlen +xrange +xdel +publish"
+    f" (~{KEYS}:dead ~{KEYS}:jobs:* +evalsha +eval +xadd)",
     "exporter": f"{_CONNECT} +info +latency|latest +latency|histogram +slowlog|get +slowlog|len",
     "health": f"{_CONNECT}",
 }

@@ -123,11 +123,14 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Asker(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Who waits for a run, beside the web process and the job (`names.asker`); fields as in `Job`."""
+    """Who waits for an answer; fields as in `Job`. In Redis it stands among those who wait for a run, by `names.asker`."""
 
     session: str = ""
     request: str = ""
     expires: int = 0
+
+
+ANYBODY = Asker()  # a client of whom nothing needs to be known but where it asked
 
 
 class Promotion(msgspec.Struct, array_like=True, frozen=True, gc=False):

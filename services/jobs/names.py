@@ -12,19 +12,23 @@ class Lane(enum.StrEnum):
     PROOF = "proof"  # primes to be proven, seconds to minutes each; workers move them here once their tests were passed
 
 
+# Every key has this tag, so that a cluster keeps them all in one slot, and a script may touch any of them.
+# A script derives the name of a key from another one by putting what tells them apart behind a prefix that it was given.
+KEYS = "{primes}"
+
 GROUP = "workers"  # consumer group on all job streams
-DEAD = "primes:dead"  # stream: dead letters, {lane, jobs, reason, worker}, trimmed to about DEAD_LENGTH
+DEAD = f"{KEYS}:dead"  # stream: dead letters, {lane, jobs, reason, worker}, trimmed to about DEAD_LENGTH
 DEAD_LENGTH = 1_000
 HISTORY = 1_024  # answers that a session keeps for a client that comes back
-KNOWN = "primes:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
+KNOWN = f"{KEYS}:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
 KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a prime of 10,000 digits
 PROOFS = 2_000  # runs in the lane of proofs; above, who wants another is told so: an hour of work or more waits there
 QUESTION_TTL = 86_400  # seconds that a run can be joined, from its beginning and from its promotion: longer than either may take
 ASKERS = 1_000  # who may wait for one run: its answers are written in one step of about 10 ms; who comes later starts another
 
 
-JOBS = "primes:jobs:"  # prefix of the lanes' streams
-ASKERS_OF = "primes:askers:"  # prefix of the hashes of those who wait for runs
+JOBS = f"{KEYS}:jobs:"  # prefix of the lanes' streams
+ASKERS_OF = f"{KEYS}:askers:"  # prefix of the hashes of those who wait for runs
 
 
 def stream(lane: Lane) -> str:
@@ -44,7 +48,7 @@ def question(digest: str) -> str:
     `entry`: "LANE ID" of the run that will answer it · `so_far`: what is known meanwhile (MessagePack) · `answer`: what came of an
     earlier run (MessagePack) · `certificate`: the SHA-256 that this answer names.
     """
-    return f"primes:question:{digest}"
+    return f"{KEYS}:question:{digest}"
 
 
 def askers(lane: Lane, entry: str) -> str:
@@ -60,13 +64,13 @@ def asker(web: str, job: int) -> str:
 PROMOTIONS = "primes:promotions"  # channel: MessagePack, a run has moved to the lane of proofs; to all web processes
 
 CERTIFICATES = (
-    "primes:certificates"  # sorted set: SHA-256 of the certificates that are kept by the time (ms); some may have expired
+    f"{KEYS}:certificates"  # sorted set: SHA-256 of the certificates that are kept by the time (ms); some may have expired
 )
 
 
 def certificate(sha256: str) -> str:
     """Hash {primo, pari: zlib of the text; bytes: of both} of a certificate, with a time to live."""
-    return f"primes:certificate:{sha256}"
+    return f"{KEYS}:certificate:{sha256}"
 
 
 def bell(lane: Lane) -> str:
@@ -88,14 +92,14 @@ def session(token: str) -> str:
     · `last`: number of the last answer · `ttl`: its lifetime, to which it is renewed (s) · `?ID` (JSON text): of a request in
     flight its Mark, else the number of the answer that the history holds for it.
     """
-    return f"primes:session:{token}"
+    return f"{KEYS}:session:{token}"
 
 
 def history(token: str) -> str:
     """List: a session's last HISTORY answers (MessagePack of request and answer), the last one's number is `last` of the session,
     with a time to live.
     """
-    return f"primes:session:{token}:history"
+    return f"{KEYS}:session:{token}:history"
 
 
 def deliveries(web: str) -> str:
@@ -129,7 +133,7 @@ class Mark(NamedTuple):
         return cls(Lane(lane), entry, reply_to, int(job), *map(int, started))
 
 
-UPLOADS = "primes:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
+UPLOADS = f"{KEYS}:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
 
 
 def upload(id: str) -> str:
@@ -140,12 +144,12 @@ def upload(id: str) -> str:
     · once it is read `lines`, `answers`, `fingerprint` (SHA-256 of the text)
     · NUMBER: that chunk's outcome (`services/jobs/chunks.py`).
     """
-    return f"primes:upload:{id}"
+    return f"{KEYS}:upload:{id}"
 
 
 def upload_key(digest: str) -> str:
     """Hash {id} of the upload that an idempotency key (its SHA-256) belongs to, with the time to live of that upload."""
-    return f"primes:upload:key:{digest}"
+    return f"{KEYS}:upload:key:{digest}"
 
 
 def notices(web: str) -> str:

@@ -146,7 +146,7 @@ def check(body: bytes, asked: Sequence[str], after: int = 0) -> None:
 
 def uploads(redis: RedisServer) -> list[str]:
     """Keys of all uploads that Redis holds, and of what belongs to them."""
-    found = (key.decode() for key in redis.admin.keys("primes:upload*"))
+    found = (key.decode() for key in redis.admin.keys("{primes}:upload*"))
     return sorted(key for key in found if key != names.UPLOADS or redis.admin.zcard(key))
 
 

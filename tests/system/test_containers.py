@@ -39,7 +39,7 @@ def test_redis_lets_nobody_in_without_a_password(stack: Stack) -> None:
     assert "NOAUTH" in said
 
 
-@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "GET primes:jobs:quick", "CONFIG GET *", "XLEN primes:jobs:quick"])
+@pytest.mark.parametrize("command", ["FLUSHALL", "KEYS *", "GET {primes}:jobs:quick", "CONFIG GET *", "XLEN {primes}:jobs:quick"])
 def test_the_user_of_the_health_check_may_do_nothing_but_ping(stack: Stack, command: str) -> None:
     said = redis_cli(stack, command, login="health")
     assert "NOPERM" in said, said

@@ -13,7 +13,7 @@ from tornado.web import Finish, HTTPError, RequestHandler
 
 from services.jobs import evidence
 from services.jobs.expression import NotAnExpression
-from services.jobs.messages import SENTENCES, Answer, Fault, Wanted, describe_unknown
+from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown
 from services.web.ask import question
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import Busy
@@ -138,8 +138,9 @@ class Primes(JSONHandler):
         wanted = self._read_wanted()
         started = time.monotonic()
         try:
-            asked = question.read(text, self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.max_proof_digits)
-            answer = await self._ask(asked, wanted, timeout)
+            most = self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.max_proof_digits
+            asked = question.read(text, most, wanted=wanted)
+            answer = await self._ask(asked, timeout)
         except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
         except NotAnExpression as error:
@@ -174,25 +175,18 @@ class Primes(JSONHandler):
             raise HTTPError(400, f"{name}: expected true or false, got {text[:40]!r}")
         return text == "true"
 
-    async def _ask(self, asked: question.Question, wanted: Wanted, seconds: float) -> Answer | None:
+    async def _ask(self, asked: question.Question, seconds: float) -> Answer | None:
         """The answer. A job for which nobody waits any more is cancelled; a proof goes on for a while, so that who asks again
         joins it. Raises TimeoutError, and Busy.
         """
-        patience = GRACE if wanted is Wanted.VERDICT else LINGER
-        job = self._dispatcher.submit(
-            asked.number,
-            self._settle,
-            request=self.request_id,
-            seconds=seconds + patience,
-            digits=asked.digits,
-            wanted=wanted,
-            noted=self._note,
-        )
+        lasts = asked.wanted is not Wanted.VERDICT
+        asker = Asker(request=self.request_id, expires=question.expiry(seconds + (LINGER if lasts else GRACE)))
+        job = self._dispatcher.submit(asked, asker, self._settle, self._note)
         goes_on = False
         try:
             return await asyncio.wait_for(self._answer, seconds)
         except TimeoutError:
-            goes_on = wanted is not Wanted.VERDICT
+            goes_on = lasts
             raise
         finally:
             if not goes_on:

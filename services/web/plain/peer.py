@@ -6,9 +6,10 @@ from collections.abc import Awaitable, Callable
 from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError
 
-from services.jobs.messages import Answer
+from services.jobs.messages import ANYBODY, Answer
 from services.runtime.cheap_metrics import Tally
 from services.web.ask import number
+from services.web.ask.question import Question
 from services.web.plain import protocol
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import Busy
@@ -43,7 +44,7 @@ class PlainPeer:
         """Submit one integer or say what is wrong with it; awaited, it holds the socket's next message back."""
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
-            job = self._dispatcher.submit(number.read(text, self._max_digits), self._settle)
+            job = self._dispatcher.submit(Question(number.read(text, self._max_digits)), ANYBODY, self._settle)
         except number.TooLarge as error:
             _too_large.inc()
             self._reply(f"Number too large: {error}".encode())

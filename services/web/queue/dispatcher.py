@@ -22,10 +22,11 @@ from services.broker.pulse import INTERVAL, Pulse
 from services.broker.script import LEAVE_RUN, WAITING, Script
 from services.broker.subscription import Subscription
 from services.jobs import messages, names
-from services.jobs.messages import Answer, Asker, Fault, Job, Operation, Verdict, Wanted
+from services.jobs.messages import Answer, Asker, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.runtime.cheap_metrics import BatchHistogram
 from services.runtime.logs import about, veil
+from services.web.ask.question import Question
 from services.web.queue.commit_delay import CommitDelay
 from services.web.queue.ledger import Answered, Busy, Entry, Ledger, Pending, Place
 from services.web.settings import WebSettings
@@ -125,32 +126,14 @@ class Dispatcher:
         for lane in Lane:
             PENDING.labels(lane).set_function(partial(self._count_pending, lane))
 
-    def submit(
-        self,
-        number: str,
-        answered: Answered,
-        *,
-        session: str = "",
-        request: str = "",
-        seconds: float | None = None,
-        digits: int = 0,
-        operation: Operation = Operation.IS_PRIME,
-        wanted: Wanted = Wanted.VERDICT,
-        noted: Answered | None = None,
-    ) -> int:
-        """Queue an operation on `number`, wanted within `seconds`; `answered` is called once. Returns the job's id.
+    def submit(self, question: Question, asker: Asker, answered: Answered, noted: Answered | None = None) -> int:
+        """Queue a question; `answered` is called once, `noted` with what is known before the answer, while a proof is made.
 
-        `number` is canonical decimal, or an expression of at most so many `digits`. `noted` is called with what is known before
-        the answer, while a proof is made. Raises Busy.
-
-        A session's answer comes to its client by `sessions`; `answered` only says that this process is done with the job.
+        Returns the job's id. Raises Busy. A session's answer comes to its client by `sessions`; `answered` only says that this
+        process is done with the job.
         """
-        expires = int((time.time() + seconds) * 1000) if seconds is not None else 0
         try:
-            pending = self._ledger.accept(
-                number, answered, digits=digits, operation=operation, wanted=wanted, session=session, request=request,
-                expires=expires, noted=noted,
-            )  # fmt: skip
+            pending = self._ledger.accept(question, asker, answered, noted)
         except Busy:
             _refused_busy.inc()
             raise

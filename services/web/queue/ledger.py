@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.jobs.messages import Answer, Fault, Job, Operation, Verdict, Wanted
+from services.jobs.messages import Answer, Asker, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web.ask import cost
+from services.web.ask.question import Question
 
 Answered = Callable[[Answer], None]
 
@@ -90,33 +91,25 @@ class Ledger:
 
     def accept(
         self,
-        number: str,
+        question: Question,
+        asker: Asker,
         answered: Answered,
-        *,
-        digits: int = 0,
-        operation: Operation = Operation.IS_PRIME,
-        wanted: Wanted = Wanted.VERDICT,
-        session: str = "",
-        request: str = "",
-        expires: int = 0,
         noted: Answered | None = None,
     ) -> Pending:
-        """Take a job on, for a session's request or for nobody's; `answered` is called once. Raises Busy.
-
-        `digits`: if `number` is an expression, those of its value at most. `noted`: called with what is known before the answer.
-        """
+        """Take a job on; `answered` is called once, `noted` with what is known before the answer. Raises Busy."""
         if len(self._pending) >= self._most_pending:
             raise Busy(f"{self._most_pending:,} jobs are pending")
         self._last_id = id = self._last_id + 1
+        number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
-        job = Job(id, number, operation, session, request, expires, digits > 0, wanted)
+        job = Job(id, number, operation, asker.session, asker.request, asker.expires, digits > 0, wanted)
         self._pending[id] = pending = Pending(job, name, estimate, time.monotonic(), answered, noted)
         lane = self.lanes[name]
         lane.pending += 1
         lane.accepted += 1
         lane.unwritten[id] = pending
-        if expires:
-            heapq.heappush(self._deadlines, (expires, id))
+        if asker.expires:
+            heapq.heappush(self._deadlines, (asker.expires, id))
         return pending
 
     def take(self, lane: Lane) -> list[Entry]:

@@ -12,9 +12,10 @@ from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError
 
 from services.broker.connection import PASSING
-from services.jobs.messages import SENTENCES, Answer, Delivery, Fault, Operation
+from services.jobs.messages import SENTENCES, Answer, Asker, Delivery, Fault, Operation
 from services.runtime.cheap_metrics import Tally
 from services.runtime.logs import about, veil
+from services.web.ask.question import expiry
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import Busy
 from services.web.settings import WebSettings
@@ -109,7 +110,7 @@ class V1Peer:
         """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""
         if not isinstance(call, Asked):
             return self._hear_other(call, batch)
-        _requests[call.operation].inc()
+        _requests[call.question.operation].inc()
         repeat = self._session.ask(call.id)
         if repeat is Repeat.NEW:
             self._submit(call, batch)
@@ -132,18 +133,9 @@ class V1Peer:
         if len(self._session.in_flight) >= self._settings.session_in_flight:
             self._fail(call.id, Code.BUSY, f"Busy: {len(self._session.in_flight):,} requests of this session are pending", batch)
             return
-        settled = partial(self._settled, call.id)
+        asker = Asker(self._session.token, call.id, expiry(call.seconds))
         try:
-            job = self._dispatcher.submit(
-                call.number,
-                settled,
-                session=self._session.token,
-                request=call.id,
-                seconds=call.seconds,
-                digits=call.digits,
-                operation=call.operation,
-                wanted=call.wanted,
-            )
+            job = self._dispatcher.submit(call.question, asker, partial(self._settled, call.id))
         except Busy as error:
             self._fail(call.id, Code.BUSY, f"Busy: {error}", batch)
             return

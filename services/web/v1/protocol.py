@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from services.jobs.evidence import describe
 from services.jobs.messages import SENTENCES, Answer, Operation, Wanted, describe_unknown
 from services.web.ask import number, question
+from services.web.ask.question import Question
 
 SUBPROTOCOL = "primes.v1"
 
@@ -77,14 +78,11 @@ class Refused(Exception):
 
 
 class Asked(msgspec.Struct, frozen=True, gc=False):
-    """An operation: `id` is canonical JSON text, `number` as `Question` has it, `seconds` how long the answer is wanted."""
+    """A question: `id` is canonical JSON text, `seconds` how long the answer is wanted."""
 
     id: str
-    number: str
+    question: Question
     seconds: float | None = None
-    operation: Operation = Operation.IS_PRIME
-    digits: int = 0  # of an expression's value at most; 0: `number` is decimal
-    wanted: Wanted = Wanted.VERDICT
 
 
 class Resuming(msgspec.Struct, frozen=True, gc=False):
@@ -197,7 +195,7 @@ def read_usual(message: str | bytes, limits: Limits) -> "Asked | None":
     try:
         usual = _usual.decode(message)
         id = str(usual.id)
-        return Asked(id, number.read(usual.params.number, limits.digits)) if len(id) <= ID_BYTES else None
+        return Asked(id, Question(number.read(usual.params.number, limits.digits))) if len(id) <= ID_BYTES else None
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
 
@@ -265,19 +263,18 @@ def _read_prime(id: str, params: Raw, limits: Limits) -> Asked:
     given, deadline, proof, certificate = _pick(params, _prime_params, "number", optional=("deadline", "proof", "certificate"))
     proven, kept = _read_flag("proof", proof), _read_flag("certificate", certificate)
     wanted = Wanted.CERTIFICATE if kept else Wanted.PROOF if proven else Wanted.VERDICT
-    asked = _read_number(given, limits.digits)
+    asked = _read_number(given, limits.digits, Operation.IS_PRIME, wanted)
     digits = asked.digits or len(asked.number)
     if wanted is not Wanted.VERDICT and digits > limits.proof_digits:
         sentence = f"Number too large: {digits:,} digits came, at most {limits.proof_digits:,} are proven"
         raise Refused(Code.TOO_LARGE, sentence)
-    return Asked(id, asked.number, _read_deadline(deadline), Operation.IS_PRIME, asked.digits, wanted)
+    return Asked(id, asked, _read_deadline(deadline))
 
 
 def _read_near(operation: Operation, id: str, params: Raw, limits: Limits) -> Asked:
     """`{"number": N, "deadline": S}` or `[N, S]`: N a string that `question` reads or an integer, S seconds, if at all."""
     given, deadline = _pick(params, _number_params, "number", optional=("deadline",))
-    asked = _read_number(given, limits.digits)
-    return Asked(id, asked.number, _read_deadline(deadline), operation, asked.digits)
+    return Asked(id, _read_number(given, limits.digits, operation), _read_deadline(deadline))
 
 
 def _read_flag(name: str, text: Raw) -> bool:
@@ -289,13 +286,13 @@ def _read_flag(name: str, text: Raw) -> bool:
         raise Refused(Code.INVALID_PARAMS, f"Expected {name} as true or false, got {shown}") from None
 
 
-def _read_number(given: Raw, most_digits: int) -> question.Question:
+def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wanted = Wanted.VERDICT) -> Question:
     """A string that `question` reads, or an integer. Raises Refused."""
     raw = bytes(given)
     try:
         text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
         if text is not None:
-            return question.read(text, most_digits)
+            return question.read(text, most_digits, operation, wanted)
         where = ""
     except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None

@@ -342,6 +342,6 @@ def test_another_user_of_redis_is_refused(shared: Front) -> None:
     operator = Operator(shared.redis)
     as_web = ("--redis-user", "web", "--redis-password-file", str(shared.redis.password_file("web")))
     status, _, err = operator.give("list", *as_web)
-    assert (status, "could not ask Redis at " in err, "primes:dead" not in err) == (1, True, True)
+    assert (status, "could not ask Redis at " in err, "{primes}:dead" not in err) == (1, True, True)
     status, _, err = operator.give("list", "--redis-password-file", "missing")
     assert (status, "--redis-password-file (PRIMES_REDIS_PASSWORD_FILE): Expected a readable file" in err) == (2, True)

@@ -158,7 +158,7 @@ def test_a_user_begins_with_nothing(user: str) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 def test_a_rule_only_adds_single_commands_and_named_keys_and_channels(user: str) -> None:
-    allowed = re.compile(r"\+[a-z]+(\|[a-z]+)?|[~&]primes:[a-z]*:?\*?")
+    allowed = re.compile(r"\+[a-z]+(\|[a-z]+)?|(~\{primes\}|&primes):[a-z]*:?\*?")
     assert [word for word in words(user) if not allowed.fullmatch(word)] == []
 
 
@@ -220,5 +220,5 @@ def test_only_worker_and_operators_reach_the_dead_letters() -> None:
 
 def test_operators_append_to_a_lane_in_brackets_and_can_do_nothing_else_there() -> None:
     before, _, brackets = RULES["operators"].partition(" (")
-    assert "primes:jobs" not in before
-    assert set(brackets.rstrip(")").split()) == {"~primes:dead", "~primes:jobs:*", "+evalsha", "+eval", "+xadd"}
+    assert "{primes}:jobs" not in before
+    assert set(brackets.rstrip(")").split()) == {"~{primes}:dead", "~{primes}:jobs:*", "+evalsha", "+eval", "+xadd"}

@@ -15,18 +15,18 @@ def test_no_two_things_share_a_name() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        (names.stream(Lane.QUICK), "primes:jobs:quick"),
+        (names.stream(Lane.QUICK), "{primes}:jobs:quick"),
         (names.bell(Lane.HEAVY), "primes:bell:heavy"),
         (names.results("web0-1"), "primes:results:web0-1"),
         (names.pulse("web0-1"), "primes:pulse:web0-1"),
-        (names.DEAD, "primes:dead"),
+        (names.DEAD, "{primes}:dead"),
         (names.CANCELLATIONS, "primes:cancellations"),
-        (names.upload("x"), "primes:upload:x"),
+        (names.upload("x"), "{primes}:upload:x"),
         (names.notices("web0-1"), "primes:notices:web0-1"),
-        (names.question("x"), "primes:question:x"),
-        (names.askers(Lane.PROOF, "17-0"), "primes:askers:proof:17-0"),
+        (names.question("x"), "{primes}:question:x"),
+        (names.askers(Lane.PROOF, "17-0"), "{primes}:askers:proof:17-0"),
         (names.asker("web0-1", 5), "web0-1 5"),
-        (names.certificate("x"), "primes:certificate:x"),
+        (names.certificate("x"), "{primes}:certificate:x"),
     ],
 )
 def test_a_name_is_the_same_for_processes_of_every_version(name: str, expected: str) -> None:

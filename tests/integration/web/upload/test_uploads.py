@@ -338,14 +338,14 @@ def test_an_upload_expires(stack: Stack) -> None:
     stack.wait_ready()
     response = post(web.port, b"2\n3\n", {"Idempotency-Key": "short"})
     check(response.body, ["2", "3"])
-    wait_until(lambda: stack.redis.admin.keys("primes:upload:*") == [], "it is gone, and its key")
+    wait_until(lambda: stack.redis.admin.keys("{primes}:upload:*") == [], "it is gone, and its key")
     assert web.get(response.headers["Location"]).status == 404
     check(post(web.port, b"5\n", {"Idempotency-Key": "short"}).body, ["5"])
 
 
 def test_an_upload_that_is_asked_for_stays(whole: Whole) -> None:
     location = post(whole.webs[0].port, b"2\n", {"Idempotency-Key": "stays"}).headers["Location"]
-    key = f"primes:upload:{location.rpartition('/')[2]}"
+    key = f"{{primes}}:upload:{location.rpartition('/')[2]}"
     whole.redis.admin.expire(key, 100)
     whole.webs[1].get(location)
     assert whole.redis.admin.ttl(key) > 3_000

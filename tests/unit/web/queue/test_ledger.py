@@ -6,9 +6,10 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from services.jobs.messages import Answer, Fault, Job, Verdict
+from services.jobs.messages import ANYBODY, Answer, Asker, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web.ask import cost
+from services.web.ask.question import Question
 from services.web.queue import ledger
 from services.web.queue.ledger import Busy, Entry, Ledger, Pending, Place
 
@@ -37,7 +38,7 @@ def nobody(answer: Answer) -> None:
 
 
 def accept(book: Ledger, *numbers: str) -> list[Pending]:
-    return [book.accept(number, nobody) for number in numbers]
+    return [book.accept(Question(number), ANYBODY, nobody) for number in numbers]
 
 
 def write(book: Ledger, lane: Lane, *ids: bytes) -> list[Entry]:
@@ -64,7 +65,7 @@ HEAVY = "9" * 300
 
 def test_an_accepted_job_is_returned_by_its_answer() -> None:
     book = Ledger(10)
-    pending = book.accept("97", nobody)
+    pending = book.accept(Question("97"), ANYBODY, nobody)
     assert book.settle(prime(pending.job.id)) is pending
     assert (pending.job.number, pending.answered) == ("97", nobody)
 
@@ -81,7 +82,7 @@ def test_an_answer_to_a_job_that_never_was_finds_nobody() -> None:
 
 
 def test_remembers_when_it_accepted_a_job(clock: Clock) -> None:
-    assert Ledger(10).accept("97", nobody).accepted == clock.now
+    assert Ledger(10).accept(Question("97"), ANYBODY, nobody).accepted == clock.now
 
 
 def test_jobs_have_ids_of_their_own_even_after_others_were_answered() -> None:
@@ -95,7 +96,7 @@ def test_is_busy_at_its_bound() -> None:
     book = Ledger(2_000)
     accept(book, *["97"] * 2_000)
     with pytest.raises(Busy, match=r"^2,000 jobs are pending$"):
-        book.accept("97", nobody)
+        book.accept(Question("97"), ANYBODY, nobody)
     assert len(book) == 2_000
 
 
@@ -110,7 +111,7 @@ def test_both_lanes_count_towards_the_bound() -> None:
     book = Ledger(2)
     accept(book, "97", HEAVY)
     with pytest.raises(Busy, match="2 jobs are pending"):
-        book.accept("97", nobody)
+        book.accept(Question("97"), ANYBODY, nobody)
 
 
 def test_quick_jobs_share_an_entry_and_heavy_ones_do_not() -> None:
@@ -231,7 +232,7 @@ def test_a_session_is_handed_over_when_redis_holds_its_jobs() -> None:
     book = Ledger(10)
     accept(book, "2")
     assert book.handed_over  # nobody else may answer a plain job
-    book.accept("3", nobody, session="token", request="1")
+    book.accept(Question("3"), Asker("token", "1"), nobody)
     assert not book.handed_over
     entries = book.take(Lane.QUICK)
     assert not book.handed_over
@@ -281,8 +282,8 @@ def test_an_answered_entry_is_not_unwanted() -> None:
 def test_a_job_is_expired_once_a_second_until_it_is_closed(clock: Clock) -> None:
     book = Ledger(10)
     ends = int((clock.now + 5) * 1000)
-    pending = book.accept("97", nobody, expires=ends)
-    book.accept("89", nobody)
+    pending = book.accept(Question("97"), Asker(expires=ends), nobody)
+    book.accept(Question("89"), ANYBODY, nobody)
     assert book.expired() == []
     clock.now += 5
     assert book.expired() == [pending] and book.expired() == []
@@ -296,7 +297,7 @@ def test_a_job_is_expired_once_a_second_until_it_is_closed(clock: Clock) -> None
 def test_deadlines_of_closed_jobs_do_not_pile_up(clock: Clock) -> None:
     book = Ledger(10)
     for _ in range(3 * ledger.STALE):
-        book.settle(prime(book.accept("97", nobody, expires=2_000_000_000_000).job.id))
+        book.settle(prime(book.accept(Question("97"), Asker(expires=2_000_000_000_000), nobody).job.id))
         book.expired()
     assert len(book._deadlines) <= ledger.STALE
 
@@ -349,7 +350,7 @@ def test_a_move_may_overtake_the_reply_to_the_write() -> None:
 
 def test_what_moved_is_in_redis_though_the_write_seems_to_have_failed() -> None:
     book = Ledger(10)
-    book.accept(HEAVY, nobody, session="token", request="1")
+    book.accept(Question(HEAVY), Asker("token", "1"), nobody)
     entries = book.take(Lane.HEAVY)
     book.moved(1, Place(Lane.PROOF, b"2-0"))
     book.written(Lane.HEAVY, entries, [])
@@ -417,10 +418,10 @@ class AnyOrder(RuleBasedStateMachine):
         number = "9" * digits
         if len(self.lanes) == self.MOST:
             with pytest.raises(Busy, match=r"^12 jobs are pending$"):
-                self.ledger.accept(number, nobody)
+                self.ledger.accept(Question(number), ANYBODY, nobody)
             return
         self.last_id += 1
-        pending = self.ledger.accept(number, nobody)
+        pending = self.ledger.accept(Question(number), ANYBODY, nobody)
         assert pending.job == Job(self.last_id, number)
         self.lanes[self.last_id] = pending.lane
         self.waiting[pending.lane].append(self.last_id)

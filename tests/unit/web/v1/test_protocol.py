@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.jobs.evidence import Evidence, Factor, Witness
 from services.jobs.messages import Answer, Fault, Operation, Verdict, Wanted
+from services.web.ask.question import Question
 from services.web.v1 import protocol
 from services.web.v1.protocol import Asked, Code, Failed, Resuming, Standing
 
@@ -50,16 +51,16 @@ def code(text: str | bytes) -> Code:
     ],
 )
 def test_reads_a_number_by_name_or_position_as_text_or_integer(params: Any, number: str) -> None:
-    assert call(is_prime(params)) == Asked("1", number)
+    assert call(is_prime(params)) == Asked("1", Question(number))
 
 
 def test_reads_a_json_integer_of_any_size() -> None:
     digits = "9" * DIGITS
-    assert call('{"jsonrpc":"2.0","id":1,"method":"is_prime","params":[' + digits + "]}") == Asked("1", digits)
+    assert call('{"jsonrpc":"2.0","id":1,"method":"is_prime","params":[' + digits + "]}") == Asked("1", Question(digits))
 
 
 def test_reads_an_expression_with_the_size_of_its_value() -> None:
-    assert call(is_prime(["2^127 - 1"])) == Asked("1", "2^127-1", digits=39)
+    assert call(is_prime(["2^127 - 1"])) == Asked("1", Question("2^127-1", 39))
 
 
 def test_says_where_an_expression_is_wrong() -> None:
@@ -69,7 +70,7 @@ def test_says_where_an_expression_is_wrong() -> None:
 
 
 def test_reads_bytes_as_text() -> None:
-    assert call(is_prime([97]).encode()) == Asked("1", "97")
+    assert call(is_prime([97]).encode()) == Asked("1", Question("97"))
 
 
 @pytest.mark.parametrize(
@@ -238,7 +239,7 @@ def test_a_late_answer_of_which_nothing_is_known_is_unknown() -> None:
 
 @pytest.mark.parametrize("operation", Operation)
 def test_every_operation_is_a_method(operation: Operation) -> None:
-    assert call(request(id=1, method=operation.value, params=["97", 5])) == Asked("1", "97", 5.0, operation)
+    assert call(request(id=1, method=operation.value, params=["97", 5])) == Asked("1", Question("97", 0, operation), 5.0)
 
 
 def test_a_result_names_the_prime_that_was_found() -> None:
@@ -284,7 +285,7 @@ def test_an_array_holds_responses_in_their_order() -> None:
 )
 def test_a_proof_and_a_certificate_are_asked_for_by_name(params: Any, wanted: Wanted) -> None:
     asked = call(is_prime(params))
-    assert isinstance(asked, Asked) and asked.wanted is wanted
+    assert isinstance(asked, Asked) and asked.question.wanted is wanted
 
 
 @pytest.mark.parametrize("value", [1, "true", None, []])
@@ -324,7 +325,7 @@ USUAL = b'{"jsonrpc":"2.0","id":%b,"method":"is_prime","params":{"number":"%b"}}
 
 
 def test_the_usual_request_is_read_in_one_go() -> None:
-    assert protocol.read_usual(USUAL % (b"7", b"97"), LIMITS) == Asked("7", "97")
+    assert protocol.read_usual(USUAL % (b"7", b"97"), LIMITS) == Asked("7", Question("97"))
 
 
 @pytest.mark.parametrize(
