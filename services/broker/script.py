@@ -24,15 +24,15 @@ class Script:
     """
 
     def __init__(self, *paths: Path) -> None:
-        self._source = "\n".join(path.read_text() for path in paths)
-        self._digest = hashlib.sha1(self._source.encode(), usedforsecurity=False).hexdigest()
+        self.source = "\n".join(path.read_text() for path in paths)
+        self._digest = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     async def __call__(self, redis: redis.asyncio.Redis | BrokerClient, keys: Sequence[str], *arguments: str | bytes | int) -> Any:
         """Run it on these keys; the reply is of the script's own form."""
         try:
             return await redis.evalsha(self._digest, len(keys), *keys, *arguments)
         except NoScriptError:
-            return await redis.eval(self._source, len(keys), *keys, *arguments)
+            return await redis.eval(self.source, len(keys), *keys, *arguments)
 
     def command(self, keys: Sequence[str], *arguments: str | bytes | int) -> Command:
         """The command that runs it where Redis has it; elsewhere it fails with NoScriptError."""

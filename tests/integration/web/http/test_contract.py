@@ -18,7 +18,7 @@ def test_the_service_keeps_its_contract(whole: Whole, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "--config-file", HERE / "contract.toml", "run", *options, described],
         cwd=tmp_path,  # it keeps what it found beside itself
-        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.contract_hooks", "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.web.http.contract_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=60,

@@ -1,0 +1,66 @@
+"""One Redis for the tests of scripts, alone and as the node of a cluster; each test begins with an empty one."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from services.broker.script import Script
+from tests.integration.redis_server import RedisServer
+from tests.integration.stack import free_port
+from tests.integration.waiting import wait_until
+
+SLOTS = 16_384  # of a Redis cluster
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A Redis, and the users of the product on it; a script runs as the user that runs it there, with no right more."""
+
+    admin: Any
+    web: Any
+    worker: Any
+    operators: Any
+
+    def listen(self, *channels: str) -> Any:
+        """What is published on these channels from now on; `heard` reads it."""
+        listener = self.admin.pubsub()
+        listener.subscribe(*channels)
+        for _ in channels:
+            assert listener.get_message(timeout=5) is not None  # that it is subscribed
+        return listener
+
+
+def run(client: Any, script: Script, keys: list[str], *arguments: str | bytes | int) -> Any:
+    """The reply of a script."""
+    return client.eval(script.source, len(keys), *keys, *arguments)
+
+
+def heard(listener: Any) -> list[tuple[str, bytes]]:
+    """Channel and message of all that was published until now: a script's publications are there before its reply."""
+    messages = []
+    while (message := listener.get_message(timeout=0.05)) is not None:
+        messages.append((message["channel"].decode(), message["data"]))
+    return messages
+
+
+@pytest.fixture(scope="session", params=["alone", "clustered"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("scripts"))
+    try:
+        if request.param == "alone":
+            server.start()
+        else:  # all slots on one node: what a managed service calls cluster mode without shards
+            server.start("--cluster-enabled", "yes", "--port", str(free_port()), "--cluster-port", str(free_port()))
+            server.admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, SLOTS - 1)
+            wait_until(lambda: server.admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is whole")
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def node(server: RedisServer) -> Node:
+    server.admin.flushall()
+    return Node(server.admin, server.client("web"), server.client("worker"), server.client("operators"))
