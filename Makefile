@@ -60,7 +60,7 @@ bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit one
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh .ci/run .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	tests/requirements.sh --check
 

@@ -31,9 +31,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 def running() -> Iterator[Stack]:
     """The stack, built and started once; KEEP_STACK=1 leaves it running for a look afterwards."""
     if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("docker compose does not work here: tests/engine/start.sh makes it available (root, Debian)")
+        pytest.skip("docker compose does not work here: .ci/engine/start.sh makes it available (root, Debian)")
     if subprocess.run(["docker", "version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no Docker engine answers: tests/engine/start.sh starts one (root, Debian)")
+        pytest.skip("no Docker engine answers: .ci/engine/start.sh starts one (root, Debian)")
     stack = Stack()
     stack.down()
     try:

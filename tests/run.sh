@@ -13,13 +13,13 @@ make --no-print-directory lint types
 say "Docker engine and images"
 if docker version >/dev/null 2>&1 || can_install; then
     # An engine that ran before is somebody's: it is used, and left running.
-    docker version >/dev/null 2>&1 || trap 'tests/engine/stop.sh' EXIT
-    tests/engine/start.sh
+    docker version >/dev/null 2>&1 || trap '.ci/engine/stop.sh' EXIT
+    .ci/engine/start.sh
     # Where two clients stand on this machine, this names the one that can talk to the engine.
     env_file=${PRIMES_STATE:-/tmp/primes-engine}/env
     # shellcheck disable=SC1090  # made at run time
     [[ ! -f $env_file ]] || . "$env_file"
-    tests/images/build.sh
+    .ci/images/build.sh
 else
     echo "no Docker engine, and no root to install one: the tests that need it will be skipped, and say so"
 fi

@@ -23,7 +23,7 @@ from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / "tests/images/README.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / ".ci/images/README.md"]
 
 Row = tuple[str, ...]
 
