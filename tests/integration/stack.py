@@ -3,8 +3,6 @@
 import contextlib
 import http.client
 import json
-import random
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.integration.processes import Program, children
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -36,15 +35,6 @@ def get(port: int, path: str, *, seconds: float = 60, method: str = "GET") -> Re
         connection.request(method, path)
         response = connection.getresponse()
         return Response(response.status, dict(response.headers), response.read())
-
-
-def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
-    while True:
-        port = random.randint(20_000, 31_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
 
 
 class Service(Program):
@@ -99,7 +89,7 @@ class Worker(Service):
     @property
     def child(self) -> int:
         """The id of its one child process."""
-        (child,) = wait_until(lambda: children(self.pid), f"{self.name} has a child process")
+        (child,) = wait_until(lambda: len(found := children(self.pid)) == 1 and found, f"{self.name} has one child process")
         return child
 
 

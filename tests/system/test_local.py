@@ -15,18 +15,13 @@ import pytest
 from websockets.sync.client import connect
 
 from local import ports
+from tests.ports import free_port
 from tests.system.stack import ROOT, wait_until
 
 START = 90  # seconds until everything answers; about 5 on two idle cores
 STOP = 60  # seconds until the runner ends; about 3. Supervisor's own bounds add up to 45
 
 COMMAND = [sys.executable, "-m", "local"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])
 
 
 def get(port: int, path: str) -> tuple[int, str]:

@@ -33,6 +33,7 @@ from services.worker.certificate import (
     read_primo,
 )
 from services.worker.verify import Rejected, exceeds_bound, has_bases, is_small_prime, multiply
+from tests.integration.processes import killed_at_last
 from tests.unit import oracle, textbook
 from tests.unit.test_certificate import integers, pari_chains, pocklingtons, primo_chains
 from tests.unit.test_primes import ARNAULT
@@ -555,7 +556,8 @@ def test_a_certificate_for_another_number_than_was_asked_for_is_not_accepted(cap
 def test_an_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with subprocess.Popen([sys.executable, "-m", "services.worker.verify", pipe], cwd=ROOT, stderr=subprocess.PIPE) as program:
+    verifier = subprocess.Popen([sys.executable, "-m", "services.worker.verify", pipe], cwd=ROOT, stderr=subprocess.PIPE)
+    with killed_at_last(verifier) as program:
         with pipe.open("wb"):  # it has begun to read
             program.send_signal(signal.SIGINT)
             assert program.communicate(timeout=30)[1] == b"\nstopped\n"
