@@ -70,6 +70,11 @@ class Run:
         """The process id of a web process or worker, if it runs."""
         return next((process for process, command in self.processes().items() if f"--instance {instance} " in command), None)
 
+    def redis(self) -> int | None:
+        """The process id of Redis, if it runs."""
+        names = {"redis-server", "valkey-server"}
+        return next((process for process, command in self.processes().items() if Path(command.split()[0]).name in names), None)
+
     def sockets(self) -> list[Path]:
         return [path for path in self.state.rglob("*") if path.is_socket()]
 
@@ -147,6 +152,13 @@ class TestRunning:
         wait_until(lambda: run.process(instance) not in (killed, None), f"{instance} runs again")
         wait_until(lambda: get(metrics_port, "/readyz")[0] == 200, f"{instance} is ready again")
         assert get(run.http_port, "/primes/97")[0] == 200
+
+    def test_brings_back_a_redis_that_ended_in_order(self, run: Run) -> None:
+        ended = wait_until(run.redis, "Redis runs")
+        os.kill(ended, signal.SIGTERM)
+        wait_until(lambda: run.redis() not in (ended, None), "Redis runs again")
+        wait_until(lambda: get(run.http_port, "/readyz")[0] == 200, "the stack is ready again")
+        assert "exited: redis (exit status 0" in run.output()
 
     def test_brings_a_killed_nginx_back(self, run: Run) -> None:
         os.kill(int((run.state / "nginx" / "nginx.pid").read_text()), signal.SIGKILL)
