@@ -61,7 +61,7 @@ bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit one
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	$(BIN)/python -m tests.requirements --check
 

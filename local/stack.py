@@ -25,9 +25,8 @@ def run(terminal: Terminal) -> bool:
             process.redirect_stderr = process.stdout_events_enabled = True
             process.stdout_logfile = process.stderr_logfile = None
             process.startretries = 1_000_000  # each waits a second longer than the one before; never give up
-            if (
-                process.autorestart is RestartWhenExitUnexpected
-            ):  # Supervisor's default; a server that ended by a signal has status 0
+            # Supervisor's default leaves out what ended with status 0, as a server does that was told to end; Docker does not.
+            if process.autorestart is RestartWhenExitUnexpected:
                 process.autorestart = RestartUnconditionally
     stack = Stack(options, terminal)
     with suppress(ExitNow):  # Supervisor's way to say that the last process has ended
