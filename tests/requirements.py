@@ -76,7 +76,7 @@ def compile_group(group: str, file: Path, options: list[str], environment: Mappi
         fresh = Path(directory) / "requirements.txt"
         fresh.write_bytes(file.read_bytes() if file.exists() else b"")
         beside = [f"--constraints={FILES[BESIDE[group]]}"] if group in BESIDE else []
-        command = [UV, "pip", "compile", "--quiet", *OPTIONS, *beside, "--group", group, "--output-file", fresh, *options]
+        command = [str(UV), "pip", "compile", "--quiet", *OPTIONS, *beside, "--group", group, "--output-file", str(fresh), *options]
         subprocess.run(command, cwd=ROOT, env={**os.environ, **environment}, check=True)
         file.write_text(head((ROOT / "pyproject.toml").read_text(), group) + fresh.read_text())
 

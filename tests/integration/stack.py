@@ -89,7 +89,7 @@ class Worker(Service):
     @property
     def child(self) -> int:
         """The id of its one child process."""
-        (child,) = wait_until(lambda: len(found := children(self.pid)) == 1 and found, f"{self.name} has one child process")
+        (child,) = wait_until(lambda: found if len(found := children(self.pid)) == 1 else [], f"{self.name} has one child process")
         return child
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import urllib.request
+from typing import Any
 
 from services.web.operators import QUERIES
 from tests.config.dashboard import dashboard_queries
@@ -12,7 +13,7 @@ from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack, wait_until
 DASHBOARD = ROOT / "monitoring" / "grafana" / "dashboards" / "primes.json"
 
 
-def targets() -> list[dict[str, str]]:
+def targets() -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/targets?state=active", timeout=10) as response:
         return json.load(response)["data"]["activeTargets"]
 

@@ -101,8 +101,8 @@ def changed_fields(steps: tuple[Step, ...]) -> Iterator[tuple[int, str, str, Ste
         for first, second in combinations(fields(step.curve), 2):
             values = {first.name: getattr(step.curve, second.name), second.name: getattr(step.curve, first.name)}
             yield index, first.name + second.name, "swapped", replace(step, curve=replace(step.curve, **values))
-        for first, second in combinations("nts", 2):
-            yield index, first + second, "swapped", replace(step, **{first: getattr(step, second), second: getattr(step, first)})
+        for one, other in combinations("nts", 2):
+            yield index, one + other, "swapped", replace(step, **{one: getattr(step, other), other: getattr(step, one)})
 
 
 def from_step(whole: Chain, index: int, step: Step) -> Chain:
