@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics pictures requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage metrics pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -70,6 +70,9 @@ types: .venv/ready
 
 unit: .venv/ready
 	$(BIN)/pytest -q --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/unit
+
+coverage: .venv/ready ## which lines of services, clients and local the unit tests run; takes them twice their time
+	$(BIN)/pytest -q --cov --cov-report=term:skip-covered tests/unit
 
 metrics: .venv/ready ## write docs/metrics.md from the code
 	$(BIN)/python -m monitoring.reference

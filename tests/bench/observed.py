@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.system.stack import WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import WEBS, Stack
 
 TICK = os.sysconf("SC_CLK_TCK")  # a second, in units of CPU time
 SERVICES = ("nginx", *WEBS, "worker", "redis", "prometheus", "redis-exporter", "nginx-exporter")

@@ -7,14 +7,14 @@ import resource
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,14 +78,6 @@ def _replaced(text: str, changes: Mapping[str, str]) -> str:
         assert old in text, f"no {old!r} to replace"
         text = text.replace(old, new)
     return text
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 10) -> None:
-    """Return once it holds; fail with `what` in the message when it does not come to hold in time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
 
 
 @dataclass(frozen=True, slots=True)

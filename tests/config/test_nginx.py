@@ -17,7 +17,8 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.config import nginx_server
 from tests.config.nginx_backends import Backends, DyingProcess, WebProcess
-from tests.config.nginx_server import ROOT, Answer, Nginx, local_hosts, stack_hosts, wait_until
+from tests.config.nginx_server import ROOT, Answer, Nginx, local_hosts, stack_hosts
+from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
 FIRST_WITH_RESOLVE = (1, 27, 3)  # the first that asks again for the addresses of an upstream's names

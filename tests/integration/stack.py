@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.processes import Program, children
@@ -52,7 +53,8 @@ class Service(Program):
 
     def ready(self) -> bool:
         """Whether it says that it can do its work; fails when it has ended."""
-        assert self.running, f"{self.name} ended:\n{self.tail()}"
+        if not self.running:
+            pytest.fail(f"{self.name} ended:\n{self.tail()}")
         return get(self.metrics_port, "/readyz", seconds=5).status == 200
 
 

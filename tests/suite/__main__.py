@@ -39,10 +39,12 @@ WITHOUT = Part(
     "tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, "-m", "containers"))
 )
 CONTAINERS = Part("tests of containers", 1_500, (".ci/engine/with.sh", *_pytest(1_500, "-m", "containers")))
+# On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
+COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-directory", "coverage"))
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (COMPILER, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, BENCHMARK)
+PARTS = (COMPILER, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, COVERAGE, BENCHMARK)
 
 
 async def suite(run: Run) -> None:
@@ -56,7 +58,9 @@ async def suite(run: Run) -> None:
         await compiler
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
-    await run.in_sight(CONTAINERS)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(run.out_of_sight(COVERAGE))
+        await run.in_sight(CONTAINERS)
     await run.in_sight(BENCHMARK)
 
 

@@ -15,8 +15,9 @@ import pytest
 from websockets.sync.client import connect
 
 from local import ports
+from tests.integration.waiting import wait_until
 from tests.ports import free_port
-from tests.system.stack import ROOT, wait_until
+from tests.system.stack import ROOT
 
 START = 90  # seconds until everything answers; about 5 on two idle cores
 STOP = 60  # seconds until the runner ends; about 3. Supervisor's own bounds add up to 45

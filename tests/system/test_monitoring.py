@@ -8,7 +8,8 @@ from typing import Any
 from services.web.operators import QUERIES
 from tests.config.dashboard import dashboard_queries
 from tests.integration.clients import ask_all, expect
-from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack
 
 DASHBOARD = ROOT / "monitoring" / "grafana" / "dashboards" / "primes.json"
 
