@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
+from tests.suite.__main__ import CONTAINERS, PROCESSES, UNIT
 from tests.suite.part import TIMED_OUT, Part, Result
 from tests.suite.run import Run
 
@@ -104,3 +106,12 @@ def test_the_table_tells_time_limit_and_outcome_of_each_part() -> None:
         ["slow", "12", "s", "60", "s", "over", "its", "limit"],
         ["never", "begun", "-", "60", "s", "not", "run", "to", "its", "end"],
     ]
+
+
+def test_every_folder_of_tests_is_run() -> None:
+    folders = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/**/test_*.py")}
+    alone = {word for one in (UNIT, PROCESSES) for word in one.command if word.startswith("tests/")}
+    in_containers = {word for word in CONTAINERS.command if word.startswith("tests/")}
+    assert alone | in_containers == folders
+    configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
+    assert set(configured) == folders

@@ -23,22 +23,26 @@ def _pytest(limit: int, *arguments: str) -> tuple[str, ...]:
 
 
 def _side_by_side(limit: int, *arguments: str) -> tuple[str, ...]:
-    """Two processes, to which files are given whole and in order: some have fixed ports, or a stack that their tests share."""
-    return _pytest(limit, "--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", "-m", "not containers", *arguments)
+    """Two processes, to which files are given whole and in order, the long ones first; a file's tests share ports and stacks."""
+    return _pytest(limit, "--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", *arguments)
 
+
+ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 
 # A failure here ends the run, within three minutes. Plain: without root, engine and network, as on a developer's machine.
 COMPILER = Part("C compiler", 170, (".ci/install.sh", "cc", "gcc", "libc6-dev"))
 LINT = Part("lint", 170, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 TYPES = Part("types", 170, ("make", "--no-print-directory", "types"))
-UNIT = Part("unit tests", 170, (".ci/plain.sh", *_side_by_side(170, "tests/unit", "tests/config")))
+UNIT = Part("unit tests", 170, (".ci/plain.sh", *_side_by_side(170, *ON_THEIR_OWN, "tests/unit", "tests/config")))
 
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
-PROCESSES = Part("tests of processes", 900, _side_by_side(900, "tests/chaos", "tests/system", "tests/integration"))
-WITHOUT = Part(
-    "tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, "-m", "containers"))
+PROCESSES = Part("tests of processes", 900, _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"))
+WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
+CONTAINERS = Part(
+    "tests of containers",
+    1_500,
+    (".ci/engine/with.sh", *_side_by_side(1_500, *IN_CONTAINERS, "tests/system", "tests/chaos", "tests/browser", "tests/config")),
 )
-CONTAINERS = Part("tests of containers", 1_500, (".ci/engine/with.sh", *_pytest(1_500, "-m", "containers")))
 # On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
 COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-directory", "coverage"))
 # Alone: what it measures is CPU.
@@ -53,6 +57,7 @@ async def suite(run: Run) -> None:
         compiler = group.create_task(run.out_of_sight(COMPILER))
         ready = group.create_task(_after(compiler, run, CONTAINERS_READY))
         if not await run.until_one_fails(UNIT, LINT, TYPES):
+            compiler.cancel()
             ready.cancel()
             return
         await compiler
