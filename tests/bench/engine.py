@@ -28,6 +28,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "engine.md"
 BEGIN, END = "<!-- measured by make bench-engine -->", "<!-- end of what was measured -->"
 
 ONCE = 500_000_000  # ns: a call that takes longer is measured once
+DEATH = 10  # seconds that the kernel gets to end a process that was killed
 SIEVED = gmpy2.primorial(2**16)  # a composite without small factors is coprime to this: trial division does not find any
 # How far the next prime is from a number that was drawn, where finding it anew would take long.
 KNOWN_GAPS = {3_000: 7_222}
@@ -70,7 +71,7 @@ class Computer:
     def __exit__(self, *_: object) -> None:
         if self._process is not None:
             self._process.kill()
-            self._process.communicate()
+            self._process.communicate(timeout=DEATH)
 
     def measure(self, numbers: list[str], seconds: int) -> Report:
         """Times these numbers. Raises TooSlow when it takes more CPU than so many seconds."""
@@ -86,7 +87,7 @@ class Computer:
         self._process.stdin.flush()
         if line := self._process.stdout.readline():
             return msgspec.json.decode(line, type=Report)
-        status = self._process.wait()
+        status = self._process.wait(DEATH)
         self._process = None
         if status != -signal.SIGXCPU:
             raise RuntimeError(f"{' '.join(self._command)} ended with status {status}")

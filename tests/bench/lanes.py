@@ -14,7 +14,8 @@ from tests.bench import flood, open_loop
 from tests.bench.flood import Flood
 from tests.bench.observed import NOTHING, Told, find_processes, read_cpu, read_told
 from tests.bench.open_loop import Waits
-from tests.system.stack import Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import Stack
 
 PROJECT = "primes-lanes"
 WAITS = 0.1  # seconds: of 100 small numbers, 99 shall be answered within this

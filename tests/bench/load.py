@@ -156,7 +156,7 @@ class Load:
 
     def _end(self) -> None:
         self._process.kill()
-        self._process.wait()
+        self._process.wait(10)  # seconds that the kernel gets
         for stream in (self._process.stdin, self._process.stdout, self._process.stderr):
             with contextlib.suppress(BrokenPipeError):  # what it was told last
                 if stream:

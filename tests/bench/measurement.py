@@ -58,5 +58,6 @@ def machine() -> str:
 def versions() -> str:
     """Of everything that takes part."""
     servers = [programs.find(program).description.partition(" from ")[0] for program in (programs.NGINX, programs.REDIS)]
-    packages = [f"{name} {importlib.metadata.version(name)}" for name in PACKAGES]
+    installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
+    packages = [f"{name} {installed[name]}" for name in PACKAGES if name in installed]  # picows is not where its row is left out
     return ", ".join([f"{platform.python_implementation()} {platform.python_version()}", *packages, *servers])

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from tests.system.stack import WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import WEBS, Stack
 
 TICK = os.sysconf("SC_CLK_TCK")  # a second, in units of CPU time
 SERVICES = ("nginx", *WEBS, "worker", "redis", "prometheus", "redis-exporter", "nginx-exporter")
@@ -88,11 +89,12 @@ def read_cpu(processes: list[tuple[str, int]]) -> Counter[str]:
     used: Counter[str] = Counter(client=sum(os.times()[:2]))
     for service, main in processes:
         for pid in _family(main):
-            used[_classify(service, pid)] += _seconds(pid)
+            used[_classify(service, pid)] += _seconds(pid)  # type: ignore[assignment]  # as below
     # others than these, if the machine has any: then the figures are theirs too
     user, nice, system, _, _, irq, softirq, steal = (int(word) / TICK for word in Path("/proc/stat").read_text().split()[1:9])
-    used["all of the machine"] = user + nice + system + irq + softirq
-    used["stolen from the machine"] = steal
+    # A Counter counts what adds, though its stub says int.
+    used["all of the machine"] = user + nice + system + irq + softirq  # type: ignore[assignment]
+    used["stolen from the machine"] = steal  # type: ignore[assignment]
     return used
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import redis
 
 from local import programs
-from tests.config.nginx_server import free_port
 from tests.integration.processes import ROOT, Program
 from tests.integration.stack import get
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 WEBS, WORKERS = 4, 2  # as docker-compose.yml has
 

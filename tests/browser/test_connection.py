@@ -7,7 +7,8 @@ import gmpy2
 from playwright.sync_api import Page, WebSocket, expect
 
 from tests.browser.asking import ask, verdicts, wait_answered
-from tests.system.stack import WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import WEBS, Stack
 
 QUICK, SLOW = 60, 24
 LINES = 4_000

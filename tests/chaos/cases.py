@@ -44,7 +44,7 @@ class Case:
         return load
 
 
-def parametrize(cases: Sequence[Case]) -> Any:
+def parametrize(cases: Sequence[Case]) -> pytest.MarkDecorator:
     """The cases of the form that runs."""
     chosen = [pytest.param(case, id=case.name.replace(",", "").replace(" ", "-")) for case in cases if FULL or case.short]
     return pytest.mark.parametrize("case", chosen)

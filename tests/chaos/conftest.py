@@ -10,13 +10,13 @@ from tests.chaos.history import Figures
 from tests.chaos.processes import Processes
 from tests.chaos.report import Row, table
 
-ROWS = pytest.StashKey[list[Row]]()
+ROW = "row of the chaos table"
 
 
 @pytest.fixture
-def record(request: pytest.FixtureRequest) -> Callable[[str, str, Figures], None]:
-    """Adds a row to the table."""
-    return lambda stack, fault, figures: request.config.stash.setdefault(ROWS, []).append(Row(stack, fault, figures))
+def record(record_property: Callable[[str, object], None]) -> Callable[[str, str, Figures], None]:
+    """Adds a row to the table: as a property of the test's report, which reaches the process that prints."""
+    return lambda stack, fault, figures: record_property(ROW, Row(stack, fault, figures).cells)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +33,10 @@ def stage(started: Processes) -> Processes:
     return started
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the table, also when all passed."""
-    if rows := config.stash.get(ROWS, []):
+    reports = [report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome)]
+    if rows := [tuple(value) for report in reports for name, value in report.user_properties if name == ROW]:
         lines = table(rows)
         terminalreporter.section("chaos")
         terminalreporter.write_line("\n".join(lines))

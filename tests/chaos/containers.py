@@ -12,7 +12,8 @@ from services.jobs import names
 from services.jobs.names import Lane
 from tests.chaos.cases import FULL
 from tests.chaos.client import Crowd
-from tests.system.stack import PROJECT, WEBS, WORKERS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import PROJECT, WEBS, WORKERS, Stack
 
 LEASE = 10  # seconds
 

@@ -34,9 +34,9 @@ class Row:
         return (self.stack, self.fault, *(f"{count:,}" for count in counts), f"{f.gap:.1f}", f"{f.wait:.1f}")
 
 
-def table(rows: Sequence[Row]) -> list[str]:
-    """Lines of a Markdown table, aligned for a terminal."""
-    lines = [COLUMNS, *(row.cells for row in rows)]
+def table(rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """Lines of a Markdown table of the rows' cells, aligned for a terminal."""
+    lines = [COLUMNS, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(COLUMNS))]
     lines.insert(1, tuple("-" * (width - (i > 1)) + ":" * (i > 1) for i, width in enumerate(widths)))
     return [

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from tests.chaos import containers
 from tests.chaos.cases import BRIEF, MOVING, MOVING_BRIEF, STEADY, WORKING, WORKING_BRIEF, Case, Load, parametrize
 from tests.chaos.history import Figures
-from tests.system.stack import Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import Stack
 
 CASES = [
     Case(containers.kill_workers_again_and_again, "worker killed every 5 s", WORKING, WORKING_BRIEF),

@@ -1,21 +1,21 @@
 """A real nginx that serves the project's own files on a free port of this machine."""
 
-import contextlib
 import json
 import os
-import random
 import re
 import resource
 import shutil
 import socket
 import subprocess
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 WEB_PORTS = (8000, 8001, 8002, 8003)
@@ -78,25 +78,6 @@ def _replaced(text: str, changes: Mapping[str, str]) -> str:
         assert old in text, f"no {old!r} to replace"
         text = text.replace(old, new)
     return text
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that is free, and stays so: no client is given one below 32768."""
-    while True:
-        port = random.randrange(20_000, 32_000)
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers do
-            with contextlib.suppress(OSError):
-                probe.bind(("127.0.0.1", port))
-                return port
-
-
-def wait_until(holds: Callable[[], bool], what: str, seconds: float = 10) -> None:
-    """Return once it holds; fail with `what` in the message when it does not come to hold in time."""
-    deadline = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {seconds} s: {what}"
-        time.sleep(0.01)
 
 
 @dataclass(frozen=True, slots=True)

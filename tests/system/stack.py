@@ -5,43 +5,28 @@ import os
 import resource
 import signal
 import subprocess
-import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from tests.integration.waiting import wait_until
+from tests.ports import NUMBER
+
 ROOT = Path(__file__).parents[2]
-PROJECT = "primes-test"  # not the name of a stack that somebody runs for use
-PORT = int(os.environ.get("HTTP_PORT", "80"))
-OPERATORS_PORT = int(os.environ.get("OPERATORS_PORT", "8090"))
-PROMETHEUS_PORT = int(os.environ.get("PROMETHEUS_PORT", "9090"))
-ALERTMANAGER_PORT = int(os.environ.get("ALERTMANAGER_PORT", "9093"))
+# Not the name of a stack that somebody runs for use. Each pytest process has one of its own, on the ports beside the first's.
+PROJECT = f"primes-test{NUMBER or ''}"
+PORT = int(os.environ.get("HTTP_PORT", "80")) + NUMBER
+OPERATORS_PORT = int(os.environ.get("OPERATORS_PORT", "8090")) + NUMBER
+PROMETHEUS_PORT = int(os.environ.get("PROMETHEUS_PORT", "9090")) + NUMBER
+ALERTMANAGER_PORT = int(os.environ.get("ALERTMANAGER_PORT", "9093")) + NUMBER
 WEBS = ("web0", "web1", "web2", "web3")
 WORKERS = ("worker-1", "worker-2")
 CONTAINERS = (
     *("redis-1", *(f"{web}-1" for web in WEBS), *WORKERS, "nginx-1", "canary-1"),
     *("prometheus-1", "redis-exporter-1", "nginx-exporter-1"),
 )
-
-
-def wait_until(condition: Callable[[], Any], description: str, seconds: float = 30) -> Any:
-    """Ask until the condition holds and return what it returned; fails with the description when time is up."""
-    deadline = time.monotonic() + seconds
-    while True:
-        try:
-            value, trouble = condition(), None
-        except (OSError, AssertionError, subprocess.CalledProcessError) as error:
-            value, trouble = None, error
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(
-                f"not within {seconds:g} s: {description} ({trouble!r})" if trouble else f"not within {seconds:g} s: {description}"
-            )
-        time.sleep(0.1)  # the poll's interval
 
 
 class Stack:
@@ -130,7 +115,7 @@ class Stack:
 
     def kill_named(self, *names: str) -> set[int]:
         """Kill the main processes of these containers at once, as soon as all run; Docker notices later. Returns which."""
-        running = wait_until(lambda: all(pids := self.pids(*names)) and set(pids), f"{', '.join(names)} run")
+        running = wait_until(lambda: set(pids) if all(pids := self.pids(*names)) else set(), f"{', '.join(names)} run")
         for pid in running:
             os.kill(pid, signal.SIGKILL)
         return running

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.system.stack import ALERTMANAGER_PORT, PROJECT, WORKERS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import ALERTMANAGER_PORT, PROJECT, WORKERS, Stack
 
 FIRES = 180  # seconds until a total outage of a kind must be told
 ENDS = 180

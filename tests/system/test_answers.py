@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import gmpy2
 
 from tests.integration.plain_clients import INVALID, NOT_PRIME, PRIME, Question, Tally, ask, ask_all, expect, question
-from tests.system.stack import WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import WEBS, Stack
 
 SIEVED = 100_000
 RANDOM = 10_000

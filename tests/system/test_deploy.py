@@ -13,7 +13,8 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 
 from tests.integration.plain_clients import question
 from tests.integration.v1_clients import RpcClient, Tally
-from tests.system.stack import WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import WEBS, Stack
 
 RESTART = 1012  # close code: service restart
 SESSIONS, PLAIN = 200, 20  # clients

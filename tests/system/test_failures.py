@@ -13,7 +13,8 @@ from pathlib import Path
 import gmpy2
 
 from tests.integration.plain_clients import Question, Tally, ask, expect, question
-from tests.system.stack import PROJECT, WORKERS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import PROJECT, WORKERS, Stack
 
 MEDIUM = [int(gmpy2.next_prime(gmpy2.mpz(10) ** d)) for d in (400, 450, 500, 550, 600)]  # 10 to 30 ms each: heavy lane
 

@@ -7,7 +7,8 @@ import subprocess
 
 import pytest
 
-from tests.system.stack import ROOT, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import ROOT, Stack
 
 SCRIPT = ROOT / "faults" / "fault.sh"
 NAMES = re.findall(r"^  ([a-z-]+)  ", subprocess.run([SCRIPT], capture_output=True, text=True, check=False).stderr, re.MULTILINE)

@@ -15,18 +15,14 @@ import pytest
 from websockets.sync.client import connect
 
 from local import ports
-from tests.system.stack import ROOT, wait_until
+from tests.integration.waiting import wait_until
+from tests.ports import free_port
+from tests.system.stack import ROOT
 
 START = 90  # seconds until everything answers; about 5 on two idle cores
 STOP = 60  # seconds until the runner ends; about 3. Supervisor's own bounds add up to 45
 
 COMMAND = [sys.executable, "-m", "local"]
-
-
-def free_port() -> int:
-    """A port that nobody listens on."""
-    with closing(socket.create_server(("127.0.0.1", 0))) as probe:
-        return int(probe.getsockname()[1])
 
 
 def get(port: int, path: str) -> tuple[int, str]:
@@ -74,6 +70,11 @@ class Run:
     def process(self, instance: str) -> int | None:
         """The process id of a web process or worker, if it runs."""
         return next((process for process, command in self.processes().items() if f"--instance {instance} " in command), None)
+
+    def redis(self) -> int | None:
+        """The process id of Redis, if it runs."""
+        names = {"redis-server", "valkey-server"}
+        return next((process for process, command in self.processes().items() if Path(command.split()[0]).name in names), None)
 
     def sockets(self) -> list[Path]:
         return [path for path in self.state.rglob("*") if path.is_socket()]
@@ -152,6 +153,13 @@ class TestRunning:
         wait_until(lambda: run.process(instance) not in (killed, None), f"{instance} runs again")
         wait_until(lambda: get(metrics_port, "/readyz")[0] == 200, f"{instance} is ready again")
         assert get(run.http_port, "/primes/97")[0] == 200
+
+    def test_brings_back_a_redis_that_ended_in_order(self, run: Run) -> None:
+        ended = wait_until(run.redis, "Redis runs")
+        os.kill(ended, signal.SIGTERM)
+        wait_until(lambda: run.redis() not in (ended, None), "Redis runs again")
+        wait_until(lambda: get(run.http_port, "/readyz")[0] == 200, "the stack is ready again")
+        assert "exited: redis (exit status 0" in run.output()
 
     def test_brings_a_killed_nginx_back(self, run: Run) -> None:
         os.kill(int((run.state / "nginx" / "nginx.pid").read_text()), signal.SIGKILL)

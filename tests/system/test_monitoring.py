@@ -3,16 +3,18 @@
 import json
 import math
 import urllib.request
+from typing import Any
 
 from services.web.operators.figures import QUERIES
 from tests.config.dashboard import dashboard_queries
 from tests.integration.plain_clients import ask_all, expect
-from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack
 
 DASHBOARD = ROOT / "monitoring" / "grafana" / "dashboards" / "primes.json"
 
 
-def targets() -> list[dict[str, str]]:
+def targets() -> list[dict[str, Any]]:
     with urllib.request.urlopen(f"http://127.0.0.1:{PROMETHEUS_PORT}/api/v1/targets?state=active", timeout=10) as response:
         return json.load(response)["data"]["activeTargets"]
 

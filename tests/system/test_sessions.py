@@ -9,7 +9,8 @@ from collections.abc import Callable
 import gmpy2
 
 from tests.integration.v1_clients import RpcClient, Tally
-from tests.system.stack import Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import Stack
 
 CLIENTS, REQUESTS = 100, 10
 SLOW = gmpy2.next_prime(gmpy2.mpz(10) ** 700).digits()  # 30 ms in the heavy lane

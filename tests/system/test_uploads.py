@@ -12,7 +12,8 @@ from http.client import HTTPConnection, HTTPResponse
 import gmpy2
 
 from tests.integration.processes import memory
-from tests.system.stack import PORT, WEBS, Stack, wait_until
+from tests.integration.waiting import wait_until
+from tests.system.stack import PORT, WEBS, Stack
 
 LARGEST = 50 << 20  # bytes
 ALLOWED = 64 << 20  # bytes that a web process may take above what it takes when it is idle

@@ -34,6 +34,7 @@ from services.worker.certificate import (
 )
 from services.worker.compute import primes
 from services.worker.verify import Rejected, exceeds_bound, has_bases, is_small_prime, multiply
+from tests.integration.processes import killed_at_last
 from tests.unit import oracle, textbook
 from tests.unit.test_certificate import integers, pari_chains, pocklingtons, primo_chains
 from tests.unit.textbook import VECTORS
@@ -101,8 +102,8 @@ def changed_fields(steps: tuple[Step, ...]) -> Iterator[tuple[int, str, str, Ste
         for first, second in combinations(fields(step.curve), 2):
             values = {first.name: getattr(step.curve, second.name), second.name: getattr(step.curve, first.name)}
             yield index, first.name + second.name, "swapped", replace(step, curve=replace(step.curve, **values))
-        for first, second in combinations("nts", 2):
-            yield index, first + second, "swapped", replace(step, **{first: getattr(step, second), second: getattr(step, first)})
+        for one, other in combinations("nts", 2):
+            yield index, one + other, "swapped", replace(step, **{one: getattr(step, other), other: getattr(step, one)})
 
 
 def from_step(whole: Chain, index: int, step: Step) -> Chain:
@@ -556,7 +557,8 @@ def test_a_certificate_for_another_number_than_was_asked_for_is_not_accepted(cap
 def test_an_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with subprocess.Popen([sys.executable, "-m", "services.worker.verify", pipe], cwd=ROOT, stderr=subprocess.PIPE) as program:
+    verifier = subprocess.Popen([sys.executable, "-m", "services.worker.verify", pipe], cwd=ROOT, stderr=subprocess.PIPE)
+    with killed_at_last(verifier) as program:
         with pipe.open("wb"):  # it has begun to read
             program.send_signal(signal.SIGINT)
             assert program.communicate(timeout=30)[1] == b"\nstopped\n"

@@ -165,9 +165,10 @@ class Primes(JSONHandler):
 
     def _read_wanted(self) -> Wanted:
         """`?proof=true`, `?certificate=true`. Raises HTTPError 400."""
-        if self._read_flag("certificate"):
+        certificate, proof = self._read_flag("certificate"), self._read_flag("proof")  # both, so that a bad one is always told
+        if certificate:
             return Wanted.CERTIFICATE
-        return Wanted.PROOF if self._read_flag("proof") else Wanted.VERDICT
+        return Wanted.PROOF if proof else Wanted.VERDICT
 
     def _read_flag(self, name: str) -> bool:
         text = self.get_query_argument(name, "false")

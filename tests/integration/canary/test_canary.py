@@ -1,8 +1,9 @@
 """The canary asks a real web process, and its metrics tell what came."""
 
 from tests.integration.conftest import Front
-from tests.integration.stack import Canary, Stack, free_port
+from tests.integration.stack import Canary, Stack
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 
 def checks(canary: Canary, question: str, outcome: str) -> float:

@@ -22,9 +22,9 @@ import pytest
 from clients.primes import Client, PrimesError
 from tests.integration.conftest import Whole
 from tests.integration.faulty_network import FaultyNetwork
-from tests.integration.processes import ROOT
-from tests.integration.stack import free_port
+from tests.integration.processes import ROOT, killed_at_last
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 MANY = 3_000  # numbers: far more than the command holds and a pipe takes
 LARGE = "10^30+57"  # a prime above those that strong tests decide
@@ -141,10 +141,10 @@ def test_gives_up_a_server_that_cannot_be_reached_and_says_what_was_tried() -> N
 
 def test_a_terminal_shows_how_far_it_is_and_what_takes_longest(whole: Whole) -> None:
     ours, theirs = pty.openpty()
-    with subprocess.Popen(
+    with killed_at_last(subprocess.Popen(
         [sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "--deadline", "1.5", "2^30011-1", "97", "91"],
         cwd=ROOT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, stderr=theirs,
-    ) as process:  # fmt: skip
+    )) as process:  # fmt: skip
         os.close(theirs)
         seen = b""
         with contextlib.suppress(OSError):  # the end of a terminal
@@ -195,7 +195,7 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: 
     lines: list[str] = []
     with FaultyNetwork([web.port for web in whole.webs], seed=3) as network:
         for after in (20, 200):
-            with start(network.url, *arguments) as process:
+            with killed_at_last(start(network.url, *arguments)) as process:
                 lines += interrupt(process, after)
                 assert process.wait(30) == 130
                 assert process.stderr is not None
@@ -233,7 +233,7 @@ def test_a_state_file_of_other_numbers_is_refused_and_left_as_it_is(whole: Whole
 
 
 def test_ctrl_c_ends_a_command_that_waits_for_numbers(whole: Whole) -> None:
-    with start(whole.webs[0].url) as process:
+    with killed_at_last(start(whole.webs[0].url)) as process:
         assert process.stdin and process.stdout and process.stderr
         process.stdin.write("97\n")
         process.stdin.flush()
@@ -273,7 +273,7 @@ def test_without_a_state_file_ctrl_c_cancels_what_the_server_computes(whole: Who
     web = whole.webs[0]
     wait_until(lambda: web.pending == 0, "nothing is left of the tests before")
     before = cancelled()
-    with start(web.url, "2^30011-1") as process:
+    with killed_at_last(start(web.url, "2^30011-1")) as process:
         wait_until(lambda: web.pending > 0, "the number is asked")
         process.send_signal(signal.SIGINT)
         assert process.wait(10) == 130

@@ -15,8 +15,9 @@ from services.jobs import names
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import PRIME, RawClient
 from tests.integration.processes import ROOT, children, state
-from tests.integration.stack import Service, Web, free_port, get, read_metric
+from tests.integration.stack import Service, Web, get, read_metric
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 # Python runs it before the program: on SIGUSR1 the main thread enters native code that holds the interpreter's lock
 # for longer than anybody waits.

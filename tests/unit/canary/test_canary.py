@@ -26,8 +26,8 @@ def test_its_numbers_are_what_it_takes_them_for() -> None:
 def test_its_questions_are_read_by_the_server_and_go_through_the_quick_lane(question: Question) -> None:
     (asked,) = protocol.read(request(question, 3.0), protocol.Limits(10_000, 1_000)).calls
     assert isinstance(asked, protocol.Asked)
-    assert (asked.number, asked.seconds) == (str(question.number), 3.0)
-    assert lane(estimate(asked.number)) is Lane.QUICK
+    assert (asked.question.number, asked.seconds) == (str(question.number), 3.0)
+    assert lane(estimate(asked.question.number)) is Lane.QUICK
 
 
 @pytest.mark.parametrize(

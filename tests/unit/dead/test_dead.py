@@ -27,7 +27,7 @@ def test_reads_what_workers_write() -> None:
     job = Job(7, "97", Operation.NEXT_PRIME, "token", "1", 5)
     names = (b"lane", b"jobs", b"reason", b"worker")
     written = DeadLetter(job, "why", "worker0-1").fields(Lane.QUICK)
-    fields = {name: part if isinstance(part, bytes) else part.encode() for name, part in zip(names, written, strict=True)}
+    fields = {name: part if isinstance(part, bytes) else str(part).encode() for name, part in zip(names, written, strict=True)}
     assert Letter.read(ID, fields) == Letter("1795452075294-0", "quick", encode([job]), [job], "why", "worker0-1")
 
 

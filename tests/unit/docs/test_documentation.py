@@ -24,7 +24,7 @@ from services.web.v1 import peer, protocol
 from services.worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / "tests/images/README.md"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/**/*.md")), ROOT / ".ci/images/README.md"]
 
 Row = tuple[str, ...]
 
@@ -181,12 +181,17 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
         assert not anchor or anchor in anchors(target), link
 
 
+@cache
+def names_of_tests() -> set[str]:
+    """The names of all tests."""
+    texts = [path.read_text() for path in ROOT.glob("tests/**/*.py")]
+    return {name for text in texts for name in re.findall(r"(?:def |^)(test_\w+)(?:\(| = )", text, re.MULTILINE)}
+
+
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_tests_that_a_document_names_are_there(document: Path) -> None:
-    texts = [path.read_text() for path in ROOT.glob("tests/**/*.py")]
-    tests = {name for text in texts for name in re.findall(r"(?:def |^)(test_\w+)(?:\(| = )", text, re.MULTILINE)}
     for name in re.findall(r"`(test_\w+)`", document.read_text()):
-        assert name in tests, name
+        assert name in names_of_tests(), name
 
 
 def test_every_guarantee_names_the_tests_that_hold_it() -> None:
@@ -207,6 +212,6 @@ def test_every_fault_is_told_with_alerts_that_are_there() -> None:
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_files_that_a_document_names_are_there(document: Path) -> None:
-    folders = "services|clients|deploy|faults|nginx|monitoring|redis|local|tests|docs"
+    folders = r"services|clients|deploy|faults|nginx|monitoring|redis|local|tests|docs|\.ci"
     for path in re.findall(rf"(?<![\w/.])(?:{folders})/[\w./-]*\w(?![\w:-])", document.read_text()):
         assert (ROOT / path).exists(), path

@@ -31,13 +31,13 @@ def wrong(composites: Iterable[int]) -> list[int]:
 
 
 def carmichael_numbers(bound: int) -> Iterator[int]:
-    """All below `bound`, by Korselt's criterion: the last prime r of n = P * r solves P * r = 1 modulo every p - 1."""
+    """All below `bound`, by Korselt's criterion: in n = P * r, P * r = 1 modulo every p - 1, and r - 1 divides P - 1."""
     primes = oracle.primes(int((bound / 3) ** 0.5) + 1)  # all but the last
 
     def extend(product: int, order: int, start: int, count: int) -> Iterator[int]:
         last = primes[start - 1]
         if count >= 2:
-            for r in range(pow(product, -1, order), bound // product + 1, order):
+            for r in range(pow(product, -1, order), min(bound // product, product) + 1, order):
                 if r > last and (product - 1) % (r - 1) == 0 and gmpy2.is_prime(r):
                     yield product * r
         for index in range(start, len(primes)):

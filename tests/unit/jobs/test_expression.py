@@ -141,7 +141,7 @@ MEANING: dict[tuple[str, int], Callable[..., int]] = {
     ("!", 1): lambda n: math.prod(range(1, n + 1)),
     ("#", 1): lambda n: math.prod(p for p in PRIMES if p <= n),
 }
-PRIMES = oracle.primes(100)
+PRIMES: list[int] = oracle.primes(100)
 LOOSENESS = {"+": 0, "-": 0, "*": 1, "/": 1, "sign": 2, "^": 3, "!": 4, "#": 4}
 
 

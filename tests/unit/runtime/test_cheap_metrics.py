@@ -25,6 +25,7 @@ def test_counts_as_observe_does(amounts: list[float]) -> None:
     )
     for amount in amounts:
         one.labels("quick").observe(amount)
+    assert isinstance(many, BatchHistogram)
     many.labels("quick").observe_all(amounts)
     expected, counted = samples(one), samples(many)
     if amounts:

@@ -11,9 +11,10 @@ import pytest
 from websockets.asyncio.client import connect
 
 from services.jobs.evidence import Factor, Witness, holds
-from tests.config.nginx_server import Nginx, binaries, free_port, local_hosts
+from tests.config.nginx_server import Nginx, binaries, local_hosts
 from tests.integration.conftest import Whole
 from tests.integration.plain_clients import INVALID, NOT_PRIME, PRIME, RawClient
+from tests.ports import free_port
 from tests.unit.worker.compute.test_primes import ARNAULT
 
 MILLION = "7" * 1_000_000

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.config.nginx_server import Nginx, binaries, free_port, local_hosts
+from tests.config.nginx_server import Nginx, binaries, local_hosts
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import PRIME, RawClient
 from tests.integration.stack import Web
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 NO_PONG = 1011  # close code
 

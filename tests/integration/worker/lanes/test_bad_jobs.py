@@ -21,7 +21,7 @@ HUNGRY = "7" * 30_000_000
 def new_letters(redis: RedisServer, known: int, count: int) -> list[dict[bytes, bytes]]:
     """The dead letters after the `known` first, once there are so many."""
     return wait_until(
-        lambda: letters if len(letters := redis.dead_letters()[known:]) >= count else None, f"{count} dead letters were written"
+        lambda: letters if len(letters := redis.dead_letters()[known:]) >= count else [], f"{count} dead letters were written"
     )
 
 

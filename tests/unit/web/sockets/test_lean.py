@@ -531,6 +531,7 @@ def test_what_is_sent_now_follows_what_was_sent(site: Site, monkeypatch: pytest.
     async def send() -> bytes:
         async with asyncio.timeout(SECONDS), site.client("/plain/Lean") as (client, handler):
             await until(lambda: handler.flushes > 0)
+            assert isinstance(handler, Lean)
             handler.send(b"1", b"2")
             handler.send_now(b"3", b"4")
             read = b""

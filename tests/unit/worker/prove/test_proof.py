@@ -15,7 +15,7 @@ from services.worker.certificate import Kind, read
 from services.worker.prove import proof
 from services.worker.prove.certify import Failure, Made, Status
 from services.worker.prove.proof import NotPrime, OutOfMemory, Proof, ProofFailed, check, prove, receive, unpack
-from tests.integration.processes import children, state
+from tests.integration.processes import children, killed_at_last, state
 from tests.integration.waiting import wait_until
 
 ROOT = Path(__file__).parents[4]
@@ -102,7 +102,7 @@ def test_a_certificate_that_does_not_hold_is_never_handed_out(n: int, text: byte
 
 def test_the_certifying_process_ends_with_the_one_that_was_killed() -> None:
     code = "import gmpy2; from services.worker.prove.proof import prove; prove(gmpy2.mpz(10) ** 999 + 7, 256)"  # a minute's work
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT) as asker:
+    with killed_at_last(subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)) as asker:
         (certifier,) = wait_until(lambda: children(asker.pid), "it asks another process")
         wait_until(lambda: has_loaded_pari(certifier) and state(certifier) == "R", "that process computes")
 
@@ -114,7 +114,7 @@ def test_the_certifying_process_ends_with_the_one_that_was_killed() -> None:
 
 def test_the_certifying_process_ends_when_the_proof_is_interrupted() -> None:
     code = "import gmpy2; from services.worker.prove.proof import prove; prove(gmpy2.mpz(10) ** 999 + 7, 256)"
-    with subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE) as asker:
+    with killed_at_last(subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)) as asker:
         (certifier,) = wait_until(lambda: children(asker.pid), "it asks another process")
         wait_until(lambda: has_loaded_pari(certifier), "that process computes")
 

@@ -6,7 +6,7 @@ set -euo pipefail
 
 usage() {
     cat <<'HELP'
-Usage: tests/engine/stop.sh [--purge | --help]
+Usage: .ci/engine/stop.sh [--purge | --help]
 
 Stops the engine whose pid file start.sh left, with its containers and its containerd, and removes its mounts. Does nothing where
 start.sh started none. Images and volumes stay, so that the next start is quick; so do the bridge docker0 and the firewall rules, as

@@ -6,11 +6,11 @@ set -euo pipefail
 
 usage() {
     cat <<'HELP'
-Usage: tests/engine/start.sh [--help]
+Usage: .ci/engine/start.sh [--help]
 
 Uses the engine that answers `docker version`; where none does, installs docker.io (as root, with apt) and starts dockerd in the
 background. Then makes sure that `docker compose` and `docker buildx` work. Safe to run again: what is there already is kept.
-tests/engine/stop.sh stops the engine that this script started, and no other.
+.ci/engine/stop.sh stops the engine that this script started, and no other.
 
 Environment:
   PRIMES_STATE         log, pid file, downloads  (default /tmp/primes-engine)
@@ -44,7 +44,7 @@ package_started_engine() {
 start_engine() {
     mkdir -p "$PRIMES_DOCKER_ROOT"
     if engine_runs; then
-        echo "dockerd, process $(cat "$PRIMES_STATE/docker.pid"), runs but does not answer; end it with tests/engine/stop.sh"
+        echo "dockerd, process $(cat "$PRIMES_STATE/docker.pid"), runs but does not answer; end it with .ci/engine/stop.sh"
         exit 1
     fi
     # A machine that was switched off leaves the pid file behind, and dockerd refuses to start when another process has that number now.

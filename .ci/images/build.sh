@@ -24,13 +24,13 @@ REGISTRY_WAIT=${PRIMES_REGISTRY_WAIT:-20}
 
 usage() {
     cat <<'HELP'
-Usage: tests/images/build.sh [--force | --list | --help]
+Usage: .ci/images/build.sh [--force | --list | --help]
 
 Where an image registry answers, does nothing: `docker compose` will pull the official images.
 Where none does, builds a stand-in for each image of docker-compose.yml that is not there yet or whose Dockerfile changed.
   --force  build all of them anew, even where a registry answers or an image of that name is there
   --list   print the names, one a line, and end
-Needs a running engine (tests/engine/start.sh) and, where it builds, root and Debian's apt.
+Needs a running engine (.ci/engine/start.sh) and, where it builds, root and Debian's apt.
 
 Environment:
   PRIMES_STATE          the cached base file system  (default /tmp/primes-engine)
@@ -121,7 +121,7 @@ main() {
         *) usage >&2; die "unknown argument: $1" ;;
     esac
     take_turns
-    engine_answers || die "no Docker engine answers; start one with tests/engine/start.sh"
+    engine_answers || die "no Docker engine answers; start one with .ci/engine/start.sh"
 
     local lines line tag folder
     mapfile -t lines < <(missing)

@@ -19,6 +19,7 @@ def configuration_files() -> list[pathlib.Path]:
 
 
 def collect() -> dict[str, str]:
+    """The indexes and the proxy that this machine uses, by the names of pip's settings."""
     found: dict[str, str] = {}
     if proxy := urllib.request.getproxies_environment().get("https"):
         found["proxy"] = proxy
