@@ -8,7 +8,7 @@ class Lane(enum.StrEnum):
     """Jobs of like cost share a lane, so that a flood of large numbers does not delay a small one."""
 
     QUICK = "quick"  # well under a millisecond each; many to a stream entry
-    HEAVY = "heavy"  # anything dearer; an entry of its own, computed in a process that can be killed
+    HEAVY = "heavy"  # anything that costs more; an entry of its own, computed in a process that can be killed
     PROOF = "proof"  # primes to be proven, seconds to minutes each; workers move them here once their tests were passed
 
 
