@@ -13,7 +13,7 @@ from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
 _encoder = msgspec.json.Encoder()
 
 
-class Result(msgspec.Struct, frozen=True, gc=False):
+class Conclusion(msgspec.Struct, frozen=True, gc=False):
     """The result of an operation."""
 
     verdict: str
@@ -67,10 +67,10 @@ class Known(msgspec.Struct, frozen=True, gc=False):
 class _Response(msgspec.Struct, gc=False):
     jsonrpc: str
     id: Raw
-    result: Result | Standing | Ended
+    result: Conclusion | Standing | Ended
 
 
-def result(id: str, value: Result | Standing | Ended) -> bytes:
+def result(id: str, value: Conclusion | Standing | Ended) -> bytes:
     """A response with a result."""
     return _encoder.encode(_Response("2.0", Raw(id.encode()), value))
 
@@ -91,7 +91,7 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
     if answer.fault is not None:
         return error(id, Code(answer.fault), SENTENCES[answer.fault], offset, describe_unknown(answer))
     shown = describe(answer.evidence) if answer.evidence else UNSET
-    found = Result(
+    found = Conclusion(
         answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown,
         answer.number or UNSET,
     )  # fmt: skip

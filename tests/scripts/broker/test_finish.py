@@ -255,6 +255,14 @@ def test_an_answer_and_its_dead_letter_are_one_step(node: Node) -> None:
     assert history(node) == [("a", 5)]
 
 
+def test_dead_letters_are_bounded(node: Node) -> None:
+    letters = [DeadLetter(b"", str(n), "worker0") for n in range(names.DEAD_LENGTH + 300)]
+    end(node, dead=letters)
+    kept = [fields[b"reason"] for _, fields in node.admin.xrange(names.DEAD)]
+    assert names.DEAD_LENGTH <= len(kept) < len(letters)  # Redis lets go of whole nodes
+    assert kept[-1] == letters[-1].reason.encode()
+
+
 def test_a_web_process_may_end_a_request_of_its_own(node: Node) -> None:
     put(node, a=MARK.format(5))
     keys, arguments = _arrange(Lane.QUICK, [], [asked("a", 5, kind=Withdrawn)], [], [])
