@@ -8,12 +8,19 @@ from typing import NamedTuple
 import redis.asyncio
 
 from services.broker.client import Command
-from services.broker.script import LEAVE_RUN, SCRIPTS, SET_ASIDE, Script
+from services.broker.script import LEAVE_RUN, MESSAGEPACK, SCRIPTS, SET_ASIDE, Script
 from services.jobs import names
 from services.jobs.messages import Answer, Job, encode
 from services.jobs.names import GROUP, Lane
 
-_finish = Script(SET_ASIDE, LEAVE_RUN, SCRIPTS / "finish.lua")
+_finish = Script(MESSAGEPACK, SET_ASIDE, LEAVE_RUN, SCRIPTS / "finish.lua")
+
+
+# What is the same each time, in the order in which the script names it.
+_SETTLED = (
+    *(GROUP, names.deliveries(""), names.results(""), names.HISTORY, names.DEAD_LENGTH),
+    *(names.JOBS, names.ASKERS_OF, names.question(""), names.CANCELLATIONS),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +30,11 @@ class Answered:
     job: Job
     reply_to: str  # web process whose ledger holds the job
     answer: Answer
-    leaves: bool = False  # whether the run, wherever it is now, goes on if others wait for it
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawn(Answered):
+    """One that waits for its run no longer, wherever that is now; the run goes on if others wait for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +91,22 @@ def _arrange(
     publications: Iterable[tuple[str, bytes]],
     dead: Sequence[DeadLetter],
 ) -> tuple[list[str], list[str | bytes | int]]:
-    """Keys and arguments of the script."""
-    sessions: dict[str, list[str | bytes | int]] = defaultdict(list)  # by token, four for each answer
+    """Keys and arguments of the script, in the order in which it names them."""
+    sessions: dict[str, list[Answered]] = defaultdict(list)  # by token
     for each in answered:
-        sessions[each.job.session] += (each.job.request, each.reply_to, encode(each.answer), int(each.leaves))
-    plain = [part for publication in publications for part in publication]
-    letters = [part for letter in dead for part in letter.fields(lane)]
+        sessions[each.job.session].append(each)
     keys = [names.stream(lane), *(key for token in sessions for key in (names.session(token), names.history(token)))]
     if dead:
         keys.append(names.DEAD)
-    lists = [part for each in (ids, plain, letters) for part in (len(each), *each)]
-    answers = [part for token, parts in sessions.items() for part in (token, len(parts) // 4, *parts)]
-    channels = names.deliveries(""), names.results("")
-    runs = names.JOBS, names.ASKERS_OF, names.CANCELLATIONS, names.question("")
-    return keys, [GROUP, *channels, names.HISTORY, names.DEAD_LENGTH, *runs, *lists, *answers]
+    plain = [part for publication in publications for part in publication]
+    letters = [part for letter in dead for part in letter.fields(lane)]
+    arguments: list[str | bytes | int] = [lane, *_SETTLED]
+    for parts in (ids, plain, letters):
+        arguments += (len(parts), *parts)
+    for token, answers in sessions.items():
+        arguments += (token, len(answers))
+        arguments += [each.job.request for each in answers]
+        arguments += [each.reply_to for each in answers]
+        arguments += [encode(each.answer) for each in answers]
+        arguments += [int(isinstance(each, Withdrawn)) for each in answers]
+    return keys, arguments

@@ -8,7 +8,7 @@ class Lane(enum.StrEnum):
     """Jobs of like cost share a lane, so that a flood of large numbers does not delay a small one."""
 
     QUICK = "quick"  # well under a millisecond each; many to a stream entry
-    HEAVY = "heavy"  # anything dearer; an entry of its own, computed in a process that can be killed
+    HEAVY = "heavy"  # anything that costs more; an entry of its own, computed in a process that can be killed
     PROOF = "proof"  # primes to be proven, seconds to minutes each; workers move them here once their tests were passed
 
 
@@ -125,10 +125,10 @@ class Mark(NamedTuple):
     started: int = 0  # ms since 1970, once it has run for a second
 
     @classmethod
-    def read(cls, text: bytes | None) -> "Mark | None":
-        """The fields of a mark; None where there is none, or the number of the request's answer. Raises ValueError."""
-        if text is None or text.isdigit():
-            return None
+    def read(cls, text: bytes) -> "Mark | int":
+        """The fields of a mark, or the number of the answer that took its place. Raises ValueError."""
+        if text.isdigit():
+            return int(text)
         lane, entry, reply_to, job, *started = text.decode().split()
         return cls(Lane(lane), entry, reply_to, int(job), *map(int, started))
 

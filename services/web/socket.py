@@ -14,8 +14,8 @@ from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
 from services.web.sockets.heartbeat import DEAD
 from services.web.sockets.lean import LeanHandler
-from services.web.v1.peer import EVICTED, MISSED, TOO_SLOW, V1Peer
-from services.web.v1.protocol import SUBPROTOCOL
+from services.web.v1.outbox import TOO_SLOW
+from services.web.v1.peer import EVICTED, MISSED, SUBPROTOCOL, V1Peer
 
 CONNECTIONS = Gauge("primes_web_connections", "Open WebSockets")
 CLOSES = Counter("primes_web_closes_total", "WebSockets closed, by close code", ["code"])

@@ -1,15 +1,11 @@
 """A socket's side of `primes.v1`."""
 
 import logging
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import accumulate, takewhile
 
 from msgspec import Raw
 from prometheus_client import Counter
-from tornado.websocket import WebSocketClosedError
 
 from services.broker.connection import PASSING
 from services.jobs.messages import SENTENCES, Answer, Asker, Delivery, Fault, Operation
@@ -20,45 +16,24 @@ from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import Busy
 from services.web.settings import WebSettings
 from services.web.sockets.lean import LeanHandler
-from services.web.v1 import protocol
-from services.web.v1.protocol import Asked, Call, Cancelling, Code, Ended, Failed, Limits, Progress, Refused, Resuming, Standing
+from services.web.v1 import requests, responses
+from services.web.v1.batch import Batch
+from services.web.v1.calls import Asked, Call, Cancelling, Limits, Rejected, Resuming
+from services.web.v1.errors import Code, Refused
+from services.web.v1.outbox import Outbox
+from services.web.v1.responses import Ended, Progress, Standing
 from services.web.v1.session import Repeat
 
 log = logging.getLogger(__name__)
 
 REQUESTS = Counter("primes_web_rpc_requests_total", "Requests of primes.v1, by method", ["method"])
-ERRORS = Counter("primes_web_rpc_errors_total", "Requests of primes.v1 answered with an error", ["code"])
 _requests = {method: Tally(REQUESTS.labels(method)) for method in (*Operation, "cancel", "resume", "unreadable")}
-_errors = {code: ERRORS.labels(code) for code in Code}
 
-MOST_QUEUED = 1024 * 1024  # bytes written and not yet taken by the client: about 5,000 answers
-SLOW = 64 * 1024  # the same, above which a client is not told of progress: it has enough to read
+SUBPROTOCOL = "primes.v1"
 
 # Close codes of our own; a client resumes after all but the first.
 EVICTED = 4001, "session resumed elsewhere"
-TOO_SLOW = 4002, "too slow, resume"
 MISSED = 4003, "answers missed, resume"
-
-
-@dataclass(slots=True, eq=False)
-class Batch:
-    """The responses to one batch, sent together when the last is there."""
-
-    open: int = 1  # requests without a response, and one for the reading of the batch itself
-    responses: list[bytes] = field(default_factory=list)
-
-    def close_one(self) -> list[bytes]:
-        """One of `open` is done; returns the one message to send, if it was the last."""
-        self.open -= 1
-        return [protocol.array(self.responses)] if not self.open and self.responses else []
-
-
-def count_fitting(messages: Sequence[bytes], room: int) -> int:
-    """How many of these messages, from the first on, take no more than so many bytes."""
-    if sum(map(len, messages)) <= room:
-        return len(messages)
-    sizes = accumulate(map(len, messages))
-    return sum(1 for _ in takewhile(lambda size: size <= room, sizes))
 
 
 class V1Peer:
@@ -66,6 +41,7 @@ class V1Peer:
 
     def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
         self._socket = socket
+        self._outbox = Outbox(socket)
         self._dispatcher = dispatcher
         self._sessions = dispatcher.sessions
         self._settings = settings
@@ -74,16 +50,15 @@ class V1Peer:
         log.debug("session begun", extra=about(request=connection, session=veil(self._session.token)))
         self._limits = Limits(settings.max_digits, settings.max_proof_digits)
         self._begun = False  # whether a request was accepted: too late to resume
-        self._batches: dict[str, Batch] = {}  # where the response to a request goes, by its id; if not alone
         self.paused = False  # its socket is always read, or soon again
-        self._send(protocol.notification(self._standing()))
+        self._outbox.send(responses.notification(self._standing()))
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
         """Take one message; awaited, it holds the socket's next message back."""
-        usual = protocol.read_usual(message, self._limits)
+        usual = requests.read_usual(message, self._limits)
         if usual is not None:
             return self._hear(usual, None)
-        read = protocol.read(message, self._limits)
+        read = requests.read(message, self._limits)
         if read.batch or not read.calls:
             return self._hear_batch(read.calls)
         call = read.calls[0]
@@ -98,13 +73,13 @@ class V1Peer:
         waits = [wait for call in calls if (wait := self._hear(call, batch)) is not None]
         if waits:
             return self._finish_batch(batch, waits)
-        self._release(batch)
+        self._outbox.release(batch)
         return None
 
     async def _finish_batch(self, batch: Batch, waits: list[Awaitable[None]]) -> None:
         for wait in waits:
             await wait
-        self._release(batch)
+        self._outbox.release(batch)
 
     def _hear(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
         """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""
@@ -124,26 +99,26 @@ class V1Peer:
             _requests["cancel"].inc()
             self._begun = True
             return self._cancel(call, batch)
-        if isinstance(call, Failed):
+        if isinstance(call, Rejected):
             _requests["unreadable"].inc()
-            self._fail(call.id, call.code, call.message, batch)
+            self._outbox.fail(call.id, call.code, call.message, batch)
         return None
 
     def _submit(self, call: Asked, batch: Batch | None) -> None:
-        if len(self._session.in_flight) >= self._settings.session_in_flight:
-            self._fail(call.id, Code.BUSY, f"Busy: {len(self._session.in_flight):,} requests of this session are pending", batch)
+        pending = len(self._session.in_flight)
+        if pending >= self._settings.session_in_flight:
+            self._outbox.fail(call.id, Code.BUSY, f"Busy: {pending:,} requests of this session are pending", batch)
             return
         asker = Asker(self._session.token, call.id, expiry(call.seconds))
         try:
             job = self._dispatcher.submit(call.question, asker, partial(self._settled, call.id))
         except Busy as error:
-            self._fail(call.id, Code.BUSY, f"Busy: {error}", batch)
+            self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch)
             return
         self._session.submitted(call.id, job)
         self._begun = True
         if batch is not None:
-            batch.open += 1
-            self._batches[call.id] = batch
+            self._outbox.expect(call.id, batch)
 
     def _settled(self, request: str, answer: Answer) -> None:
         """This process is done with a job: its delivery comes with it or came before, unless the job is given up."""
@@ -155,30 +130,30 @@ class V1Peer:
             ended = await self._dispatcher.cancel(self._session, call.request)
         except PASSING as error:
             log.warning("could not cancel a job: %s", error)
-            return self._fail(call.id, Code.UNAVAILABLE, "Jobs cannot be reached", batch)
-        self._reply(protocol.result(call.id, Ended(ended)), batch)
+            return self._outbox.fail(call.id, Code.UNAVAILABLE, "Jobs cannot be reached", batch)
+        self._outbox.reply(responses.result(call.id, Ended(ended)), batch)
 
     async def _answer_again(self, call: Asked, batch: Batch | None) -> None:
         """Send the history's answer once more; with the offset of now, so that a client's offset never goes back."""
         try:
             answer = await self._sessions.find_answer(self._session, call.id)
         except Refused as refused:
-            return self._fail(call.id, refused.code, str(refused), batch)
+            return self._outbox.fail(call.id, refused.code, str(refused), batch)
         if answer is not None:
-            return self._reply(protocol.response(call.id, answer, self._session.offset), batch)
+            return self._outbox.reply(responses.response(call.id, answer, self._session.offset), batch)
         self._session.forget(call.id)
         self._submit(call, batch)
 
     async def _resume(self, call: Resuming) -> None:
         """Continue the session that the client had before."""
         if self._begun:
-            return self._fail(call.id, Code.RESUME_LATE, "Expected resume before any other request of this socket", None)
+            return self._outbox.fail(call.id, Code.RESUME_LATE, "Expected resume before any other request of this socket", None)
         try:
             self._session, recovered, missed = await self._sessions.resume(self._session, call)
         except Refused as refused:
-            return self._fail(call.id, refused.code, str(refused), None)
+            return self._outbox.fail(call.id, refused.code, str(refused), None)
         self._begun = True
-        self._send(protocol.result(call.id, self._standing(recovered, first=missed[0].number if missed else None)))
+        self._outbox.send(responses.result(call.id, self._standing(recovered, first=missed[0].number if missed else None)))
         self.deliver(missed)
 
     def _standing(self, recovered: bool | None = None, first: int | None = None) -> Standing:
@@ -190,40 +165,24 @@ class V1Peer:
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Send these answers, in this order."""
-        ready: list[bytes] = []
-        for delivery in deliveries:
-            response = protocol.response(delivery.request, delivery.answer, f"{delivery.epoch}-{delivery.number}")
-            if delivery.answer.fault is not None:
-                _errors[Code(delivery.answer.fault)].inc()
-            batch = self._batches.pop(delivery.request, None) if self._batches else None
-            if batch is None:
-                ready.append(response)
-            else:
-                batch.responses.append(response)
-                ready += batch.close_one()
-        self._send(*ready)
+        self._outbox.deliver(deliveries)
 
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again; those of batches will be answered singly."""
-        self._send(protocol.notification(self._standing(recovered=False)))
+        self._outbox.send(responses.notification(self._standing(recovered=False)))
 
     def tell_progress(self, jobs: list[Progress]) -> None:
         """Say what becomes of requests that take long, unless the client has much to read already."""
-        if self._socket.queued < SLOW:
-            self._send(protocol.progress(jobs))
+        self._outbox.mention(responses.progress(jobs))
 
     def tell_verdict(self, request: str, answer: Answer) -> None:
         """Say what is known of a request before its answer, which it repeats and betters: so it may be lost."""
-        if self._socket.queued < SLOW:
-            self._send(protocol.verdict(request, answer))
+        self._outbox.mention(responses.verdict(request, answer))
 
     def give_up(self, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault."""
         if self._session.give_up(request):
-            batch = self._batches.pop(request, None)
-            self._fail(request, Code(fault), SENTENCES[fault], batch)
-            if batch is not None:
-                self._release(batch)
+            self._outbox.give_up(request, Code(fault), SENTENCES[fault])
 
     def evict(self) -> None:
         """Close: the session moved to another socket."""
@@ -235,7 +194,7 @@ class V1Peer:
 
     def go_away(self, seconds: float) -> None:
         """Tell the client to come back elsewhere."""
-        self._send(protocol.going_away(seconds))
+        self._outbox.send(responses.going_away(seconds))
 
     def when_served(self, served: Callable[[], None]) -> None:
         """Call `served` at once: what the session waits for is in Redis or soon will be, and is answered wherever it comes back."""
@@ -247,29 +206,6 @@ class V1Peer:
     def close(self) -> None:
         """The socket is closed; the session goes on without it."""
         self._sessions.close(self._session)
-
-    def _fail(self, id: str, code: Code, message: str, batch: Batch | None) -> None:
-        _errors[code].inc()
-        self._reply(protocol.error(id, code, message), batch)
-
-    def _reply(self, response: bytes, batch: Batch | None) -> None:
-        if batch is None:
-            self._send(response)
-        else:
-            batch.responses.append(response)
-
-    def _release(self, batch: Batch) -> None:
-        """One of the batch's requests has its response, or all have been read."""
-        self._send(*batch.close_one())
-
-    def _send(self, *messages: bytes) -> None:
-        """Write messages, or as many as fit and close a socket whose client does not read: it gets on with each resume."""
-        fitting = count_fitting(messages, MOST_QUEUED - self._socket.queued)
-        if fitting:
-            with suppress(WebSocketClosedError):
-                self._socket.send(*messages[:fitting])
-        if fitting < len(messages):
-            self._socket.close(*TOO_SLOW)
 
     def flushed(self) -> None:
         """What matters is how much is queued."""

@@ -63,9 +63,9 @@ def script(body: str) -> tuple[str, str, int]:
 
 def test_replies_come_in_the_order_of_the_commands(server: RedisServer, run: Callable[[Any], Any]) -> None:
     async def scenario() -> list[Any]:
-        wire = BrokerClient(client(server))
-        await wire.run("PING")
-        sent = [wire.send(script(f"return {n}")) for n in range(500)]
+        broker = BrokerClient(client(server))
+        await broker.run("PING")
+        sent = [broker.send(script(f"return {n}")) for n in range(500)]
         return list(await asyncio.gather(*sent))
 
     assert run(scenario()) == list(range(500))
@@ -73,8 +73,8 @@ def test_replies_come_in_the_order_of_the_commands(server: RedisServer, run: Cal
 
 def test_commands_before_there_is_a_connection_share_one(server: RedisServer, run: Callable[[Any], Any]) -> None:
     async def scenario() -> list[Any]:
-        wire = BrokerClient(client(server))
-        replies = await asyncio.gather(*(wire.run(*script(f"return {n}")) for n in range(20)))
+        broker = BrokerClient(client(server))
+        replies = await asyncio.gather(*(broker.run(*script(f"return {n}")) for n in range(20)))
         assert [each["name"] for each in server.admin.client_list() if each["user"] == "worker"] == ["me"]
         return list(replies)
 
@@ -83,12 +83,12 @@ def test_commands_before_there_is_a_connection_share_one(server: RedisServer, ru
 
 def test_a_transaction_tells_its_results_or_its_first_error(server: RedisServer, run: Callable[[Any], Any]) -> None:
     async def scenario() -> None:
-        wire = BrokerClient(client(server))
-        await wire.run("PING")
-        assert await wire.send(("MULTI",), ("PUBLISH", "primes:x", b""), ("PUBLISH", "primes:y", b""), ("EXEC",)) == [0, 0]
+        broker = BrokerClient(client(server))
+        await broker.run("PING")
+        assert await broker.send(("MULTI",), ("PUBLISH", "primes:x", b""), ("PUBLISH", "primes:y", b""), ("EXEC",)) == [0, 0]
         with pytest.raises(NoPermissionError):
-            await wire.send(("MULTI",), ("GET", "other"), ("EXEC",))
-        assert await wire.run("PING") == b"PONG"
+            await broker.send(("MULTI",), ("GET", "other"), ("EXEC",))
+        assert await broker.run("PING") == b"PONG"
 
     run(scenario())
 
@@ -116,12 +116,12 @@ def test_a_large_reply_and_a_large_command_come_whole(server: RedisServer, run: 
 def test_an_error_is_of_the_class_that_redis_py_has_for_it(server: RedisServer, said: str, kind: type[Exception]) -> None:
     async def scenario() -> None:
         whole = client(server)
-        wire = BrokerClient(whole)
-        for way in (wire.run, whole.execute_command):
+        broker = BrokerClient(whole)
+        for way in (broker.run, whole.execute_command):
             with pytest.raises(kind) as raised:
                 await way("EVAL", f"return redis.error_reply([[{said}]])", 0)
             assert type(raised.value) is kind
-        assert await wire.run("PING") == b"PONG"  # the connection is as good as before
+        assert await broker.run("PING") == b"PONG"  # the connection is as good as before
 
     asyncio.run(scenario())
 
@@ -134,43 +134,43 @@ def test_commands_under_way_fail_when_redis_dies_and_the_next_connects_again(
     server.admin.xgroup_create(stream, names.GROUP, id="0", mkstream=True)
 
     async def scenario() -> None:
-        wire = BrokerClient(client(server))
+        broker = BrokerClient(client(server))
         read = ("XREADGROUP", "GROUP", names.GROUP, "me", "BLOCK", 60_000, "STREAMS", stream, ">")
-        waiting = [asyncio.ensure_future(wire.run(*read, blocking=60)), asyncio.ensure_future(wire.run("PING"))]
+        waiting = [asyncio.ensure_future(broker.run(*read, blocking=60)), asyncio.ensure_future(broker.run("PING"))]
         await asyncio.to_thread(wait_until, lambda: server.admin.info("clients")["blocked_clients"] == 1, "the read waits")
         server.stop(number)
         for each in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(each, ConnectionError)
         with pytest.raises(ConnectionError):
-            await wire.run("PING")
+            await broker.run("PING")
         with pytest.raises(ConnectionError):
-            await wire.send(("PING",))
+            await broker.send(("PING",))
         server.start()
-        assert await wire.run("PING") == b"PONG"
+        assert await broker.run("PING") == b"PONG"
 
     run(scenario())
 
 
 def test_a_silent_redis_is_given_up_and_its_late_reply_is_nobodys(server: RedisServer, run: Callable[[Any], Any]) -> None:
     async def scenario() -> None:
-        wire = BrokerClient(client(server))
-        assert await wire.run("PING") == b"PONG"
+        broker = BrokerClient(client(server))
+        assert await broker.run("PING") == b"PONG"
         assert server.program
         with frozen(server.program.pid):
-            replies = await asyncio.gather(*(wire.run(*script("return 1")) for _ in range(3)), return_exceptions=True)
+            replies = await asyncio.gather(*(broker.run(*script("return 1")) for _ in range(3)), return_exceptions=True)
             assert [type(reply) for reply in replies] == [TimeoutError] * 3
             with pytest.raises(PASSING):  # a connection that nobody accepts
-                await wire.run("PING")
-        assert await wire.run(*script("return 2")) == 2
+                await broker.run("PING")
+        assert await broker.run(*script("return 2")) == 2
 
     run(scenario())
 
 
 def test_whoever_does_not_wait_any_more_takes_no_reply_from_another(server: RedisServer, run: Callable[[Any], Any]) -> None:
     async def scenario() -> list[Any]:
-        wire = BrokerClient(client(server))
-        await wire.run("PING")
-        sent = [wire.send(script(f"return {n}")) for n in range(5)]
+        broker = BrokerClient(client(server))
+        await broker.run("PING")
+        sent = [broker.send(script(f"return {n}")) for n in range(5)]
         sent[0].cancel()
         sent[3].cancel()
         return [await each for each in sent if not each.cancelled()]
@@ -270,10 +270,10 @@ def peer(answer: Callable[[socket.socket], None]) -> Iterator[int]:
 
 
 async def ask(port: int, number: int) -> list[Any]:
-    wire = BrokerClient(connect(Settings(redis_url=f"redis://127.0.0.1:{port}", redis_timeout=TIMEOUT, _cli_parse_args=[])))
+    broker = BrokerClient(connect(Settings(redis_url=f"redis://127.0.0.1:{port}", redis_timeout=TIMEOUT, _cli_parse_args=[])))
     with suppress(ConnectionError, ResponseError):  # there is a connection now, whatever it says
-        await wire.run("ECHO", "")
-    return await asyncio.gather(*(wire.send(("PING",)) for _ in range(number)), return_exceptions=True)
+        await broker.run("ECHO", "")
+    return await asyncio.gather(*(broker.send(("PING",)) for _ in range(number)), return_exceptions=True)
 
 
 def test_replies_may_be_cut_at_any_byte(run: Callable[[Any], Any]) -> None:

@@ -8,7 +8,9 @@ from services.canary.questions import QUESTIONS, Outcome, Question, judge, read,
 from services.jobs.evidence import fails_strong_test
 from services.jobs.names import Lane
 from services.web.ask.cost import estimate, lane
-from services.web.v1 import protocol
+from services.web.v1 import requests, responses
+from services.web.v1.calls import Asked, Limits
+from services.web.v1.errors import Code
 
 PRIME, COMPOSITE = QUESTIONS
 
@@ -24,8 +26,8 @@ def test_its_numbers_are_what_it_takes_them_for() -> None:
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
 def test_its_questions_are_read_by_the_server_and_go_through_the_quick_lane(question: Question) -> None:
-    (asked,) = protocol.read(request(question, 3.0), protocol.Limits(10_000, 1_000)).calls
-    assert isinstance(asked, protocol.Asked)
+    (asked,) = requests.read(request(question, 3.0), Limits(10_000, 1_000)).calls
+    assert isinstance(asked, Asked)
     assert (asked.question.number, asked.seconds) == (str(question.number), 3.0)
     assert lane(estimate(asked.question.number)) is Lane.QUICK
 
@@ -68,9 +70,9 @@ def test_the_witness_that_does_not_show_it_passes_the_test() -> None:
 
 
 def test_an_error_is_no_answer() -> None:
-    refused = protocol.error('"prime"', protocol.Code.BUSY, "Busy")
+    refused = responses.error('"prime"', Code.BUSY, "Busy")
     assert judge(PRIME, read(refused)) is Outcome.NONE
 
 
 def test_what_the_server_says_of_itself_answers_no_question() -> None:
-    assert read(protocol.going_away(1)).id is None
+    assert read(responses.going_away(1)).id is None

@@ -20,7 +20,9 @@ from services.jobs.names import Lane
 from services.runtime.settings import ServiceSettings
 from services.web.plain import protocol as plain
 from services.web.settings import WebSettings
-from services.web.v1 import peer, protocol
+from services.web.v1 import outbox, peer, responses
+from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
+from services.web.v1.methods import METHODS
 from services.worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[3]
@@ -141,20 +143,20 @@ def test_every_error_is_told_with_its_status() -> None:
         assert f"| {status} | `{code}` |" in read("docs/protocol.md"), (status, code)
 
 
-@pytest.mark.parametrize("code", protocol.Code)
-def test_every_error_of_primes_v1_is_told_with_its_number_and_whether_to_try_again(code: protocol.Code) -> None:
-    retry = f"after {protocol.RETRY_AFTER[code]} s" if code in protocol.RETRY_AFTER else "no"
+@pytest.mark.parametrize("code", Code)
+def test_every_error_of_primes_v1_is_told_with_its_number_and_whether_to_try_again(code: Code) -> None:
+    retry = f"after {RETRY_AFTER[code]} s" if code in RETRY_AFTER else "no"
     (row,) = rows("docs/protocol-v1.md", code)
-    assert (row[1], row[3]) == (str(protocol.NUMBERS[code]), retry)
+    assert (row[1], row[3]) == (str(NUMBERS[code]), retry)
 
 
 def test_every_method_and_close_code_of_primes_v1_is_told() -> None:
     told = read("docs/protocol-v1.md")
-    for method in protocol._METHODS:
+    for method in METHODS:
         assert f"### `{method}`" in told
-    notice = json.loads(protocol.going_away(1))
+    notice = json.loads(responses.going_away(1))
     assert f"### `{notice['method']}`" in told and all(f"`{name}`" in told for name in notice["params"])
-    for code, reason in (peer.EVICTED, peer.TOO_SLOW, peer.MISSED):
+    for code, reason in (peer.EVICTED, outbox.TOO_SLOW, peer.MISSED):
         assert f"| {code}, reason `{reason}` |" in told
 
 

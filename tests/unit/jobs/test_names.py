@@ -37,5 +37,9 @@ def test_a_name_is_the_same_for_processes_of_every_version(name: str, expected: 
 def test_a_mark_tells_where_its_job_is_and_perhaps_since_when_it_runs() -> None:
     assert names.Mark.read(b"heavy 17-0 web0-1a 5") == (Lane.HEAVY, "17-0", "web0-1a", 5, 0)
     running = names.Mark.read(b"quick 17-0 web0-1a 5 1795454158536")
-    assert running is not None and running.started == 1795454158536
-    assert names.Mark.read(b"17") is None and names.Mark.read(None) is None  # answered; not there
+    assert isinstance(running, names.Mark)
+    assert running.started == 1795454158536
+
+
+def test_in_the_place_of_a_mark_stands_the_number_of_the_answer() -> None:
+    assert names.Mark.read(b"17") == 17

@@ -1,10 +1,12 @@
-"""Many values at once are counted as one by one."""
+"""Many values at once are counted as one by one; a tally is told once a turn."""
+
+import asyncio
 
 from hypothesis import given
 from hypothesis import strategies as st
-from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from services.runtime.cheap_metrics import BatchHistogram
+from services.runtime.cheap_metrics import BatchHistogram, Tally
 
 BUCKETS = (0.001, 0.002, 0.5, 1, 60)
 
@@ -31,3 +33,19 @@ def test_counts_as_observe_does(amounts: list[float]) -> None:
     if amounts:
         assert abs(counted.pop(("seconds_sum", "")) - expected.pop(("seconds_sum", ""))) < 1e-9
         assert counted == expected
+
+
+def test_tells_what_was_counted_at_the_end_of_the_turn() -> None:
+    registry = CollectorRegistry()
+    tally = Tally(Counter("heard", "Heard", registry=registry))
+
+    async def count() -> list[float | None]:
+        told = []
+        for often in (3, 2):
+            for _ in range(often):
+                tally.inc()
+            told.append(registry.get_sample_value("heard_total"))
+            await asyncio.sleep(0)
+        return [*told, registry.get_sample_value("heard_total")]
+
+    assert asyncio.run(count()) == [0, 3, 5]

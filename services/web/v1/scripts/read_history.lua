@@ -1,12 +1,16 @@
--- Returns {number of a session's last answer, its history after a number, as much of it as is kept}; {} where the session is of another
--- epoch, or not there.
--- KEYS[1] session   KEYS[2] its history   ARGV[1] epoch   ARGV[2] the number   ARGV[3] most answers
-local epoch, last = unpack(redis.call('HMGET', KEYS[1], 'epoch', 'last'))
-if epoch ~= ARGV[1] then
-    return {}
+-- Reads a session's history after a number: as much of it as is kept, and at most so many answers. It changes
+-- nothing. Returns {number of the session's last answer, answers (MessagePack)}; nil where the session is of
+-- another epoch, or not there. One step, since without the number of the last one nobody knows which answers
+-- these are.
+-- KEYS: the session and its history.
+local session, history = unpack(KEYS)
+local epoch, after, most = unpack(ARGV)
+local found, last = unpack(redis.call('HMGET', session, 'epoch', 'last'))
+if found ~= epoch then
+    return false
 end
-local behind = last - ARGV[2]
+local behind = last - after
 if behind <= 0 then
     return { last, {} }
 end
-return { last, redis.call('LRANGE', KEYS[2], -behind, math.min(ARGV[3] - behind, 0) - 1) }
+return { last, redis.call('LRANGE', history, -behind, math.min(most - behind, 0) - 1) }

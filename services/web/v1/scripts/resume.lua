@@ -1,21 +1,24 @@
--- Moves a session to a web process and tells the one that held it. Returns {} if there is no such session, else
--- {its hash, its history after the offset (none if the offset is of another epoch)}.
--- KEYS[1] session   KEYS[2] its history   ARGV[1] web instance   ARGV[2] lifetime (s)
--- ARGV[3] the offset's epoch, '' for the beginning   ARGV[4] the offset's number   ARGV[5] prefix of the evictions' channels
-local owner, epoch, last = unpack(redis.call('HMGET', KEYS[1], 'owner', 'epoch', 'last'))
-if not epoch then
-    return {}
+-- Moves a session to a web process and tells the one that held it. Returns {its hash, its history after the
+-- client's offset}, the latter empty if the offset is of another epoch; nil if there is no such session. One
+-- step: what is answered after it is delivered to the new owner, what was answered before it is in the
+-- history.
+-- KEYS: the session and its history. `epoch` is empty where the client has seen nothing.
+local session, history = unpack(KEYS)
+local web, lifetime, epoch, after, evictions_to = unpack(ARGV)
+local owner, found, last = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'last'))
+if not found then
+    return false
 end
-local moves = redis.call('HINCRBY', KEYS[1], 'moves', 1)
-redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'ttl', ARGV[2])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('EXPIRE', KEYS[2], ARGV[2])
-if owner and owner ~= ARGV[1] then
-    redis.call('PUBLISH', ARGV[5] .. owner, string.match(KEYS[1], '[^:]+$') .. ' ' .. moves)
+local moves = redis.call('HINCRBY', session, 'moves', 1)
+redis.call('HSET', session, 'owner', web, 'ttl', lifetime)
+redis.call('EXPIRE', session, lifetime)
+redis.call('EXPIRE', history, lifetime)
+if owner and owner ~= web then
+    local token = string.match(session, '[^:]+$')
+    redis.call('PUBLISH', evictions_to .. owner, token .. ' ' .. moves)
 end
-local missed = {}
-local behind = last - ARGV[4]
-if behind > 0 and (ARGV[3] == '' or ARGV[3] == epoch) then
-    missed = redis.call('LRANGE', KEYS[2], -behind, -1)
+local missed, behind = {}, last - after
+if behind > 0 and (epoch == '' or epoch == found) then
+    missed = redis.call('LRANGE', history, -behind, -1)
 end
-return { redis.call('HGETALL', KEYS[1]), missed }
+return { redis.call('HGETALL', session), missed }

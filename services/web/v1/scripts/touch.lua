@@ -1,20 +1,36 @@
--- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves}, '' for what is not there.
--- KEYS for each session its hash and its history   ARGV[1] web instance   ARGV[2] lifetime (s)   ARGV[3..] moves known
-local states = {}
-for k = 1, #KEYS, 2 do
-    local session, known = KEYS[k], ARGV[2 + (k + 1) / 2]
-    local state = redis.call('HMGET', session, 'epoch', 'last', 'moves', 'owner')
-    if state[1] then
-        -- A hash that was lost with Redis' data and made again by another web process knows no owner, or the wrong one.
-        if tonumber(known) >= tonumber(state[3]) and (state[4] ~= ARGV[1] or known ~= state[3]) then
-            redis.call('HSET', session, 'owner', ARGV[1], 'moves', known)
-            state[3] = known
-        end
-        if redis.call('PTTL', session) * 6 < ARGV[2] * 5000 then -- not every second: each renewal is written to disk
-            redis.call('EXPIRE', session, ARGV[2])
-            redis.call('EXPIRE', KEYS[k + 1], ARGV[2])
-        end
+-- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves}, nil for what is
+-- not there. One step for many sessions; each is one of its own, since its owner must not change between the
+-- look and the renewal.
+-- KEYS: of each session its hash and its history.   ARGV: as named here, then of each session the moves that
+-- are known.
+local web, lifetime = unpack(ARGV, 1, 2)
+local moves_known = { unpack(ARGV, 3) }
+
+local function renew(session, history)
+    -- not every second: each renewal is written to disk
+    if redis.call('PTTL', session) * 6 < lifetime * 5000 then
+        redis.call('EXPIRE', session, lifetime)
+        redis.call('EXPIRE', history, lifetime)
     end
-    states[#states + 1] = { state[1] or '', state[2] or '', state[3] or '' }
+end
+
+local function touch(session, history, known)
+    local epoch, last, moves, owner = unpack(redis.call('HMGET', session, 'epoch', 'last', 'moves', 'owner'))
+    if not epoch then
+        return false
+    end
+    -- A hash that was lost with Redis' data and made again by another web process knows no owner, or the
+    -- wrong one.
+    if tonumber(known) >= tonumber(moves) and (owner ~= web or known ~= moves) then
+        redis.call('HSET', session, 'owner', web, 'moves', known)
+        moves = known
+    end
+    renew(session, history)
+    return { epoch, last, moves }
+end
+
+local states = {}
+for i, known in ipairs(moves_known) do
+    states[i] = touch(KEYS[2 * i - 1], KEYS[2 * i], known)
 end
 return states

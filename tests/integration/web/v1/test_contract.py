@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from websockets.sync.client import ClientConnection, connect
 
-from services.web.v1.protocol import Code
+from services.web.v1.errors import Code
 from tests.integration.conftest import Whole
 from tests.integration.processes import ROOT
 

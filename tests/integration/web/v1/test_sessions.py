@@ -38,7 +38,8 @@ async def marked(stack: Stack, client: RpcClient, count: int) -> None:
 
     def look() -> bool:
         fields = stack.redis.admin.hgetall(names.session(client.token))
-        return sum(key.startswith(b"?") and names.Mark.read(value) is not None for key, value in fields.items()) == count
+        places = [names.Mark.read(value) for key, value in fields.items() if key.startswith(b"?")]
+        return sum(isinstance(place, names.Mark) for place in places) == count
 
     await in_thread(lambda: wait_until(look, f"{count} requests are in flight"))
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.web.v1.peer import count_fitting
+from services.web.v1.outbox import count_fitting
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,44 @@
+"""The answers that Redis keeps of a session."""
+
+from pathlib import Path
+
+import redis.asyncio
+
+from services.broker.script import Script
+from services.jobs import names
+from services.jobs.messages import Answer, Delivery, decode_kept
+from services.web.v1.session import Session
+
+SCRIPTS = Path(__file__).parent / "scripts"
+
+_read_history = Script(SCRIPTS / "read_history.lua")
+
+
+class History:
+    """Reads what is there; methods raise what the Redis client raises."""
+
+    def __init__(self, redis: redis.asyncio.Redis) -> None:
+        self._redis = redis
+
+    async def read(self, session: Session) -> list[Delivery]:
+        """What comes after the last answer that was sent; nothing when Redis has the session no longer."""
+        epoch, after = session.epoch, session.last
+        assert epoch is not None  # only what Redis is known to hold is read
+        last, entries = await self._read(session.token, epoch, after, names.HISTORY)
+        return number(session.token, epoch, last, entries)
+
+    async def find(self, session: Session, request: str) -> Answer | None:
+        """The answer to one request; None when it has been dropped."""
+        _, entries = await self._read(session.token, session.epoch or 0, session.number_of(request) - 1, 1)
+        return decode_kept(entries[0])[1] if entries else None
+
+    async def _read(self, token: str, epoch: int, after: int, most: int) -> tuple[int, list[bytes]]:
+        """The number of the last answer of all, and the entries after a number."""
+        reply = await _read_history(self._redis, [names.session(token), names.history(token)], epoch, after, most)
+        return (0, []) if reply is None else (int(reply[0]), reply[1])
+
+
+def number(token: str, epoch: int, last: int, entries: list[bytes]) -> list[Delivery]:
+    """The end of a session's history, whose last answer has this number."""
+    first = last - len(entries) + 1
+    return [Delivery(token, request, "", answer, epoch, n) for n, (request, answer) in enumerate(map(decode_kept, entries), first)]

@@ -1,0 +1,49 @@
+"""The marks that say in Redis where the job of a session's request is: how they are made, and how one is ended."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import redis.asyncio
+
+from services.broker.finish import Withdrawn, finish
+from services.jobs import names
+from services.jobs.messages import Answer, Fault, Job, Verdict
+from services.jobs.names import Mark
+from services.web.queue.ledger import Entry
+from services.web.v1.seats import Seats
+
+
+def mark(seats: Seats, entries: Iterable[Entry], since: Callable[[int], int]) -> tuple[list[str], list[str | int]]:
+    """Keys and arguments by which enqueue.lua marks these entries' requests as in flight; `since` of their jobs' ids.
+
+    A job that Redis lost, and for which no socket here waits any more, is no business of a session that was made later:
+    Redis lost the one that was meant, and its client knows, or will, that it must ask again for what it has no answer to.
+    """
+    requests: dict[str, list[str | int]] = defaultdict(list)  # by token, four for each
+    for number, entry in enumerate(entries, 1):
+        for job in entry.jobs:
+            if job.session:
+                seat = seats.get(job.session)
+                waited = seat is not None and seat.session.waits_for(job.request, job.id)
+                requests[job.session] += (number, job.id, job.request, 0 if waited else since(job.id))
+    keys = [key for token in requests for key in (names.session(token), names.history(token))]
+    marks: list[str | int] = []
+    for token, ids in requests.items():
+        marks += (int(seats.get(token) is not None), len(ids) // 4, *ids)
+    return keys, marks
+
+
+async def end(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault) -> bool:
+    """Answer a request with this fault and stop its computation; False if it is answered already.
+
+    Raises what the Redis client raises.
+    """
+    text: Any = await redis.hget(names.session(token), f"?{request}")  # redis-py says: text, or one to be awaited
+    found = None if text is None else Mark.read(text)
+    if not isinstance(found, Mark):
+        return False
+    job = Job(found.job, "", session=token, request=request)
+    answered = Withdrawn(job, found.reply_to, Answer(found.job, Verdict.UNKNOWN, fault=fault))
+    finished = await finish(redis, found.lane, [], answered=[answered])
+    return finished.kept == 1

@@ -1,0 +1,128 @@
+"""The methods of `primes.v1`: what each takes, and how that is read. A new operation is one line of OPERATIONS."""
+
+import re
+from collections.abc import Callable
+from functools import partial
+
+import msgspec
+from msgspec import Raw
+
+from services.jobs.messages import Operation, Wanted
+from services.web.ask import question
+from services.web.ask.question import Question
+from services.web.v1.calls import Asked, Call, Cancelling, Limits, Resuming
+from services.web.v1.errors import Code, Refused
+from services.web.v1.ids import write_id
+from services.web.v1.params import ABSENT, SHOWN, Params, read_flag, read_texts, show
+
+LONGEST = 3_600  # seconds of a request's deadline: above what any job may compute
+
+_INTEGER = re.compile(rb"-?\d+")
+_OFFSET = re.compile(r"0|\d{1,16}-\d{1,16}")
+
+_text = msgspec.json.Decoder(str)
+_id = msgspec.json.Decoder(int | str)
+_seconds = msgspec.json.Decoder(float)
+
+
+class _Number(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    number: Raw
+    deadline: Raw = ABSENT
+
+
+class _Provable(_Number, forbid_unknown_fields=True, gc=False):
+    proof: Raw = ABSENT
+    certificate: Raw = ABSENT
+
+
+class _Cancel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    request: Raw
+
+
+class _Resume(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    session: Raw
+    offset: Raw
+
+
+_cancel = Params(_Cancel)
+_resume = Params(_Resume)
+
+
+def _read_question(operation: Operation, takes: Params[_Number], id: str, params: Raw, limits: Limits) -> Asked:
+    """A number, perhaps a deadline in seconds, and what may be wanted of it besides. Raises Refused."""
+    given = takes.read(params)
+    wanted = _read_wanted(given) if isinstance(given, _Provable) else Wanted.VERDICT
+    asked = _read_number(given.number, limits.digits, operation, wanted)
+    digits = asked.digits or len(asked.number)
+    if wanted is not Wanted.VERDICT and digits > limits.proof_digits:
+        sentence = f"Number too large: {digits:,} digits came, at most {limits.proof_digits:,} are proven"
+        raise Refused(Code.TOO_LARGE, sentence)
+    return Asked(id, asked, _read_deadline(given.deadline))
+
+
+def _read_wanted(given: _Provable) -> Wanted:
+    proof, certificate = read_flag("proof", given.proof), read_flag("certificate", given.certificate)
+    return Wanted.CERTIFICATE if certificate else Wanted.PROOF if proof else Wanted.VERDICT
+
+
+def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wanted) -> Question:
+    """A string that `question` reads, or an integer. Raises Refused."""
+    raw = bytes(given)
+    try:
+        text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
+        if text is not None:
+            return question.read(text, most_digits, operation, wanted)
+        where = ""
+    except question.TOO_LARGE as error:
+        raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
+    except ValueError as error:
+        where = f": {error}"
+    expected = "Expected an integer or an expression, as a string, or a JSON integer"
+    raise Refused(Code.NOT_AN_INTEGER, f"{expected}, got {show(given)}{where}")
+
+
+def _read_deadline(text: Raw) -> float | None:
+    """Seconds until an answer is not wanted any more; None if nothing was given. Raises Refused."""
+    if not text:
+        return None
+    try:
+        seconds = _seconds.decode(text)
+    except msgspec.DecodeError:
+        seconds = -1.0
+    if not 0 < seconds <= LONGEST:
+        expected = f"Expected a deadline in seconds, above 0 and up to {LONGEST:,}"
+        raise Refused(Code.INVALID_PARAMS, f"{expected}, got {show(text)}")
+    return seconds
+
+
+def _read_cancel(id: str, params: Raw, limits: Limits) -> Cancelling:
+    """The id of a request. Raises Refused."""
+    request = _cancel.read(params).request
+    try:
+        return Cancelling(id, write_id(_id.decode(request)))
+    except (msgspec.DecodeError, ValueError):
+        sentence = f"Expected the id of a request, a string or an integer, got {show(request)}"
+        raise Refused(Code.INVALID_PARAMS, sentence) from None
+
+
+def _read_resume(id: str, params: Raw, limits: Limits) -> Resuming:
+    """A session's token, and the offset after which it goes on. Raises Refused."""
+    given = _resume.read(params)
+    session, offset = read_texts("session and offset", given.session, given.offset)
+    if not _OFFSET.fullmatch(offset):
+        raise Refused(Code.INVALID_PARAMS, f'Expected an offset as it was given, or "0", got {offset[:SHOWN]!r}')
+    epoch, _, number = offset.rpartition("-")
+    return Resuming(id, session, epoch, int(number))
+
+
+OPERATIONS: dict[Operation, Params[_Number]] = {
+    Operation.IS_PRIME: Params(_Provable),
+    Operation.NEXT_PRIME: Params(_Number),
+    Operation.PREVIOUS_PRIME: Params(_Number),
+}
+
+METHODS: dict[str, Callable[[str, Raw, Limits], Call]] = {
+    **{operation.value: partial(_read_question, operation, takes) for operation, takes in OPERATIONS.items()},
+    "cancel": _read_cancel,
+    "resume": _read_resume,
+}

@@ -1,0 +1,66 @@
+"""Reads the parameters of a request, by name or by position."""
+
+from typing import Generic, TypeVar
+
+import msgspec
+from msgspec import Raw
+
+from services.web.v1.errors import Code, Refused
+
+SHOWN = 40  # characters of what a client sent that an error repeats
+ABSENT = Raw(b"")  # a parameter that was not given
+
+P = TypeVar("P", bound=msgspec.Struct)
+
+_list = msgspec.json.Decoder(list[Raw])
+_text = msgspec.json.Decoder(str)
+_flag = msgspec.json.Decoder(bool)
+
+
+class Params(Generic[P]):
+    """The fields of a struct, each raw JSON, in its order; those with a default need not be given."""
+
+    def __init__(self, struct: type[P]) -> None:
+        self._struct = struct
+        self._by_name = msgspec.json.Decoder(struct)
+        fields = msgspec.structs.fields(struct)
+        required = [field.name for field in fields if field.required]
+        optional = [field.name for field in fields if not field.required]
+        self._least, self._most = len(required), len(fields)
+        self._expected = f"Expected params {', '.join(required)}" + (f" and perhaps {', '.join(optional)}" if optional else "")
+
+    def read(self, given: Raw) -> P:
+        """The struct, whether its fields were given by name or by position. Raises Refused."""
+        text = bytes(given)
+        if not text:
+            raise Refused(Code.INVALID_PARAMS, f"{self._expected}, got none")
+        try:
+            if not text.startswith(b"["):
+                return self._by_name.decode(text)
+            values = _list.decode(text)
+        except msgspec.DecodeError as error:
+            raise Refused(Code.INVALID_PARAMS, f"{self._expected}: {error}") from None
+        if not self._least <= len(values) <= self._most:
+            raise Refused(Code.INVALID_PARAMS, f"{self._expected}, got {len(values)}")
+        return self._struct(*values)
+
+
+def show(text: Raw) -> str:
+    """The beginning of what a client sent, for an error."""
+    return bytes(text)[:SHOWN].decode(errors="replace")
+
+
+def read_flag(name: str, text: Raw) -> bool:
+    """A boolean, false if it was not given. Raises Refused."""
+    try:
+        return bool(text) and _flag.decode(text)
+    except msgspec.DecodeError:
+        raise Refused(Code.INVALID_PARAMS, f"Expected {name} as true or false, got {show(text)}") from None
+
+
+def read_texts(names: str, *texts: Raw) -> list[str]:
+    """Strings. Raises Refused."""
+    try:
+        return [_text.decode(text) for text in texts]
+    except msgspec.DecodeError as error:
+        raise Refused(Code.INVALID_PARAMS, f"Expected {names} as strings: {error}") from None

@@ -1,0 +1,107 @@
+"""Reads what a client of `primes.v1` sends: JSON-RPC 2.0 messages to typed calls. No I/O."""
+
+from typing import Literal
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from services.web.ask import number
+from services.web.ask.question import Question
+from services.web.v1.calls import Asked, Call, Limits, Message, Rejected, Resuming
+from services.web.v1.errors import Code, Refused
+from services.web.v1.ids import ID_BYTES, NO_ID, write_id
+from services.web.v1.methods import METHODS
+from services.web.v1.params import SHOWN
+
+BATCH = 100  # most requests in one batch
+
+
+class _Request(msgspec.Struct, gc=False):
+    jsonrpc: Literal["2.0"]
+    method: str
+    id: int | str | UnsetType = UNSET
+    params: Raw = Raw(b"")  # where none were given
+
+
+class _UsualParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    number: str
+
+
+class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    jsonrpc: Literal["2.0"]
+    id: int
+    method: Literal["is_prime"]
+    params: _UsualParams
+
+
+class _Identified(msgspec.Struct, gc=False):
+    id: int | str
+
+
+_request = msgspec.json.Decoder(_Request)
+_usual = msgspec.json.Decoder(_Usual)
+_identified = msgspec.json.Decoder(_Identified)
+_list = msgspec.json.Decoder(list[Raw])
+
+
+def read_usual(message: str | bytes, limits: Limits) -> "Asked | None":
+    """What `read` says of the message that nearly every client sends, read in one go: is_prime of a decimal number and nothing
+    else, with an integer as id. None for every other message, good or bad.
+    """
+    try:
+        usual = _usual.decode(message)
+        id = str(usual.id)
+        return Asked(id, Question(number.read(usual.params.number, limits.digits))) if len(id) <= ID_BYTES else None
+    except (msgspec.DecodeError, ValueError, RecursionError):
+        return None
+
+
+def read(message: str | bytes, limits: Limits) -> Message:
+    """The calls of one message, each readable or with its error; never raises."""
+    try:
+        if message.lstrip()[:1] not in ("[", b"["):
+            return Message(_read_call(message, limits), batch=False)
+        members = _list.decode(message)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return Message([Rejected(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")], batch=False)
+    if not 0 < len(members) <= BATCH:
+        sentence = f"Expected a batch of 1 to {BATCH} requests, got {len(members):,}"
+        return Message([Rejected(NO_ID, Code.INVALID_REQUEST, sentence)], batch=False)
+    calls = [call for member in members for call in _read_call(member, limits)]
+    if any(isinstance(call, Resuming) for call in calls):
+        calls = [_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in calls]
+    return Message(calls, batch=True)
+
+
+def _refuse_in_batch(call: Resuming) -> Rejected:
+    return Rejected(call.id, Code.INVALID_REQUEST, "Expected resume as a message of its own, got it in a batch")
+
+
+def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
+    """One request; none for a notification. Raises msgspec.DecodeError for what is not JSON."""
+    try:
+        request = _request.decode(text)
+    except msgspec.ValidationError as error:
+        return [Rejected(_salvage_id(text), Code.INVALID_REQUEST, f"Expected a JSON-RPC 2.0 request: {error}")]
+    if request.id is UNSET:
+        return []
+    try:
+        id = write_id(request.id)
+    except ValueError as error:
+        return [Rejected(NO_ID, Code.INVALID_REQUEST, str(error))]
+    read_params = METHODS.get(request.method)
+    if read_params is None:
+        methods = " or ".join(METHODS)
+        return [Rejected(id, Code.METHOD_NOT_FOUND, f"Expected {methods}, got {request.method[:SHOWN]!r}")]
+    try:
+        return [read_params(id, request.params, limits)]
+    except Refused as refused:
+        return [Rejected(id, refused.code, str(refused))]
+
+
+def _salvage_id(text: "str | bytes | Raw") -> str:
+    """The id of a request that is otherwise wrong, if it can be read."""
+    try:
+        return write_id(_identified.decode(text).id)
+    except (msgspec.DecodeError, ValueError):
+        return NO_ID

@@ -1,0 +1,125 @@
+"""What `primes.v1` tells a client: JSON-RPC responses and notifications from answers. No I/O."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from services.jobs.evidence import describe
+from services.jobs.messages import SENTENCES, Answer, describe_unknown
+from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
+
+_encoder = msgspec.json.Encoder()
+
+
+class Conclusion(msgspec.Struct, frozen=True, gc=False):
+    """The result of an operation."""
+
+    verdict: str
+    proven: bool
+    method: str
+    queue_ms: int
+    compute_ms: float
+    offset: str
+    evidence: Mapping[str, str] | UnsetType = UNSET
+    number: str | UnsetType = UNSET  # the prime that was found
+
+
+class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """The notification `session`, and the result of `resume`."""
+
+    session: str
+    offset: str
+    expires_in: int  # seconds
+    instance: str
+    recovered: bool | None = None
+    pending: list[Raw] | None = None
+
+
+class Ended(msgspec.Struct, frozen=True, gc=False):
+    """The result of `cancel`."""
+
+    cancelled: bool
+
+
+class Progress(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What becomes of one request, in the notification `progress`."""
+
+    id: Raw
+    state: str  # "queued" or "running"
+    depth: int | None = None  # queued: entries that wait in its lane
+    seconds: float | None = None  # running: for how long
+    verdict: str | None = None  # what is known already, while a proof is made
+
+
+class Known(msgspec.Struct, frozen=True, gc=False):
+    """What is known of a number whose proof is under way, in the notification `verdict`."""
+
+    id: Raw
+    verdict: str
+    proven: bool
+    method: str
+    queue_ms: int
+    compute_ms: float
+
+
+class _Response(msgspec.Struct, gc=False):
+    jsonrpc: str
+    id: Raw
+    result: Conclusion | Standing | Ended
+
+
+def result(id: str, value: Conclusion | Standing | Ended) -> bytes:
+    """A response with a result."""
+    return _encoder.encode(_Response("2.0", Raw(id.encode()), value))
+
+
+def error(id: str, code: Code, message: str, offset: str = "", known: dict[str, str] | None = None) -> bytes:
+    """A response with an error: what went wrong, whether and when (s) to try again, and what is known all the same."""
+    about: dict[str, Any] = {"code": code, "retryable": code in RETRY_AFTER, **(known or {})}
+    if code in RETRY_AFTER:
+        about["retry_after"] = RETRY_AFTER[code]
+    if offset:
+        about["offset"] = offset
+    body = {"code": NUMBERS[code], "message": message, "data": about}
+    return _encoder.encode({"jsonrpc": "2.0", "id": Raw(id.encode()), "error": body})
+
+
+def response(id: str, answer: Answer, offset: str) -> bytes:
+    """What an answer tells its client."""
+    if answer.fault is not None:
+        return error(id, Code(answer.fault), SENTENCES[answer.fault], offset, describe_unknown(answer))
+    shown = describe(answer.evidence) if answer.evidence else UNSET
+    found = Conclusion(
+        answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown,
+        answer.number or UNSET,
+    )  # fmt: skip
+    return result(id, found)
+
+
+def notification(standing: Standing) -> bytes:
+    """The notification `session`."""
+    return _encoder.encode({"jsonrpc": "2.0", "method": "session", "params": standing})
+
+
+def progress(jobs: list[Progress]) -> bytes:
+    """The notification `progress`."""
+    return _encoder.encode({"jsonrpc": "2.0", "method": "progress", "params": {"jobs": jobs}})
+
+
+def verdict(id: str, answer: Answer) -> bytes:
+    """The notification `verdict`: a first answer, before the one that the request waits for."""
+    params = Known(Raw(id.encode()), answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000)
+    return _encoder.encode({"jsonrpc": "2.0", "method": "verdict", "params": params})
+
+
+def going_away(seconds: float) -> bytes:
+    """The notification `going_away`: connect elsewhere in so many seconds."""
+    params = {"reconnect_after": round(seconds, 3)}
+    return _encoder.encode({"jsonrpc": "2.0", "method": "going_away", "params": params})
+
+
+def array(responses: list[bytes]) -> bytes:
+    """The one message that answers a batch."""
+    return b"[" + b",".join(responses) + b"]"

@@ -1,0 +1,55 @@
+"""read_history.lua: what a session was answered after a number."""
+
+from typing import Any
+
+import pytest
+
+from services.jobs import messages, names
+from services.web.v1.history import _read_history as read_history
+from tests.scripts.conftest import Node, run
+from tests.scripts.sessions import EPOCH, HISTORY, SESSION, put
+
+
+def read(node: Node, after: int, most: int = names.HISTORY, epoch: int = EPOCH) -> Any:
+    reply = run(node.web, read_history, [SESSION, HISTORY], epoch, after, most)
+    return None if reply is None else (int(reply[0]), [messages.decode_kept(entry)[0] for entry in reply[1]])
+
+
+def test_reads_what_comes_after_a_number(node: Node) -> None:
+    put(node, answers=5)
+    assert read(node, 0) == (5, ["1", "2", "3", "4", "5"])
+    assert read(node, 3) == (5, ["4", "5"])
+
+
+@pytest.mark.parametrize("after", [5, 6])
+def test_nothing_comes_after_the_last(node: Node, after: int) -> None:
+    put(node, answers=5)
+    assert read(node, after) == (5, [])
+
+
+def test_reads_no_more_than_it_is_asked_for(node: Node) -> None:
+    put(node, answers=5)
+    assert read(node, 1, most=1) == (5, ["2"])
+    assert read(node, 1, most=4) == (5, ["2", "3", "4", "5"])
+
+
+def test_reads_what_is_left_of_a_history_that_let_answers_go(node: Node) -> None:
+    put(node, answers=5)
+    node.admin.lpop(HISTORY, 2)
+    assert read(node, 0) == (5, ["3", "4", "5"])
+    assert read(node, 0, most=1) == (5, [])  # the first one is gone
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_session_of_another_epoch_or_none_has_nothing_to_read(node: Node, there: bool) -> None:
+    if there:
+        put(node, answers=5)
+    assert read(node, 0, epoch=EPOCH + 1) is None
+
+
+def test_reading_changes_nothing(node: Node) -> None:
+    put(node, answers=5)
+    node.admin.persist(SESSION)
+    before = node.admin.hgetall(SESSION)
+    read(node, 0)
+    assert (node.admin.hgetall(SESSION), node.admin.ttl(SESSION)) == (before, -1)

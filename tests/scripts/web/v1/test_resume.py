@@ -1,0 +1,78 @@
+"""resume.lua: a session moves to another web process."""
+
+from typing import Any
+
+import pytest
+
+from services.jobs import messages, names
+from services.web.v1.resumption import _arrange
+from services.web.v1.resumption import _resume as resume
+from tests.scripts.conftest import Node, heard, run
+from tests.scripts.sessions import EPOCH, HISTORY, SESSION, TOKEN, field, put
+
+LIFETIME = 1_200
+
+
+def move(node: Node, web: str = "web1", after: int = 0, epoch: int | str = EPOCH) -> Any:
+    """Hash and requests of the answers missed; None when there is no such session."""
+    keys, arguments = _arrange(TOKEN, web, LIFETIME, str(epoch), after)
+    reply = run(node.web, resume, keys, *arguments)
+    if reply is None:
+        return None
+    fields, missed = reply
+    return dict(zip(fields[::2], fields[1::2], strict=True)), [messages.decode_kept(entry)[0] for entry in missed]
+
+
+def test_there_is_no_session_to_move_and_none_is_made(node: Node) -> None:
+    assert move(node) is None
+    assert node.admin.keys("*") == []
+
+
+def test_it_has_another_owner_and_a_new_lifetime(node: Node) -> None:
+    put(node, answers=2, a="quick 17-0 web0 5")
+    fields, _ = move(node)
+    assert fields == node.admin.hgetall(SESSION)
+    assert [fields[name] for name in (b"owner", b"moves", b"ttl", b"?a")] == [b"web1", b"1", b"1200", b"quick 17-0 web0 5"]
+    assert [node.admin.ttl(key) for key in (SESSION, HISTORY)] == pytest.approx([LIFETIME] * 2, abs=1)
+
+
+def test_the_web_process_that_held_it_is_told_which_move_it_was(node: Node) -> None:
+    put(node)
+    listener = node.listen(names.evictions("web0"), names.evictions("web1"))
+    move(node, "web1")
+    move(node, "web0")
+    assert heard(listener) == [
+        ("primes:evictions:web0", f"{TOKEN} 1".encode()),
+        ("primes:evictions:web1", f"{TOKEN} 2".encode()),
+    ]
+
+
+@pytest.mark.parametrize("owner", ["web1", ""], ids=["its own", "nobody's"])
+def test_nobody_else_is_told(node: Node, owner: str) -> None:
+    put(node, owner=owner)
+    listener = node.listen(names.evictions("web0"), names.evictions("web1"), names.evictions(""))
+    move(node, "web1")
+    assert heard(listener) == []
+    assert field(node, "owner") == "web1"
+
+
+@pytest.mark.parametrize(
+    ("epoch", "after", "missed"),
+    [
+        (EPOCH, 1, ["2", "3"]),
+        (EPOCH, 3, []),
+        (EPOCH, 4, []),
+        ("", 0, ["1", "2", "3"]),
+        (EPOCH + 1, 1, []),
+    ],
+    ids=["some", "none", "an offset of the future", "from the beginning", "another epoch's offset"],
+)
+def test_what_the_client_missed_comes_with_it(node: Node, epoch: int | str, after: int, missed: list[str]) -> None:
+    put(node, answers=3)
+    assert move(node, after=after, epoch=epoch)[1] == missed
+
+
+def test_of_a_history_that_let_answers_go_the_rest_comes(node: Node) -> None:
+    put(node, answers=3)
+    node.admin.lpop(HISTORY, 2)
+    assert move(node)[1] == ["3"]

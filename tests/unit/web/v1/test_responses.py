@@ -1,0 +1,93 @@
+"""What `primes.v1` says: each answer, fault and notice has its JSON."""
+
+import json
+
+import pytest
+from msgspec import Raw
+
+from services.jobs.evidence import Evidence, Factor, Witness
+from services.jobs.messages import Answer, Fault, Verdict
+from services.web.v1 import responses
+from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
+from services.web.v1.responses import Standing
+
+
+def test_a_response_carries_verdict_times_and_offset() -> None:
+    answer = Answer(7, Verdict.PROBABLY_PRIME, "BPSW", 12, 3_456)
+    assert json.loads(responses.response('"a"', answer, "5-6")) == {
+        "jsonrpc": "2.0",
+        "id": "a",
+        "result": {
+            "verdict": "probably_prime", "proven": False, "method": "BPSW", "queue_ms": 12, "compute_ms": 3.456, "offset": "5-6",
+        },
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("evidence", "told"), [(Factor(7), {"factor": "7"}), (Witness(2**63), {"witness": str(2**63)})])
+def test_a_response_carries_the_evidence_as_text(evidence: Evidence, told: dict[str, str]) -> None:
+    answer = Answer(7, Verdict.COMPOSITE, "method", evidence=evidence)
+    assert json.loads(responses.response('"a"', answer, "5-6"))["result"]["evidence"] == told
+
+
+@pytest.mark.parametrize("fault", Fault)
+def test_every_fault_has_an_error(fault: Fault) -> None:
+    error = json.loads(responses.response("1", Answer(7, Verdict.UNKNOWN, fault=fault), "5-6"))["error"]
+    assert error["data"]["code"] == fault
+    assert error["data"]["offset"] == "5-6"
+
+
+def test_a_late_answer_says_what_is_known() -> None:
+    answer = Answer(7, Verdict.UNKNOWN, "BPSW", fault=Fault.DEADLINE, best=Verdict.PROBABLY_PRIME)
+    told = json.loads(responses.response("1", answer, "5-6"))["error"]["data"]
+    assert (told["verdict"], told["best"], told["method"]) == ("unknown", "probably_prime", "BPSW")
+
+
+def test_a_late_answer_of_which_nothing_is_known_is_unknown() -> None:
+    told = json.loads(responses.response("1", Answer(7, Verdict.UNKNOWN, fault=Fault.DEADLINE), "5-6"))["error"]["data"]
+    assert told == {"code": "deadline", "retryable": False, "verdict": "unknown", "offset": "5-6"}
+
+
+def test_a_result_names_the_prime_that_was_found() -> None:
+    told = json.loads(responses.response("1", Answer(7, Verdict.PRIME, "method", number="101"), "5-6"))["result"]
+    assert told["number"] == "101"
+
+
+@pytest.mark.parametrize("code", Code)
+def test_every_error_says_whether_to_try_again(code: Code) -> None:
+    body = json.loads(responses.error("1", code, "sentence"))["error"]
+    assert body["code"] == NUMBERS[code]
+    assert body["message"] == "sentence"
+    assert body["data"]["retryable"] == ("retry_after" in body["data"]) == (code in RETRY_AFTER)
+
+
+def test_a_notification_tells_the_session() -> None:
+    told = json.loads(responses.notification(Standing("t", "0", 600, "web0")))
+    assert told == {
+        "jsonrpc": "2.0", "method": "session", "params": {"session": "t", "offset": "0", "expires_in": 600, "instance": "web0"},
+    }  # fmt: skip
+
+
+def test_a_result_of_resume_lists_what_is_pending() -> None:
+    standing = Standing("t", "5-6", 600, "web0", True, [Raw(b'"a"'), Raw(b"7")])
+    told = json.loads(responses.result("1", standing))["result"]
+    assert (told["recovered"], told["pending"]) == (True, ["a", 7])
+
+
+def test_an_array_holds_responses_in_their_order() -> None:
+    assert json.loads(responses.array([b"1", b'{"a":2}'])) == [1, {"a": 2}]
+
+
+def test_a_first_verdict_is_told_with_the_id_of_its_request() -> None:
+    answer = Answer(1, Verdict.PROBABLY_PRIME, "BPSW and Miller-Rabin", 2, 1_500)
+    assert json.loads(responses.verdict('"a"', answer)) == {
+        "jsonrpc": "2.0",
+        "method": "verdict",
+        "params": {
+            "id": "a",
+            "verdict": "probably_prime",
+            "proven": False,
+            "method": "BPSW and Miller-Rabin",
+            "queue_ms": 2,
+            "compute_ms": 1.5,
+        },
+    }
