@@ -78,25 +78,26 @@ class Enqueue:
 
         `since`: when Redis last had a job that it has no longer (ms since 1970).
         """
-        keys, arguments = self._arrange(lane, entries, since)
+        keys, arguments = arrange(lane, entries, self._marker, since, web=self._web, most_entries=self.most_entries)
         replies = await _enqueue(self._redis, keys, *arguments)
         if lane is Lane.QUICK:
             return [Enqueued(Place(lane, id)) for id in replies]
         return [Enqueued.read(reply) for reply in replies]
 
-    def _arrange(self, lane: Lane, entries: list[Entry], since: Callable[[int], int]) -> tuple[list[str], list[str | bytes]]:
-        """Keys and arguments of the script. Only costly questions are looked up: a quick one costs less than its looking up."""
-        sessions, marks = self._marker.mark(entries, since)
-        questions: list[str] = []
-        carried: list[str | bytes] = []
-        for entry in entries:
-            carried.append(messages.encode(entry.jobs))
-            if lane is not Lane.QUICK:
-                (job,) = entry.jobs
-                questions.append(names.question(messages.digest(job)))
-                asker = Asker(job.session, job.request, job.expires)
-                carried += names.asker(self._web, job.id), messages.encode(asker)
-        bounds = self.most_entries, self._marker.lifetime
-        ask = Ask(lane, names.bell(lane), self._web, *bounds, len(entries), len(questions), marks)
-        keys = [names.stream(lane), names.stream(Lane.QUICK), *questions, *sessions]
-        return keys, [_encoder.encode(ask), *carried]
+
+def arrange(
+    lane: Lane, entries: list[Entry], marker: Marker, since: Callable[[int], int], *, web: str, most_entries: int
+) -> tuple[list[str], list[str | bytes]]:
+    """Keys and arguments of the script. Only costly questions are looked up: a quick one costs less than its looking up."""
+    sessions, marks = marker.mark(entries, since)
+    questions: list[str] = []
+    carried: list[str | bytes] = []
+    for entry in entries:
+        carried.append(messages.encode(entry.jobs))
+        if lane is not Lane.QUICK:
+            (job,) = entry.jobs
+            questions.append(names.question(messages.digest(job)))
+            carried += names.asker(web, job.id), messages.encode(Asker(job.session, job.request, job.expires))
+    ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks)
+    keys = [names.stream(lane), names.stream(Lane.QUICK), *questions, *sessions]
+    return keys, [_encoder.encode(ask), *carried]

@@ -13,6 +13,7 @@ from msgspec import UNSET, Raw, UnsetType
 from services.jobs.evidence import describe
 from services.jobs.messages import SENTENCES, Answer, Operation, Wanted, describe_unknown
 from services.web.ask import number, question
+from services.web.ask.operations import OPERATIONS
 from services.web.ask.question import Question
 
 SUBPROTOCOL = "primes.v1"
@@ -363,7 +364,7 @@ def _pick(params: Raw, by_name: "msgspec.json.Decoder[Any]", *names: str, option
 
 _METHODS: dict[str, Any] = {
     Operation.IS_PRIME.value: _read_prime,
-    **{operation.value: partial(_read_near, operation) for operation in (Operation.NEXT_PRIME, Operation.PREVIOUS_PRIME)},
+    **{operation.value: partial(_read_near, operation) for operation, traits in OPERATIONS.items() if not traits.provable},
     "cancel": _read_cancel,
     "resume": _read_resume,
 }
