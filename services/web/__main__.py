@@ -23,10 +23,13 @@ from services.runtime.tether import tether
 from services.runtime.watchdog import watch
 from services.web.drain import Drain
 from services.web.http.certificate import Certificate
-from services.web.http.handlers import Description, Hello, JSONHandler, NotFound, Primes
+from services.web.http.description import Description
+from services.web.http.handler import JSONHandler, NotFound
+from services.web.http.hello import Hello
+from services.web.http.primes import Primes
+from services.web.instance import Instance
 from services.web.operators import figures
 from services.web.operators.dead_letters import DeadLetters
-from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.sockets.heartbeat import beat
@@ -46,7 +49,7 @@ class Web:
         self._settings = settings
         self._redis = connect(settings)
         self._dead_letters = DeadLetters(settings)
-        self._dispatcher = Dispatcher(self._redis, settings)
+        self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
         self._draining = False
@@ -56,19 +59,21 @@ class Web:
         """What keeps new clients from being served here; empty if nothing does."""
         if self._draining:
             return "draining"
-        return "" if self._dispatcher.pulse.fresh else "Redis does not answer"
+        return "" if self._instance.pulse.fresh else "Redis does not answer"
 
     def application(self) -> Application:
         """The routes for clients."""
-        parts = {"dispatcher": self._dispatcher, "settings": self._settings}
+        dispatcher, settings = self._instance.dispatcher, self._settings
+        sockets = {"dispatcher": dispatcher, "sessions": self._instance.sessions, "settings": settings, "sockets": self._clients}
+        uploads = {"uploads": self._instance.uploads, "settings": settings}
         return Application(
             [
                 url(r"/", Hello),
-                url(r"/chatsocket", ChatSocket, {**parts, "sockets": self._clients}),
-                url(r"/primes/(.*)", Primes, parts),
+                url(r"/chatsocket", ChatSocket, sockets),
+                url(r"/primes/(.*)", Primes, {"dispatcher": dispatcher, "settings": settings}),
                 url(r"/certificates/(.*)", Certificate, {"redis": self._redis}),
-                url(r"/jobs", Jobs, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
-                url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/jobs", Jobs, uploads),
+                url(r"/jobs/([^/]*)", Job, uploads),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
                 url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),
                 *endpoints.health_routes(self.ready),
@@ -93,7 +98,7 @@ class Web:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            for service in (self._dispatcher.run(), beat(self._clients, self._settings.ping), watch(self._settings.watchdog)):
+            for service in (self._instance.run(), beat(self._clients, self._settings.ping), watch(self._settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()
             await self._drain(server)
@@ -105,7 +110,7 @@ class Web:
         """Take no new clients, send those that are here elsewhere, answer or hand over what was asked."""
         self._draining = True
         server.stop()
-        await Drain(self._clients, self._requests, self._dispatcher.handed_over, self._settings.drain).run()
+        await Drain(self._clients, self._requests, self._instance.dispatcher.handed_over, self._settings.drain).run()
         try:
             await asyncio.wait_for(server.close_all_connections(), HTTP_END)
         except TimeoutError:

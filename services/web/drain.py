@@ -33,7 +33,7 @@ class Leaving(Protocol):
         """Close now; harmless when repeated."""
 
 
-class Waiting(Protocol):
+class Interruptible(Protocol):
     """What an HTTP request under way must be able to do."""
 
     def interrupt(self) -> None:
@@ -48,11 +48,11 @@ def spread(sockets: int, drain: float) -> float:
 class Drain:
     """Closes each socket at a time drawn for it, so that thousands do not come back in the same moment.
 
-    It looks at all sockets ten times a second, which is dearer than a queue by time, and finds those that open late too.
+    It looks at all sockets ten times a second, which costs more than a queue by time, and finds those that open late too.
     """
 
     def __init__(
-        self, sockets: Collection[Leaving], requests: Collection[Waiting], handed_over: Callable[[], bool], seconds: float
+        self, sockets: Collection[Leaving], requests: Collection[Interruptible], handed_over: Callable[[], bool], seconds: float
     ) -> None:
         """`sockets` and `requests` are the process' own and shrink as they end; `handed_over` tells whether Redis holds
         what the sessions wait for.

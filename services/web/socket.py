@@ -16,6 +16,7 @@ from services.web.sockets.heartbeat import DEAD
 from services.web.sockets.lean import LeanHandler
 from services.web.v1.outbox import TOO_SLOW
 from services.web.v1.peer import EVICTED, MISSED, SUBPROTOCOL, V1Peer
+from services.web.v1.sessions import Sessions
 
 CONNECTIONS = Gauge("primes_web_connections", "Open WebSockets")
 CLOSES = Counter("primes_web_closes_total", "WebSockets closed, by close code", ["code"])
@@ -36,9 +37,10 @@ MAX_MESSAGE = 2 * 1024 * 1024  # bytes
 class ChatSocket(LeanHandler):
     """One socket; without a subprotocol it speaks the plain protocol."""
 
-    def initialize(self, dispatcher: Dispatcher, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
+    def initialize(self, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
         """`sockets` is the process' set of open ones."""
         self._dispatcher = dispatcher
+        self._sessions = sessions
         self._settings = settings
         self._sockets = sockets
         self._heard = time.monotonic()  # of the last sign of life
@@ -70,8 +72,10 @@ class ChatSocket(LeanHandler):
         self.set_nodelay(True)
         self._sockets.add(self)
         CONNECTIONS.inc()
-        speaks = V1Peer if self.selected_subprotocol else PlainPeer
-        self._client = speaks(self, self._dispatcher, self._settings)
+        if self.selected_subprotocol:
+            self._client = V1Peer(self, self._dispatcher, self._sessions, self._settings)
+        else:
+            self._client = PlainPeer(self, self._dispatcher, self._settings)
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Pass it on; awaited, it holds the socket's next message back."""

@@ -12,7 +12,7 @@ class NotAnInteger(ValueError):
     """The text is not an integer."""
 
 
-class TooLarge(ValueError):
+class TooManyDigits(ValueError):
     """The integer has more digits than the server takes."""
 
     def __init__(self, digits: int, most: int) -> None:
@@ -24,7 +24,7 @@ class TooLarge(ValueError):
 def read(text: str, most_digits: int) -> str:
     """The integer in canonical decimal: "-12", "0", "97". Takes time linear in the length of the text.
 
-    Raises NotAnInteger, or TooLarge for more than `most_digits` digits (leading zeros not counted).
+    Raises NotAnInteger, or TooManyDigits for more than `most_digits` digits (leading zeros not counted).
     """
     if len(text) <= most_digits and text.isascii() and text.isdigit():  # as nearly all are
         return text.lstrip("0") or "0"
@@ -36,5 +36,5 @@ def read(text: str, most_digits: int) -> str:
         digits = "".join(c if c == "_" else str(unicodedata.decimal(c)) for c in digits)
     digits = digits.replace("_", "").lstrip("0") or "0"
     if len(digits) > most_digits:
-        raise TooLarge(len(digits), most_digits)
+        raise TooManyDigits(len(digits), most_digits)
     return f"-{digits}" if sign == "-" and digits != "0" else digits

@@ -9,7 +9,7 @@ from tornado.web import HTTPError
 
 from services.broker.connection import PASSING
 from services.jobs import names
-from services.web.http.handlers import JSONHandler
+from services.web.http.handler import JSONHandler
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 FORMATS = "primo", "pari"

@@ -12,7 +12,7 @@ from services.web.ask import number
 from services.web.ask.question import Question
 from services.web.plain import protocol
 from services.web.queue.dispatcher import Dispatcher
-from services.web.queue.ledger import Busy
+from services.web.queue.ledger import LedgerFull
 from services.web.settings import WebSettings
 from services.web.sockets.lean import LeanHandler
 
@@ -45,10 +45,10 @@ class PlainPeer:
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
             job = self._dispatcher.submit(Question(number.read(text, self._max_digits)), ANYBODY, self._settle)
-        except number.TooLarge as error:
+        except number.TooManyDigits as error:
             _too_large.inc()
             self._reply(f"Number too large: {error}".encode())
-        except Busy:
+        except LedgerFull:
             _busy.inc()
             self._reply(protocol.BUSY)
         except ValueError:  # not an integer, or bytes that are no text

@@ -31,7 +31,7 @@ class Place(NamedTuple):
     id: bytes
 
 
-class Busy(Exception):
+class LedgerFull(Exception):
     """As many jobs are pending as this process takes."""
 
 
@@ -96,9 +96,9 @@ class Ledger:
         answered: Answered,
         noted: Answered | None = None,
     ) -> Pending:
-        """Take a job on; `answered` is called once, `noted` with what is known before the answer. Raises Busy."""
+        """Take a job on; `answered` is called once, `noted` with what is known before the answer. Raises LedgerFull."""
         if len(self._pending) >= self._most_pending:
-            raise Busy(f"{self._most_pending:,} jobs are pending")
+            raise LedgerFull(f"{self._most_pending:,} jobs are pending")
         self._last_id = id = self._last_id + 1
         number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)

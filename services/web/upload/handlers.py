@@ -8,7 +8,7 @@ from typing import Any
 from tornado.iostream import StreamClosedError
 from tornado.web import Finish, HTTPError, stream_request_body
 
-from services.web.http.handlers import JSONHandler
+from services.web.http.handler import JSONHandler
 from services.web.settings import WebSettings
 from services.web.upload import answers, uploads
 from services.web.upload.cutter import Cutter

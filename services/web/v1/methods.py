@@ -1,4 +1,4 @@
-"""The methods of `primes.v1`: what each takes, and how that is read. A new operation is one line of OPERATIONS."""
+"""The methods of `primes.v1`: what each takes, and how that is read. Operations have theirs from `services/web/ask/operations.py`."""
 
 import re
 from collections.abc import Callable
@@ -9,6 +9,7 @@ from msgspec import Raw
 
 from services.jobs.messages import Operation, Wanted
 from services.web.ask import question
+from services.web.ask.operations import OPERATIONS
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Resuming
 from services.web.v1.errors import Code, Refused
@@ -115,14 +116,10 @@ def _read_resume(id: str, params: Raw, limits: Limits) -> Resuming:
     return Resuming(id, session, epoch, int(number))
 
 
-OPERATIONS: dict[Operation, Params[_Number]] = {
-    Operation.IS_PRIME: Params(_Provable),
-    Operation.NEXT_PRIME: Params(_Number),
-    Operation.PREVIOUS_PRIME: Params(_Number),
-}
+_takes = {operation: Params(_Provable if traits.provable else _Number) for operation, traits in OPERATIONS.items()}
 
 METHODS: dict[str, Callable[[str, Raw, Limits], Call]] = {
-    **{operation.value: partial(_read_question, operation, takes) for operation, takes in OPERATIONS.items()},
+    **{operation.value: partial(_read_question, operation, takes) for operation, takes in _takes.items()},
     "cancel": _read_cancel,
     "resume": _read_resume,
 }

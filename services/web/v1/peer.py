@@ -13,7 +13,7 @@ from services.runtime.cheap_metrics import Tally
 from services.runtime.logs import about, veil
 from services.web.ask.question import expiry
 from services.web.queue.dispatcher import Dispatcher
-from services.web.queue.ledger import Busy
+from services.web.queue.ledger import LedgerFull
 from services.web.settings import WebSettings
 from services.web.sockets.lean import LeanHandler
 from services.web.v1 import requests, responses
@@ -23,6 +23,7 @@ from services.web.v1.errors import Code, Refused
 from services.web.v1.outbox import Outbox
 from services.web.v1.responses import Ended, Progress, Standing
 from services.web.v1.session import Repeat
+from services.web.v1.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -39,11 +40,11 @@ MISSED = 4003, "answers missed, resume"
 class V1Peer:
     """One client. It is refused, not held back, when it asks too much; it is closed, and may resume, when it does not read."""
 
-    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings) -> None:
         self._socket = socket
         self._outbox = Outbox(socket)
         self._dispatcher = dispatcher
-        self._sessions = dispatcher.sessions
+        self._sessions = sessions
         self._settings = settings
         self._session = self._sessions.open(self)
         connection = socket.request.headers.get("X-Request-ID", "")[:64]
@@ -112,7 +113,7 @@ class V1Peer:
         asker = Asker(self._session.token, call.id, expiry(call.seconds))
         try:
             job = self._dispatcher.submit(call.question, asker, partial(self._settled, call.id))
-        except Busy as error:
+        except LedgerFull as error:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch)
             return
         self._session.submitted(call.id, job)
@@ -126,8 +127,9 @@ class V1Peer:
 
     async def _cancel(self, call: Cancelling, batch: Batch | None) -> None:
         """Have a request answered with an error, if it has no answer yet."""
+        flight = self._session.in_flight.get(call.request)
         try:
-            ended = await self._dispatcher.cancel(self._session, call.request)
+            ended = flight is not None and await self._dispatcher.cancel(self._session.token, call.request, flight.job)
         except PASSING as error:
             log.warning("could not cancel a job: %s", error)
             return self._outbox.fail(call.id, Code.UNAVAILABLE, "Jobs cannot be reached", batch)

@@ -1,114 +1,148 @@
--- Appends as many stream entries as there is room for, the first ones first. Returns their ids.
--- Of costly questions it returns for each {lane, id, '' or 'joined' or 'known', what is known so far or ''}, and it rings the bell if
--- no worker is sure to be awake; quick entries need no bell, since workers wait for them in Redis.
--- A costly question whose run is under way joins it; one whose answer is kept goes to the quick lane with it.
--- In the same step it marks their sessions' requests as in flight: what is marked is in a stream, and will be answered.
--- KEYS[1] stream   KEYS[2] stream of the quick lane   KEYS[3..] for each question its hash   then for each session its hash and its history
--- ARGV[1] consumer group   ARGV[2] the lane's bell   ARGV[3] most entries in the stream   ARGV[4] web instance to reply to
--- ARGV[5] sessions' lifetime (s)   ARGV[6] prefix of the askers' keys   ARGV[7] most askers of a run   ARGV[8] seconds to keep a question
--- ARGV[9] prefix of the certificates' keys   ARGV[10] number of entries   ARGV[11] number of questions: none, or as many as entries
--- then one MessagePack batch an entry   then for each question its job and who asks (MessagePack)
--- then for each session: 1 if this web process holds its socket, number of requests, and for each its entry, job, id, and 0, or for a job
--- that Redis lost and nobody here waits for when it had it (ms since 1970): in a session that was made later its client asks again
-local stream, quick, web = KEYS[1], KEYS[2], ARGV[4]
-local prefix, lane = string.match(stream, '^(.*:)([^:]+)$')
-local batches, questions = tonumber(ARGV[10]), tonumber(ARGV[11])
+-- Appends as many entries to a lane's stream as there is room for, the first ones first.
+-- Returns of each quick entry its id, of each costly one {lane, id, how, what is known so far (MessagePack) or ''}; how:
+--   ''        it is a new run, and the bell was rung if no worker is sure to be awake (quick entries need no bell, since
+--             workers wait for them in Redis)
+--   'joined'  the question's run is under way, and its answer will be this job's too
+--   'known'   the answer is kept, and the job went to the quick lane with it
+-- A list that is shorter than the entries: there was no room for the others.
+-- One step with the marks of their sessions' requests: what is marked as in flight is in a stream, and will be answered.
+--
+-- KEYS: the lane's stream, the quick lane's, of each costly entry its question's hash, of each session its hash and its
+-- history. Derived from prefixes: the stream that a question names, its askers' hash, the certificate's of a kept answer.
+-- ARGV: a MessagePack map (services/web/queue/enqueue.py says of what), then of each quick entry its batch of jobs, of each
+-- costly one its batch, the field of its asker, and the asker (MessagePack each)
+local ask = cmsgpack.unpack(ARGV[1])
+local stream, quick = KEYS[1], KEYS[2]
 local length = redis.call('XLEN', stream)
-local last = math.min(batches, tonumber(ARGV[3]) - length)
-if last < 1 then
-    return {}
-end
+local last = math.min(ask.entries, ask.most_entries - length) -- entry that there is room for
 
--- The place of a question that somebody asked before; nil where none is.
-local function find(question, batch, job, asker)
-    local entry, so_far, answer, sha256 = unpack(redis.call('HMGET', question, 'entry', 'so_far', 'answer', 'certificate'))
-    if answer and (sha256 == '' or redis.call('EXISTS', ARGV[9] .. sha256) == 1) then
-        local id = redis.call('XADD', quick, '*', 'reply', web, 'jobs', batch, 'known', answer)
-        return { 'quick', id, 'known', '' }
-    end
-    if answer then -- it names a certificate that was let go: a new one is made
+-- Sends a job to the quick lane with its kept answer; nil when that names a certificate that was let go: a new one is made.
+local function reuse(question, answer, certificate, batch)
+    if certificate ~= '' and redis.call('EXISTS', ask.certificates .. certificate) == 0 then
         redis.call('HDEL', question, 'answer', 'certificate')
+        return nil
     end
-    local at, id = string.match(entry or '', '^(%S+) (%S+)$')
-    if at and #redis.call('XRANGE', prefix .. at, id, id) == 1 then
-        local askers = ARGV[6] .. at .. ':' .. id
-        if redis.call('HLEN', askers) < tonumber(ARGV[7]) then
-            redis.call('HSET', askers, web .. ' ' .. job, asker)
-            return { at, id, 'joined', so_far or '' }
-        end
-    end
+    local id = redis.call('XADD', quick, '*', 'reply', ask.web, 'jobs', batch, 'known', answer)
+    return { 'quick', id, 'known', '' }
 end
 
-local places = {}
-if questions == 0 then
-    for i = 1, last do
-        places[i] = redis.call('XADD', stream, '*', 'reply', web, 'jobs', ARGV[11 + i])
+-- Adds an asker to the run that a question names; nil when there is none, or as many as may wait for it wait already.
+local function join(run, so_far, field, asker)
+    local lane, id = string.match(run or '', '^(%S+) (%S+)$')
+    if not lane or #redis.call('XRANGE', ask.streams .. lane, id, id) == 0 then
+        return nil
     end
-else
-    local bell = false
-    local unclaimed = waiting(stream, ARGV[1], length) -- waiting.lua
-    for i = 1, last do
-        local batch = ARGV[11 + i]
-        local job, asker = ARGV[10 + batches + 2 * i], ARGV[11 + batches + 2 * i]
-        local place = find(KEYS[2 + i], batch, job, asker)
-        if not place then
-            local digest = string.match(KEYS[2 + i], '[^:]+$')
-            local id = redis.call('XADD', stream, '*', 'reply', web, 'jobs', batch, 'question', digest)
-            place = { lane, id, '', '' }
-            redis.call('HSET', KEYS[2 + i], 'entry', lane .. ' ' .. id)
-            redis.call('HDEL', KEYS[2 + i], 'so_far')
-            redis.call('EXPIRE', KEYS[2 + i], ARGV[8])
-            redis.call('HSET', ARGV[6] .. lane .. ':' .. id, web .. ' ' .. job, asker)
-            bell = bell or unclaimed <= 0
-        end
-        places[i] = place
+    local askers = ask.askers_of .. lane .. ':' .. id
+    if redis.call('HLEN', askers) >= ask.most_askers then
+        return nil
     end
-    if bell then
-        redis.call('PUBLISH', ARGV[2], '')
-    end
+    redis.call('HSET', askers, field, asker)
+    return { lane, id, 'joined', so_far or '' }
 end
 
--- Where an entry is, as a session's mark says it.
+-- The place of a question that somebody asked before; nil where it has to be computed.
+local function find(question, batch, field, asker)
+    local run, so_far, answer, certificate = unpack(redis.call('HMGET', question, 'entry', 'so_far', 'answer', 'certificate'))
+    return answer and reuse(question, answer, certificate, batch) or join(run, so_far, field, asker)
+end
+
+local function begin(question, batch, field, asker)
+    local digest = string.match(question, '[^:]+$')
+    local id = redis.call('XADD', stream, '*', 'reply', ask.web, 'jobs', batch, 'question', digest)
+    redis.call('HSET', question, 'entry', ask.lane .. ' ' .. id)
+    redis.call('HDEL', question, 'so_far')
+    redis.call('EXPIRE', question, ask.question_ttl)
+    redis.call('HSET', ask.askers_of .. ask.lane .. ':' .. id, field, asker)
+    return { ask.lane, id, '', '' }
+end
+
+local function append_quick()
+    local ids = {}
+    for i = 1, last do
+        ids[i] = redis.call('XADD', stream, '*', 'reply', ask.web, 'jobs', ARGV[1 + i])
+    end
+    return ids
+end
+
+local function append_costly()
+    local places, begun = {}, false
+    local unclaimed = waiting(stream, ask.consumers, length) -- waiting.lua
+    for i = 1, last do
+        local question, batch, field, asker = KEYS[2 + i], unpack(ARGV, 3 * i - 1, 3 * i + 1)
+        places[i] = find(question, batch, field, asker)
+        if not places[i] then
+            places[i] = begin(question, batch, field, asker)
+            begun = true
+        end
+    end
+    if begun and unclaimed <= 0 then
+        redis.call('PUBLISH', ask.bell, '')
+    end
+    return places
+end
+
+-- Where an entry is and whose it is, as a session's mark says it.
 local function locate(place)
-    return questions == 0 and lane .. ' ' .. place or place[1] .. ' ' .. place[2]
+    local at = ask.questions == 0 and ask.lane .. ' ' .. place or place[1] .. ' ' .. place[2]
+    return at .. ' ' .. ask.web .. ' '
 end
 
--- of each session one read and one write, however many requests
-local at = 12 + batches + 2 * questions
-for k = 3 + questions, #KEYS, 2 do
-    local session, requests = KEYS[k], tonumber(ARGV[at + 1])
-    local fields = { 'epoch' }
-    for n = 1, requests do
-        fields[n + 1] = '?' .. ARGV[at + 4 * n]
+-- When a session begins (ms since 1970), and the fields of its hash. `held`: 1 if this web process holds its socket
+local function open(held)
+    local now = redis.call('TIME')
+    local epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
+    local fields = { 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ask.lifetime }
+    if held == 1 then
+        fields[9], fields[10] = 'owner', ask.web
     end
-    local known = redis.call('HMGET', session, unpack(fields))
+    return epoch, fields
+end
+
+-- The fields of a session's requests behind its epoch, and what they hold: of each session one read, however many requests.
+local function read(session, first, count)
+    local fields = { 'epoch' }
+    for n = 1, count do
+        fields[n + 1] = '?' .. ask.marks[first + 4 * n - 2]
+    end
+    return fields, redis.call('HMGET', session, unpack(fields))
+end
+
+-- Marks a session's requests, four fields of `ask.marks` each from `first` on: the entry, the job, the request's id, and 0, or
+-- for a job that Redis lost and nobody here waits for when it had it (ms since 1970): in a session that was made later its
+-- client asks again.
+local function mark(places, session, history, held, first, count)
+    local fields, known = read(session, first, count)
     local epoch, set = known[1], {}
-    for n = 1, requests do
-        local i = at + 4 * n - 2
-        local entry, before = tonumber(ARGV[i]), tonumber(ARGV[i + 3])
-        if entry <= last and (before == 0 or epoch and tonumber(epoch) <= before) then
-            if not epoch then -- the session is new
-                local now = redis.call('TIME')
-                epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
-                set = { 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ARGV[5] }
-                if ARGV[at] == '1' then
-                    set[9], set[10] = 'owner', web
-                end
+    for n = 1, count do
+        local entry, job, _, lost = unpack(ask.marks, first + 4 * n - 4, first + 4 * n - 1)
+        if entry <= last and (lost == 0 or epoch and tonumber(epoch) <= lost) then
+            if not epoch then
+                epoch, set = open(held)
             end
             -- what was answered is not asked again: this job's answer will find no mark and be dropped
             if not tonumber(known[n + 1] or '') then
-                set[#set + 1] = '?' .. ARGV[i + 2]
-                set[#set + 1] = locate(places[entry]) .. ' ' .. web .. ' ' .. ARGV[i + 1]
+                set[#set + 1] = fields[n + 1]
+                set[#set + 1] = locate(places[entry]) .. job
             end
         end
     end
-    if #set > 0 then
+    if #set > 0 then -- one write
         redis.call('HSET', session, unpack(set))
     end
     if epoch and not known[1] then -- `touch` and each answer renew it
-        redis.call('EXPIRE', session, ARGV[5])
-        redis.call('EXPIRE', KEYS[k + 1], 0) -- in the past: deletes what is left of a session that was lost
+        redis.call('EXPIRE', session, ask.lifetime)
+        redis.call('EXPIRE', history, 0) -- in the past: deletes what is left of a session that was lost
     end
-    at = at + 2 + 4 * requests
+end
+
+if last < 1 then
+    return {}
+end
+local places = ask.questions == 0 and append_quick() or append_costly()
+local at = 1 -- in ask.marks
+for k = 3 + ask.questions, #KEYS, 2 do
+    local held, count = ask.marks[at], ask.marks[at + 1]
+    mark(places, KEYS[k], KEYS[k + 1], held, at + 2, count)
+    at = at + 2 + 4 * count
 end
 return places

@@ -1,14 +1,17 @@
--- Jobs of one lane that nobody waits for any more leave their runs; a run without askers is deleted and its computation stopped.
--- KEYS[1] stream   KEYS[2..] askers of each run   ARGV[1] consumer group   ARGV[2] channel of cancellations   ARGV[3] lane
--- ARGV[4] prefix of the questions' keys   ARGV[5..] for each run its entry, and who leaves
-local deleted = { ARGV[3] }
-for k = 2, #KEYS do
-    local entry, asker = ARGV[2 * k + 1], ARGV[2 * k + 2]
-    if leave(KEYS[1], ARGV[1], ARGV[4], KEYS[k], entry, asker) then -- services/broker/scripts/leave_run.lua
+-- Jobs of one lane that nobody waits for any more leave their runs. A run without askers is deleted, and its computation stopped.
+-- Returns how many were deleted. One step: nobody joins a run between its last asker's leaving and its end.
+-- KEYS: the stream, then of each run the hash of its askers. Derived from a prefix: the question that the entry names.
+-- ARGV: consumer group, channel of cancellations, lane, prefix of the questions' keys, then of each run its entry, and who leaves
+local stream = KEYS[1]
+local consumers, cancellations, lane, questions = unpack(ARGV, 1, 4)
+local deleted = {}
+for run = 1, #KEYS - 1 do
+    local entry, asker = unpack(ARGV, 3 + 2 * run, 4 + 2 * run)
+    if leave(stream, consumers, questions, KEYS[1 + run], entry, asker) then -- leave_run.lua
         deleted[#deleted + 1] = entry
     end
 end
-if #deleted > 1 then
-    redis.call('PUBLISH', ARGV[2], table.concat(deleted, ' '))
+if #deleted > 0 then
+    redis.call('PUBLISH', cancellations, lane .. ' ' .. table.concat(deleted, ' '))
 end
-return #deleted - 1
+return #deleted

@@ -2,7 +2,7 @@
 
 from services.jobs import names
 from services.jobs.names import Lane
-from services.web.queue.dispatcher import _audit as audit
+from services.web.queue.audit import _audit as audit
 from tests.scripts.conftest import Node, run
 
 STREAM = names.stream(Lane.QUICK)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.web.ask.number import NotAnInteger, TooLarge, read
+from services.web.ask.number import NotAnInteger, TooManyDigits, read
 
 CHARACTERS = [chr(code) for code in range(0x20000)]  # beyond these two planes Unicode has no white space and no digits
 WHITE_SPACE = [c for c in CHARACTERS if c.isspace()]
@@ -138,13 +138,13 @@ def test_takes_as_many_digits_as_are_allowed(most: int, around: str) -> None:
 
 @pytest.mark.parametrize("around", ["{}", "-{}", " +{}\n", "000{}", "0_{}"])
 def test_refuses_one_digit_more_than_allowed(around: str) -> None:
-    with pytest.raises(TooLarge, match=r"^10,001 digits came, at most 10,000 are taken$") as refusal:
+    with pytest.raises(TooManyDigits, match=r"^10,001 digits came, at most 10,000 are taken$") as refusal:
         read(around.format("9" * 10_001), most_digits=10_000)
     assert (refusal.value.digits, refusal.value.most) == (10_001, 10_000)
 
 
 def test_refuses_one_digit_more_than_allowed_of_a_short_number() -> None:
-    with pytest.raises(TooLarge, match=r"^3 digits came, at most 2 are taken$"):
+    with pytest.raises(TooManyDigits, match=r"^3 digits came, at most 2 are taken$"):
         read("123", most_digits=2)
 
 
@@ -183,7 +183,7 @@ def test_refuses_a_million_characters_at_once(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["9" * MILLION, "9_" * MILLION + "9", "\u0669" * MILLION, "\u2003" * MILLION + "9" * 20_000])
 def test_counts_a_million_digits_at_once(text: str) -> None:
-    with pytest.raises(TooLarge, match=r"digits came, at most 10,000 are taken$"):
+    with pytest.raises(TooManyDigits, match=r"digits came, at most 10,000 are taken$"):
         read(text, most_digits=10_000)
 
 

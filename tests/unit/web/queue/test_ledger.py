@@ -11,7 +11,7 @@ from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.ask.question import Question
 from services.web.queue import ledger
-from services.web.queue.ledger import Busy, Entry, Ledger, Pending, Place
+from services.web.queue.ledger import Entry, Ledger, LedgerFull, Pending, Place
 
 
 class Clock:
@@ -95,7 +95,7 @@ def test_jobs_have_ids_of_their_own_even_after_others_were_answered() -> None:
 def test_is_busy_at_its_bound() -> None:
     book = Ledger(2_000)
     accept(book, *["97"] * 2_000)
-    with pytest.raises(Busy, match=r"^2,000 jobs are pending$"):
+    with pytest.raises(LedgerFull, match=r"^2,000 jobs are pending$"):
         book.accept(Question("97"), ANYBODY, nobody)
     assert len(book) == 2_000
 
@@ -110,7 +110,7 @@ def test_has_room_again_after_an_answer() -> None:
 def test_both_lanes_count_towards_the_bound() -> None:
     book = Ledger(2)
     accept(book, "97", HEAVY)
-    with pytest.raises(Busy, match="2 jobs are pending"):
+    with pytest.raises(LedgerFull, match="2 jobs are pending"):
         book.accept(Question("97"), ANYBODY, nobody)
 
 
@@ -417,7 +417,7 @@ class AnyOrder(RuleBasedStateMachine):
     def accept(self, digits: int) -> None:
         number = "9" * digits
         if len(self.lanes) == self.MOST:
-            with pytest.raises(Busy, match=r"^12 jobs are pending$"):
+            with pytest.raises(LedgerFull, match=r"^12 jobs are pending$"):
                 self.ledger.accept(Question(number), ANYBODY, nobody)
             return
         self.last_id += 1

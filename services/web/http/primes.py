@@ -1,124 +1,26 @@
-"""The HTTP handlers: JSON for every answer and every failure."""
+"""`GET /primes/N`: whether N is prime."""
 
 import asyncio
-import http
 import time
-from collections.abc import Awaitable
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-from prometheus_client import Counter
-from tornado.web import Finish, HTTPError, RequestHandler
+from tornado.web import HTTPError
 
 from services.jobs import evidence
 from services.jobs.expression import NotAnExpression
 from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown
 from services.web.ask import question
+from services.web.http.handler import JSONHandler
 from services.web.queue.dispatcher import Dispatcher
-from services.web.queue.ledger import Busy
+from services.web.queue.ledger import LedgerFull
 from services.web.settings import WebSettings
-
-REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
 
 GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
 LINGER = 60  # seconds that a proof goes on after the time of its request is over, for whoever asks again
-RETRY_AFTER = 1  # seconds that a refused client is asked to wait
-
-
-class JSONHandler(RequestHandler):
-    """Failures are `{"error": {code, message, retryable}}`, with Retry-After where trying again makes sense."""
-
-    ROUTE = "other"  # label of the requests' metric
-
-    def prepare(self) -> Awaitable[None] | None:
-        """Be known as under way, so that the process does not end before the answer is out."""
-        self.settings["requests"].add(self)
-        return None
-
-    @property
-    def request_id(self) -> str:
-        """What nginx calls the request in its log."""
-        return self.request.headers.get("X-Request-ID", "")[:64]
-
-    def interrupt(self) -> None:
-        """The process ends: what still waits for an answer says that it will not come."""
-
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
-        if status_code == 405:
-            implemented = (name for name in self.SUPPORTED_METHODS if name.lower() in vars(type(self)))
-            self.set_header("Allow", ", ".join(implemented))
-        cause = kwargs.get("exc_info", (None, None, None))[1]
-        sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
-        self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
-
-    def fail(self, status: int, code: str, message: str, retryable: bool = False, **known: str) -> None:
-        """End the request with this error; `known`: what is known all the same."""
-        self.set_status(status)
-        if retryable:
-            self.set_header("Retry-After", str(RETRY_AFTER))
-        self.finish({"error": {"code": code, "message": message, "retryable": retryable, **known}})
-
-    def read_timeout(self, most: float, *, zero: bool = False) -> float:
-        """`?timeout=`: seconds to wait, `most` unless given; 0 only if `zero`. Raises HTTPError 400."""
-        text = self.get_query_argument("timeout", str(most))
-        try:
-            seconds = float(text)
-        except ValueError:
-            seconds = -1.0
-        if not 0 <= seconds <= most or (seconds == 0 and not zero):
-            expected = f"from 0 to {most:g}" if zero else f"above 0 and up to {most:g}"
-            raise HTTPError(400, f"timeout: expected seconds {expected}, got {text[:40]!r}")
-        return seconds
-
-    def on_finish(self) -> None:
-        """Count the request."""
-        self.settings["requests"].discard(self)
-        REQUESTS.labels(self.ROUTE, str(self.get_status())).inc()
-
-
-class NotFound(JSONHandler):
-    """Whatever has no route."""
-
-    def prepare(self) -> None:
-        """Refuse every method alike."""
-        self.fail(404, "not_found", f"No resource at {self.request.path[:200]}")
-        raise Finish
-
-
-class Hello(JSONHandler):
-    """`GET /` of a web process without nginx in front; behind nginx the page of the same heading stands there."""
-
-    ROUTE = "/"
-
-    def get(self) -> None:
-        """Greet."""
-        self.set_header("Content-Type", "text/plain; charset=utf-8")
-        self.write("Hello, world\n")
-
-
-class Description(JSONHandler):
-    """`GET /openapi.yaml`, `GET /asyncapi.yaml`: what clients may say, for machines."""
-
-    def initialize(self, name: str) -> None:
-        """The document's file in docs/."""
-        self.ROUTE = f"/{name}"
-        self._text = _read_description(name)
-
-    def get(self) -> None:
-        """The document."""
-        self.set_header("Content-Type", "application/yaml")
-        self.write(self._text)
-
-
-@cache
-def _read_description(name: str) -> bytes:
-    return (Path(__file__).parents[3] / "docs" / name).read_bytes()
 
 
 class Primes(JSONHandler):
-    """`GET /primes/N`: whether N is prime; waits for the answer."""
+    """A request that waits for its answer."""
 
     ROUTE = "/primes/N"
 
@@ -145,7 +47,7 @@ class Primes(JSONHandler):
             return self.fail(413, "too_large", f"Number too large: {error}")
         except NotAnExpression as error:
             return self.fail(400, "not_an_integer", f"Expected an integer or an expression, got {text[:40]!r}: {error}")
-        except Busy as error:
+        except LedgerFull as error:
             return self.fail(503, "busy", f"Busy: {error}", retryable=True)
         except TimeoutError:
             sentence = f"No answer within {timeout:g} s; ask again"
@@ -178,7 +80,7 @@ class Primes(JSONHandler):
 
     async def _ask(self, asked: question.Question, seconds: float) -> Answer | None:
         """The answer. A job for which nobody waits any more is cancelled; a proof goes on for a while, so that who asks again
-        joins it. Raises TimeoutError, and Busy.
+        joins it. Raises TimeoutError, and LedgerFull.
         """
         lasts = asked.wanted is not Wanted.VERDICT
         asker = Asker(request=self.request_id, expires=question.expiry(seconds + (LINGER if lasts else GRACE)))

@@ -6,7 +6,7 @@ import pytest
 
 from services.jobs.evidence import Factor
 from services.jobs.messages import Answer, Verdict
-from services.web.http.handlers import describe
+from services.web.http.primes import describe
 
 
 def test_an_answer_is_told_with_its_times_in_milliseconds() -> None:

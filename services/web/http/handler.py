@@ -1,0 +1,73 @@
+"""What every HTTP handler has in common: JSON for every answer and every failure."""
+
+import http
+from collections.abc import Awaitable
+from typing import Any
+
+from prometheus_client import Counter
+from tornado.web import Finish, HTTPError, RequestHandler
+
+REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
+
+RETRY_AFTER = 1  # seconds that a refused client is asked to wait
+
+
+class JSONHandler(RequestHandler):
+    """Failures are `{"error": {code, message, retryable}}`, with Retry-After where trying again makes sense."""
+
+    ROUTE = "other"  # label of the requests' metric
+
+    def prepare(self) -> Awaitable[None] | None:
+        """Be known as under way, so that the process does not end before the answer is out."""
+        self.settings["requests"].add(self)
+        return None
+
+    @property
+    def request_id(self) -> str:
+        """What nginx calls the request in its log."""
+        return self.request.headers.get("X-Request-ID", "")[:64]
+
+    def interrupt(self) -> None:
+        """The process ends: what still waits for an answer says that it will not come."""
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
+        if status_code == 405:
+            implemented = (name for name in self.SUPPORTED_METHODS if name.lower() in vars(type(self)))
+            self.set_header("Allow", ", ".join(implemented))
+        cause = kwargs.get("exc_info", (None, None, None))[1]
+        sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
+        self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
+
+    def fail(self, status: int, code: str, message: str, retryable: bool = False, **known: str) -> None:
+        """End the request with this error; `known`: what is known all the same."""
+        self.set_status(status)
+        if retryable:
+            self.set_header("Retry-After", str(RETRY_AFTER))
+        self.finish({"error": {"code": code, "message": message, "retryable": retryable, **known}})
+
+    def read_timeout(self, most: float, *, zero: bool = False) -> float:
+        """`?timeout=`: seconds to wait, `most` unless given; 0 only if `zero`. Raises HTTPError 400."""
+        text = self.get_query_argument("timeout", str(most))
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds <= most or (seconds == 0 and not zero):
+            expected = f"from 0 to {most:g}" if zero else f"above 0 and up to {most:g}"
+            raise HTTPError(400, f"timeout: expected seconds {expected}, got {text[:40]!r}")
+        return seconds
+
+    def on_finish(self) -> None:
+        """Count the request."""
+        self.settings["requests"].discard(self)
+        REQUESTS.labels(self.ROUTE, str(self.get_status())).inc()
+
+
+class NotFound(JSONHandler):
+    """Whatever has no route."""
+
+    def prepare(self) -> None:
+        """Refuse every method alike."""
+        self.fail(404, "not_found", f"No resource at {self.request.path[:200]}")
+        raise Finish

@@ -1,0 +1,75 @@
+"""One web process' way to Redis: makes its parts, and gives each what it needs."""
+
+import asyncio
+import time
+
+import redis.asyncio
+
+from services.broker.client import BrokerClient
+from services.broker.pulse import Pulse
+from services.broker.subscription import Subscription
+from services.jobs import names
+from services.jobs.names import Lane
+from services.web.queue.answers import Answers
+from services.web.queue.audit import Audit
+from services.web.queue.cancellation import Cancellation
+from services.web.queue.cleanup import Cleanup
+from services.web.queue.commit_delay import CommitDelay
+from services.web.queue.dispatcher import Dispatcher
+from services.web.queue.enqueue import Enqueue
+from services.web.queue.ledger import Ledger
+from services.web.queue.settlement import Settlement
+from services.web.queue.writer import Writer
+from services.web.settings import WebSettings
+from services.web.upload.uploads import Uploads
+from services.web.v1.sessions import Sessions
+
+
+class Instance:
+    """The queue knows neither sessions nor uploads, and they not the queue: only here they meet."""
+
+    def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings) -> None:
+        # A process that comes back under the same name must not take the answers of its former self for its own.
+        self._name = name = f"{settings.instance}-{time.time_ns():x}"
+        self._broker = BrokerClient(redis)  # for what every job costs
+        self.pulse = Pulse(name)
+        self.uploads = Uploads(redis, settings, name)
+        ledger = Ledger(settings.max_pending)
+        settlement = Settlement(ledger, name)
+        self.sessions = Sessions(redis, settings, name, lambda answer: settlement.settle([answer]))
+        cleanup = Cleanup(redis, name)
+        self._answers = answers = Answers(ledger, settlement, self.sessions, cleanup.discard, name)
+        enqueue = Enqueue(self._broker, name, settings.max_queued_entries, self.sessions)
+        writers = {
+            lane: Writer(lane, ledger, enqueue, CommitDelay(settings.gather), discard=cleanup.discard, note=answers.note)
+            for lane in Lane
+        }
+        audit = Audit(redis, ledger, writers, answers, histories=self.sessions, pulse=self.pulse)
+        cancellation = Cancellation(ledger, writers, answers, self.sessions, cleanup)
+        self.dispatcher = Dispatcher(ledger, writers, audit, cancellation, cleanup)
+        self._subscription = self._subscribe(redis, settings.redis_timeout)
+
+    def _subscribe(self, redis: redis.asyncio.Redis, silence: float) -> Subscription:
+        """One connection for all channels: what each hears is in the order of publication, which the pulse relies on."""
+        return Subscription(
+            redis,
+            {
+                names.results(self._name): self._answers.hear,
+                names.deliveries(self._name): self._answers.hear_deliveries,
+                names.PROMOTIONS: self._answers.hear_promotion,
+                names.evictions(self._name): self.sessions.hear_eviction,
+                names.notices(self._name): self.uploads.hear,
+                self.pulse.channel: self.pulse.hear,
+            },
+            silence,
+        )
+
+    async def run(self) -> None:
+        """Carry jobs and answers until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.dispatcher.run(), name="dispatch")
+            tasks.create_task(self._subscription.run(), name="listen")
+            tasks.create_task(self.pulse.run(self._broker), name="pulse")
+            tasks.create_task(self.sessions.run(), name="fetch missed answers")
+            tasks.create_task(self.sessions.report(), name="report progress")
+            tasks.create_task(self.uploads.run(), name="uploads")

@@ -1,0 +1,106 @@
+"""Hears what workers publish to this process, and brings it to whoever asked."""
+
+import logging
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from services.jobs import messages
+from services.jobs.messages import Answer, Delivery, Fault, Job
+from services.jobs.names import Lane
+from services.web.queue.ledger import Entry, Ledger, Place
+from services.web.queue.settlement import Settlement
+
+log = logging.getLogger(__name__)
+
+
+class Recipients(Protocol):
+    """The clients whose answers Redis numbers and keeps, by their sessions' tokens."""
+
+    def hear(self, deliveries: list[Delivery]) -> None:
+        """Pass on what was published to this process."""
+
+    def note(self, token: str, request: str, answer: Answer) -> None:
+        """Tell what is known of a request before its answer."""
+
+    def give_up(self, token: str, request: str, fault: Fault) -> None:
+        """Answer a request of which Redis knows nothing with this fault."""
+
+
+class Answers:
+    """Pub/sub delivers at most once and in order. What it loses the audit finds, so what cannot be read is logged and dropped."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        settlement: Settlement,
+        recipients: Recipients,
+        discard: Callable[[list[Entry]], None],
+        web: str,
+    ) -> None:
+        """`discard` deletes entries that nobody wants any more; `web`: the name that workers reply to."""
+        self._ledger = ledger
+        self._settlement = settlement
+        self._recipients = recipients
+        self._discard = discard
+        self._web = web
+
+    def hear(self, payload: bytes) -> None:
+        """Give each answer of one publication to whoever asked."""
+        try:
+            answers = messages.decode_answers(payload)
+        except msgspec.DecodeError:
+            # The audit finds the jobs missing and sends them again; a worker that always writes this is a bug to be seen.
+            log.exception("could not read a publication of %d bytes", len(payload))
+            return
+        self._settlement.settle(answers)
+
+    def hear_deliveries(self, payload: bytes) -> None:
+        """Close the jobs of this process that the answers are to, then hand them to the sessions."""
+        try:
+            deliveries = messages.decode_deliveries(payload)
+        except msgspec.DecodeError:
+            log.exception("could not read a delivery of %d bytes", len(payload))  # the audit finds the answers missing
+            return
+        self._settlement.settle([delivery.answer for delivery in deliveries if delivery.reply_to == self._web])
+        self._recipients.hear(deliveries)
+
+    def hear_promotion(self, payload: bytes) -> None:
+        """A number passed its tests and is being proven: its run is in another lane, and its clients get a first answer."""
+        try:
+            promotion = messages.decode_promotion(payload)
+        except msgspec.DecodeError:
+            log.exception("could not read a promotion of %d bytes", len(payload))  # the audit finds the entry gone
+            return
+        place = Place(Lane.PROOF, promotion.entry.encode())
+        for field, asker in promotion.askers:
+            web, _, job = field.partition(" ")
+            if web == self._web:
+                self._follow(int(job), place, promotion.answer)
+            elif asker.session:
+                self._recipients.note(asker.session, asker.request, promotion.answer)
+
+    def _follow(self, job: int, place: Place, answer: Answer) -> None:
+        """One of our jobs is at another place now."""
+        if self._ledger.moved(job, place) is None:  # it was cancelled while that was not known
+            self._discard([Entry(place.lane, [Job(job, "")], 0, id=place.id)])
+        self.note(job, answer)
+
+    def note(self, job: int, answer: Answer) -> None:
+        """Tell the client of a pending job what is known before its answer."""
+        pending = self._ledger.get(job)
+        if pending is None:
+            return
+        if pending.noted is not None:
+            pending.noted(answer)
+        if pending.job.session:
+            self._recipients.note(pending.job.session, pending.job.request, answer)
+
+    def give_up(self, answers: list[Answer]) -> None:
+        """Close these jobs, of which Redis knows nothing (any more), and tell their clients."""
+        requests = [(p.job.session, p.job.request, a.fault) for a in answers if (p := self._ledger.get(a.id)) and p.job.session]
+        self._settlement.settle(answers)
+        for session, request, fault in requests:
+            assert fault is not None  # a job that is given up has a reason
+            self._recipients.give_up(session, request, fault)
