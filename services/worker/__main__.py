@@ -24,7 +24,7 @@ from services.runtime.watchdog import watch
 from services.worker import depth
 from services.worker.claims.consumer import Consumer
 from services.worker.claims.leases import Leases
-from services.worker.compute.process import ChildProcess
+from services.worker.compute.child_process import ChildProcess
 from services.worker.lanes.isolated import IsolatedLane, Office
 from services.worker.lanes.quick import QuickLane
 from services.worker.lanes.runs import Runs

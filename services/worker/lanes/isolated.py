@@ -18,8 +18,8 @@ from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.worker.claims.consumer import Claim, Consumer
 from services.worker.claims.leases import Leases
-from services.worker.compute.child import Report
-from services.worker.compute.process import ChildProcess, Died, Look
+from services.worker.compute.child_process import ChildProcess, Died, Look
+from services.worker.compute.frames import Report
 from services.worker.lanes.bell import Bell
 from services.worker.lanes.runs import Runs, crowded, wants_proof
 from services.worker.prove.keep import Certificates

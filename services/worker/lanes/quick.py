@@ -9,7 +9,7 @@ from services.jobs.messages import Answer
 from services.jobs.names import Lane
 from services.worker.claims.consumer import Claim, Consumer
 from services.worker.claims.leases import Leases
-from services.worker.compute.child import compute
+from services.worker.compute.answer import compute
 from services.worker.compute.chunks import examine_all
 
 log = logging.getLogger(__name__)

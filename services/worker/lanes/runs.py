@@ -18,7 +18,7 @@ from services.jobs.evidence import Certificate
 from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import GROUP, Lane
 from services.worker.claims.consumer import DEAD_LETTERS, UNHEARD, Claim
-from services.worker.compute.process import EARLY, LOOK, late
+from services.worker.compute.child_process import EARLY, LOOK, late
 
 COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to compute it again costs less than to keep it
 
