@@ -2,6 +2,8 @@
 
 from concurrent.futures import Future
 
+import msgspec
+
 from services.jobs import names
 from services.jobs.messages import Fault, Job, Verdict, decode_jobs
 from services.jobs.names import GROUP, Lane
@@ -97,6 +99,19 @@ def test_an_unreadable_entry_is_set_aside(manned: Front) -> None:
     letters = new_letters(manned.redis, known, 9)
     assert all(letter[b"reason"].startswith(b"unreadable entry: ") for letter in letters)
     assert worker_counts(manned.worker0)[0] == told + 9
+
+
+def test_a_job_with_an_operation_that_the_worker_does_not_know_is_set_aside(manned: Front) -> None:
+    known = len(manned.redis.dead_letters())
+    with Inbox(manned.redis) as inbox:
+        for lane in Lane:
+            inbox.put_raw(lane, {"reply": inbox.NAME, "jobs": msgspec.msgpack.encode([[1, "97", "is_semiprime"]])})
+        inbox.put(Lane.QUICK, Job(2, "97"))
+
+        assert set(inbox.answers(1)) == {2}  # it gets no other operation's answer
+
+    reasons = [letter[b"reason"] for letter in new_letters(manned.redis, known, 3)]
+    assert all(b"Invalid enum value 'is_semiprime'" in reason for reason in reasons)
 
 
 def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None:
