@@ -153,7 +153,7 @@ def test_a_job_that_wants_more_memory_than_its_process_may_have_fails_alone(fron
     front.redis.admin.delete(names.DEAD)  # it is large, and the next tests read all letters
 
 
-def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) -> None:
+def test_a_quick_job_that_ends_its_worker_ends_a_child_process_of_the_next(front: Front) -> None:
     known = len(front.redis.dead_letters())
     workers = [front.worker(name, "--lease", "2", "--watchdog", "5") for name in ("first", "second")]
     front.wait_ready()
