@@ -10,7 +10,7 @@ import gmpy2
 import msgspec
 
 from services.worker.certificate import read
-from services.worker.prove.certify import MEMORY, Made, Wanted
+from services.worker.prove.certify import MEMORY, Made, Route
 from services.worker.verify import verify
 
 COLUMNS = ("Digits", "Steps", "Certify: CPU, wall", "Verify Primo's text", "Verify PARI's text", "Size: Primo's, PARI's", "Memory")
@@ -19,9 +19,7 @@ COLUMNS = ("Digits", "Steps", "Certify: CPU, wall", "Verify Primo's text", "Veri
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.certificates", description=__doc__)
     parser.add_argument("--digits", type=int, nargs="+", default=[100, 300, 500, 700, 1000], metavar="N", help="decimal digits")
-    parser.add_argument(
-        "--kind", type=Wanted, choices=list(Wanted), default=Wanted.ECPP, help="as of services.worker.prove.certify"
-    )
+    parser.add_argument("--kind", type=Route, choices=list(Route), default=Route.ECPP, help="as of services.worker.prove.certify")
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="MIB", help="PARI's stack, at most")
     options = parser.parse_args()
     print(line(*COLUMNS), line(*["---:"] * len(COLUMNS)), sep="\n", flush=True)
@@ -29,7 +27,7 @@ def main() -> None:
         print(row(digits, options.kind, options.memory), flush=True)
 
 
-def row(digits: int, kind: Wanted, memory: int) -> str:
+def row(digits: int, kind: Route, memory: int) -> str:
     """One line of the table: of the least prime with so many digits."""
     n = gmpy2.next_prime(gmpy2.mpz(10) ** (digits - 1))
     command = [sys.executable, "-m", "services.worker.prove.certify", "-", "--frame", "--kind", kind, "--memory", str(memory)]

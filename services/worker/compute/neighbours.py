@@ -2,17 +2,11 @@
 
 import gmpy2
 
-from services.jobs.messages import Operation, Verdict
+from services.jobs.messages import Verdict
 from services.worker.compute.primes import Finding, examine_large
 
 _PRIMES = (Verdict.PRIME, Verdict.PROBABLY_PRIME)
 _NONE = Finding(Verdict.NEITHER, "no prime is below 2")
-
-
-def find(operation: Operation, n: gmpy2.mpz) -> tuple[str, Finding]:
-    """The prime that the operation asks for (canonical decimal) and what is known of it; "" where there is none."""
-    prime, finding = next_prime(n) if operation is Operation.NEXT_PRIME else previous_prime(n)
-    return ("" if prime is None else str(prime)), finding
 
 
 def next_prime(n: gmpy2.mpz) -> tuple[gmpy2.mpz, Finding]:

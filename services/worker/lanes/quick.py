@@ -7,9 +7,12 @@ from typing import Any
 from services.broker.connection import PASSING, Backoff
 from services.jobs.messages import Answer
 from services.jobs.names import Lane
-from services.worker.claims.consumer import Claim, Consumer
+from services.worker.claims.claim import BatchClaim, ChunkClaim, Claim, JobsClaim, KnownClaim
+from services.worker.claims.finishing import Finishing
 from services.worker.claims.leases import Leases
-from services.worker.compute.child import compute
+from services.worker.claims.outcomes import Outcomes
+from services.worker.claims.reader import Reader
+from services.worker.compute.answer import compute
 from services.worker.compute.chunks import examine_all
 
 log = logging.getLogger(__name__)
@@ -23,9 +26,11 @@ class QuickLane:
     What a batch costs is mostly the way to Redis and back: its answers leave in one write with the request for the next batch.
     """
 
-    def __init__(self, consumer: Consumer, leases: Leases) -> None:
-        self._consumer = consumer
+    def __init__(self, reader: Reader, leases: Leases, finishing: Finishing, outcomes: Outcomes) -> None:
+        self._reader = reader
         self._leases = leases
+        self._finishing = finishing
+        self._outcomes = outcomes
         self._stopped = False
         self._sent: asyncio.Future[Any] | None = None  # the answers of the last batch, on their way
         self._retrying: asyncio.Task[None] | None = None  # those of a batch that did not arrive
@@ -40,7 +45,7 @@ class QuickLane:
         async with asyncio.TaskGroup() as tasks:
             while not self._stopped:
                 try:
-                    claims = await self._consumer.wait(READ, self._leases.ids(Lane.QUICK))
+                    claims = await self._reader.wait(READ, self._leases.ids(Lane.QUICK))
                 except PASSING as error:
                     log.warning("could not read the quick lane, will try again: %s", error)
                     await asyncio.sleep(backoff.next())
@@ -61,21 +66,30 @@ class QuickLane:
             self._retrying = None
 
     async def _answer(self, claims: list[Claim], tasks: asyncio.TaskGroup) -> None:
-        """Jobs whose clients wait for them first, then chunks of uploads: the next is computed while the last is stored."""
-        if plain := [claim for claim in claims if claim.chunk is None]:
-            answers: list[list[Answer]] = []
-            for claim in plain:
-                if answers:
-                    await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
-                answers.append([claim.answer(job) or compute(job, claim.queue_ms) for job in claim.jobs])
+        """Jobs whose clients wait for them first, then chunks of uploads."""
+        if batches := [claim for claim in claims if isinstance(claim, JobsClaim | KnownClaim)]:
+            await self._answer_batches(batches, tasks)
+        if len(batches) < len(claims):
+            await self._answer_chunks([claim for claim in claims if isinstance(claim, ChunkClaim)])
 
-            def retry() -> None:
-                self._retrying = tasks.create_task(self._leases.finish(plain, answers, []))
+    async def _answer_batches(self, claims: list[BatchClaim], tasks: asyncio.TaskGroup) -> None:
+        answers: list[list[Answer]] = []
+        for claim in claims:
+            if answers:
+                await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
+            if isinstance(claim, KnownClaim):
+                answers.append(claim.answers())
+            else:
+                answers.append([compute(job, claim.queue_ms) for job in claim.jobs])
 
-            self._sent = self._leases.send_finish(plain, answers, retry)
-        if len(plain) < len(claims):
-            async with asyncio.TaskGroup() as storing:
-                for claim in claims:
-                    if claim.chunk is not None:
-                        storing.create_task(self._leases.store(claim, examine_all(claim.chunk)))
-                        await asyncio.sleep(0)
+        def retry() -> None:
+            self._retrying = tasks.create_task(self._finishing.finish(claims, answers))
+
+        self._sent = self._finishing.send(claims, answers, retry)
+
+    async def _answer_chunks(self, claims: list[ChunkClaim]) -> None:
+        """The next chunk is computed while the last one is stored."""
+        async with asyncio.TaskGroup() as storing:
+            for claim in claims:
+                storing.create_task(self._outcomes.store(claim, examine_all(claim.chunk)))
+                await asyncio.sleep(0)

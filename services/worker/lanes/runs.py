@@ -17,18 +17,19 @@ from services.jobs import messages, names
 from services.jobs.evidence import Certificate
 from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import GROUP, Lane
-from services.worker.claims.consumer import DEAD_LETTERS, UNHEARD, Claim
-from services.worker.compute.process import EARLY, LOOK, late
+from services.worker.claims.claim import RunClaim
+from services.worker.claims.tally import DEAD_LETTERS, UNHEARD
+from services.worker.compute.child_process import EARLY, LOOK, late
 
 COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to compute it again costs less than to keep it
 
 _scripts = Path(__file__).parent / "scripts"
-_close = Script(_scripts / "close.lua")
-_promote = Script(_scripts / "promote.lua")
+CLOSE = Script(_scripts / "close.lua")
+PROMOTE = Script(_scripts / "promote.lua")
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiter:
     """Who waits for a run: a job in the ledger of a web process."""
 
     web: str
@@ -50,15 +51,15 @@ class Runs:
         self._consumer = consumer
         self._cache_ttl = cache_ttl
 
-    async def find_known(self, claim: Claim) -> Answer | None:
+    async def find_known(self, claim: RunClaim) -> Answer | None:
         """The answer that is kept of an earlier run: one that ended after this job was queued, or before its worker died."""
         try:
-            kept: Any = await self._redis.hget(names.question(messages.digest(claim.jobs[0])), "answer")
+            kept: Any = await self._redis.hget(names.question(messages.digest(claim.job)), "answer")
         except PASSING:
             return None
         return None if kept is None else messages.decode_answer(kept)
 
-    async def look(self, claim: Claim, started: float, known: Answer | None) -> float:
+    async def look(self, claim: RunClaim, started: float, known: Answer | None) -> float:
         """Answer those whose time is over with what is `known`. Returns seconds until the next look; 0 when nobody else waits,
         who will be answered with the end of the run.
 
@@ -71,51 +72,37 @@ class Runs:
             if len(over) == len(waiting):
                 return 0.0
             if over:
-                await self._redis.hdel(self._askers(claim), *(each.field for each in over))
-                await self._answer(claim.lane, [], over, late(claim.jobs[0], time.monotonic() - started, known))
+                await self._redis.hdel(claim.askers, *(each.field for each in over))
+                await self._answer(claim.lane, [], over, late(claim.job, time.monotonic() - started, known))
         except PASSING:
             return LOOK
         ends = (each.asker.expires / 1000 - EARLY - time.time() for each in waiting if each.asker.expires and each not in over)
         return max(0.01, min([LOOK, *ends]))
 
-    async def finish(self, claim: Claim, answer: Answer, dead: Sequence[DeadLetter]) -> None:
+    async def finish(self, claim: RunClaim, answer: Answer, dead: Sequence[DeadLetter]) -> None:
         """Answer all who wait, keep the answer if it was costly, acknowledge and delete the entry."""
         waiting = await self._close(claim, answer)
         await self._answer(claim.lane, [claim.id], waiting, answer, dead)
         DEAD_LETTERS.labels(claim.lane).inc(len(dead))
 
-    async def promote(self, claim: Claim, answer: Answer) -> bool:
+    async def promote(self, claim: RunClaim, answer: Answer) -> bool:
         """Move the run to the lane of proofs; nothing happens if it is ours no longer. False if too many wait there."""
-        job = claim.jobs[0]
-        question = names.question(messages.digest(job))
-        entry = await _promote(
-            self._redis,
-            [names.stream(claim.lane), names.stream(Lane.PROOF), question, self._askers(claim)],
-            *(GROUP, claim.id, claim.reply_to, messages.encode([job]), messages.encode(answer)),
-            *(names.bell(Lane.PROOF), names.PROMOTIONS, names.session(""), names.askers(Lane.PROOF, "")),
-            *(names.QUESTION_TTL, self._consumer, names.PROOFS),
-        )
-        return bool(entry != b"full")
+        keys, arguments = promote_call(claim, answer, self._consumer)
+        return bool(await PROMOTE(self._redis, keys, *arguments) != b"full")
 
-    async def _close(self, claim: Claim, answer: Answer) -> list[Waiting]:
+    async def _close(self, claim: RunClaim, answer: Answer) -> list[Waiter]:
         """Let nobody join any more; returns who waits."""
-        digest = messages.digest(claim.jobs[0])
-        keep = self._cache_ttl and answer.fault is None and answer.compute_us >= COSTLY
-        sha256 = answer.evidence.sha256 if isinstance(answer.evidence, Certificate) else ""
-        fields = await _close(
-            self._redis,
-            [names.question(digest), self._askers(claim), names.KNOWN],
-            *(f"{claim.lane} {claim.id.decode()}", messages.encode(answer) if keep else b"", sha256),
-            *(self._cache_ttl, digest, names.KNOWN_LENGTH, names.question("")),
-        )
+        keep = bool(self._cache_ttl) and answer.fault is None and answer.compute_us >= COSTLY
+        keys, arguments = close_call(claim, answer if keep else None, self._cache_ttl)
+        fields = await CLOSE(self._redis, keys, *arguments)
         return _read_askers(claim, zip(fields[::2], fields[1::2], strict=True))
 
-    async def _waiting(self, claim: Claim) -> list[Waiting]:
-        fields: Any = await self._redis.hgetall(self._askers(claim))
+    async def _waiting(self, claim: RunClaim) -> list[Waiter]:
+        fields: Any = await self._redis.hgetall(claim.askers)
         return _read_askers(claim, fields.items())
 
     async def _answer(
-        self, lane: Lane, ids: list[bytes], waiting: list[Waiting], answer: Answer, dead: Sequence[DeadLetter] = ()
+        self, lane: Lane, ids: list[bytes], waiting: list[Waiter], answer: Answer, dead: Sequence[DeadLetter] = ()
     ) -> None:
         answered: list[Answered] = []
         replies: dict[str, list[Answer]] = defaultdict(list)
@@ -129,10 +116,6 @@ class Runs:
         plain = [(names.results(web), messages.encode(batch)) for web, batch in replies.items()]
         finished = await finish(self._redis, lane, ids, answered=answered, publications=plain, dead=dead)
         UNHEARD.inc(finished.unheard)
-
-    @staticmethod
-    def _askers(claim: Claim) -> str:
-        return names.askers(claim.lane, claim.id.decode())
 
 
 def wants_proof(job: Job, answer: Answer) -> bool:
@@ -148,11 +131,33 @@ def crowded(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, verdict=Verdict.UNKNOWN, best=answer.verdict, method=method, fault=Fault.UNPROVEN)
 
 
-def _read_askers(claim: Claim, fields: Iterable[tuple[bytes, bytes]]) -> list[Waiting]:
+def close_call(claim: RunClaim, kept: Answer | None, ttl: int) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys and arguments of close.lua; `kept`: the answer to keep for `ttl` seconds, None for none."""
+    digest = messages.digest(claim.job)
+    entry = f"{claim.lane} {claim.id.decode()}"
+    answer = b"" if kept is None else messages.encode(kept)
+    certificate = kept.evidence.sha256 if kept is not None and isinstance(kept.evidence, Certificate) else ""
+    keys = [names.question(digest), claim.askers, names.KNOWN]
+    return keys, [entry, answer, certificate, ttl, digest, names.KNOWN_LENGTH, names.question("")]
+
+
+def promote_call(claim: RunClaim, so_far: Answer, consumer: str) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys and arguments of promote.lua."""
+    stream, proofs = names.stream(claim.lane), names.stream(Lane.PROOF)
+    digest = messages.digest(claim.job)
+    held = GROUP, consumer, claim.id
+    entry = claim.reply_to, messages.encode([claim.job]), digest, messages.encode(so_far)
+    channels = names.bell(Lane.PROOF), names.PROMOTIONS
+    prefixes = names.session(""), names.askers(Lane.PROOF, "")
+    bounds = names.QUESTION_TTL, names.PROOFS
+    return [stream, proofs, names.question(digest), claim.askers], [*held, *entry, *channels, *prefixes, *bounds]
+
+
+def _read_askers(claim: RunClaim, fields: Iterable[tuple[bytes, bytes]]) -> list[Waiter]:
     """Who waits. An entry without askers is one of a retried dead letter, or of a web process of an older version."""
-    waiting = []
+    waiting: list[Waiter] = []
     for field, payload in fields:
         web, _, job = field.decode().partition(" ")
-        waiting.append(Waiting(web, int(job), messages.decode_asker(payload)))
-    first = claim.jobs[0]
-    return waiting or [Waiting(claim.reply_to, first.id, Asker(first.session, first.request, first.expires))]
+        waiting.append(Waiter(web, int(job), messages.decode_asker(payload)))
+    first = claim.job
+    return waiting or [Waiter(claim.reply_to, first.id, Asker(first.session, first.request, first.expires))]

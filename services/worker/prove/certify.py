@@ -37,8 +37,8 @@ class Status(IntEnum):
     OUT_OF_MEMORY = 4
 
 
-class Wanted(StrEnum):
-    """Which kind of certificate to make."""
+class Route(StrEnum):
+    """By which way to make a certificate."""
 
     AUTO = "auto"
     ECPP = "ecpp"
@@ -59,7 +59,7 @@ class Failure(msgspec.Struct, array_like=True, frozen=True, tag="failure"):
     reason: str
 
 
-class Failed(Exception):
+class NoCertificate(Exception):
     """There is no certificate."""
 
     def __init__(self, status: Status, reason: str) -> None:
@@ -77,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("number", metavar="N", help=f"up to {MOST_DIGITS} decimal digits; - for standard input")
     parser.add_argument(
         "--kind",
-        type=Wanted,
-        choices=list(Wanted),
-        default=Wanted.AUTO,
+        type=Route,
+        choices=list(Route),
+        default=Route.AUTO,
         help=f"ecpp: by elliptic curves; n-1: by factors of N-1; auto: n-1 above {CURVES_UP_TO} digits where it is easy, else ecpp",
     )
     parser.add_argument(
@@ -97,22 +97,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     answer: Made | Failure
     try:
         answer = certify(mpz(text.strip()), options.kind, options.memory)
-    except Failed as failed:
+    except NoCertificate as failed:
         answer = failed.failure
     tell(answer, options.format, options.frame)
     return answer.status if isinstance(answer, Failure) else 0
 
 
-def certify(n: mpz, kind: Wanted, memory: int) -> Made:
-    """Make a certificate, with so many MiB. Raises Failed."""
+def certify(n: mpz, kind: Route, memory: int) -> Made:
+    """Make a certificate, with so many MiB. Raises NoCertificate."""
     if not gmpy2.is_prime(n):
-        raise Failed(Status.NOT_PRIME, "the number is not prime")
+        raise NoCertificate(Status.NOT_PRIME, "the number is not prime")
     large = len(gmpy2.digits(n)) > CURVES_UP_TO
-    if kind is Wanted.N_MINUS_1 or (kind is Wanted.AUTO and large):
+    if kind is Route.N_MINUS_1 or (kind is Route.AUTO and large):
         factors = enough_factors(n)
         if factors:
             return Made(b"", f"[{n}, [{', '.join(map(str, factors))}]]".encode())
-    return ask_pari(n, kind is Wanted.N_MINUS_1, memory)
+    return ask_pari(n, kind is Route.N_MINUS_1, memory)
 
 
 def enough_factors(n: mpz) -> list[mpz]:
@@ -140,33 +140,33 @@ def small_factors(m: mpz) -> Iterator[tuple[mpz, mpz]]:
 
 
 def ask_pari(n: mpz, n_minus_1: bool, memory: int) -> Made:
-    """PARI's certificate. Raises Failed."""
+    """PARI's certificate. Raises NoCertificate."""
     pari, error_type = load_pari(memory)
     try:
         certificate = pari.primecert(pari(gmpy2.digits(n)), int(n_minus_1))
         text = str(certificate).encode()
         if certificate == 0:
-            raise Failed(Status.NOT_PRIME, "the number is not prime, says PARI")
+            raise NoCertificate(Status.NOT_PRIME, "the number is not prime, says PARI")
         nested = certificate.type() == "t_VEC" and certificate[0].type() == "t_INT"  # by factors of N-1: PARI exports none such
         return Made(b"" if nested else str(pari.primecertexport(certificate, 1)).encode(), text)
     except error_type as error:
         reason = str(error).partition("\n")[0].strip()
         if "stack overflows" in reason or "not enough memory" in reason:
-            raise Failed(Status.OUT_OF_MEMORY, f"PARI needs more than {memory} MiB: {reason}") from None
-        raise Failed(Status.FAILED, f"PARI: {reason}") from None
+            raise NoCertificate(Status.OUT_OF_MEMORY, f"PARI needs more than {memory} MiB: {reason}") from None
+        raise NoCertificate(Status.FAILED, f"PARI: {reason}") from None
     except MemoryError:
-        raise Failed(Status.OUT_OF_MEMORY, "this process may not use enough memory") from None
+        raise NoCertificate(Status.OUT_OF_MEMORY, "this process may not use enough memory") from None
 
 
 def load_pari(memory: int) -> tuple[Any, type[Exception]]:
-    """PARI with a stack of so many MiB, and its errors' type. Raises Failed."""
+    """PARI with a stack of so many MiB, and its errors' type. Raises NoCertificate."""
     interrupt = signal.SIG_IGN if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIG_DFL
     from cypari import PariError, pari  # noqa: PLC0415  # here, so that whoever imports this module does not load PARI and its signal handlers
 
     signal.signal(signal.SIGINT, interrupt)  # as it was: ignored in a worker; at a terminal it ends a computation at once
     pari.allocatemem(memory << 20, memory << 20, silent=True)
     if pari.stacksizemax() < memory << 20:  # PARI took less, without an error
-        raise Failed(Status.OUT_OF_MEMORY, f"this process may not use {memory} MiB for PARI's stack")
+        raise NoCertificate(Status.OUT_OF_MEMORY, f"this process may not use {memory} MiB for PARI's stack")
     return pari, PariError
 
 

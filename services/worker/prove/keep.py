@@ -8,7 +8,7 @@ import redis.asyncio
 from services.broker.script import Script
 from services.jobs import names
 
-_keep = Script(Path(__file__).parent / "scripts" / "keep_certificate.lua")
+KEEP_CERTIFICATE = Script(Path(__file__).parent / "scripts" / "keep_certificate.lua")
 
 
 class Certificates:
@@ -22,8 +22,11 @@ class Certificates:
 
     async def keep(self, sha256: str, primo: bytes, pari: bytes) -> None:
         """Keep both texts of one under its hash. Raises what the Redis client raises."""
-        await _keep(
-            self._redis,
-            [names.certificate(sha256), names.CERTIFICATES],
-            *(sha256, self._ttl, self._most, names.certificate(""), zlib.compress(primo), zlib.compress(pari)),
-        )
+        keys, arguments = keep_call(sha256, primo, pari, self._ttl, self._most)
+        await KEEP_CERTIFICATE(self._redis, keys, *arguments)
+
+
+def keep_call(sha256: str, primo: bytes, pari: bytes, ttl: int, most: int) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys and arguments of keep_certificate.lua; `ttl` in seconds, `most` in bytes for all together."""
+    texts = zlib.compress(primo), zlib.compress(pari)
+    return [names.certificate(sha256), names.CERTIFICATES], [sha256, ttl, most, names.certificate(""), *texts]

@@ -1,14 +1,22 @@
--- Renews the leases that a consumer still holds. Returns the ids that it lost: taken over, or gone with the stream.
--- KEYS[1] stream   ARGV[1] consumer group   ARGV[2] consumer   ARGV[3..] entry ids
+-- Renews the leases that a consumer still holds, in one step with the look whether it does: another worker
+-- may take an entry over at any time. Returns the ids of those that it lost: taken over, or gone with stream
+-- or group.
+local stream = unpack(KEYS)
+local group, consumer = unpack(ARGV)
+local ENTRIES = 3 -- where the ids begin in ARGV
+
+local function is_held(entry)
+    local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+    return not pending.err and #pending == 1 and pending[1][2] == consumer
+end
+
 local lost = {}
-for i = 3, #ARGV do
-    local id = ARGV[i]
-    local held = redis.pcall('XPENDING', KEYS[1], ARGV[1], id, id, 1)
-    if held.err == nil and #held == 1 and held[1][2] == ARGV[2] then
+for _, entry in ipairs({ unpack(ARGV, ENTRIES) }) do
+    if is_held(entry) then
         -- JUSTID: resets the idle time and leaves the delivery count alone
-        redis.call('XCLAIM', KEYS[1], ARGV[1], ARGV[2], 0, id, 'JUSTID')
+        redis.call('XCLAIM', stream, group, consumer, 0, entry, 'JUSTID')
     else
-        lost[#lost + 1] = id
+        table.insert(lost, entry)
     end
 end
 return lost

@@ -1,24 +1,39 @@
--- Keeps the outcome of a chunk, once, if its upload is still there; acknowledges and deletes the entry in any case.
--- Returns 1 if it was kept.
--- KEYS[1] stream   KEYS[2] upload   KEYS[3] dead letters   ARGV[1] consumer group   ARGV[2] entry   ARGV[3] chunk's number
--- ARGV[4] outcome   ARGV[5] channel of the web process that takes the upload   ARGV[6] upload's id   ARGV[7] most dead letters
--- ARGV[8..] lane, jobs, reason, worker of each dead letter
-local kept = 0
-local ttl, key, state = unpack(redis.call('HMGET', KEYS[2], 'ttl', 'key', 'state'))
-if ttl and redis.call('HEXISTS', KEYS[2], ARGV[3]) == 0 then
-    kept = 1
-    redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
-    redis.call('HINCRBY', KEYS[2], 'stored', 1)
-    redis.call('HINCRBY', KEYS[2], 'bytes', #ARGV[4] + 64) -- a field's overhead; a guess
-    if state == 'read' and redis.call('TTL', KEYS[2]) * 3 < ttl * 2 then -- not every time: each renewal is written to disk
-        redis.call('EXPIRE', KEYS[2], ttl)
+-- Keeps the outcome of a chunk and tells the web process that takes the upload, if the upload is still there
+-- and the chunk has no outcome; sets jobs aside, acknowledges and deletes the entry in any case. In one step,
+-- so that a worker that dies neither loses an outcome nor counts it twice. Returns 1 if it was kept, else 0.
+-- Of an upload that was read it renews the time to live; `key`, in its hash, is the whole key of its
+-- idempotency key.
+local stream, upload, dead = unpack(KEYS)
+local group, entry, number, outcome, notices, id, most_dead = unpack(ARGV)
+local letters = { unpack(ARGV, 8) } -- lane, jobs, reason, worker of each
+local OVERHEAD = 64 -- bytes of a field besides what is in it; a guess
+
+local function renew(ttl, key)
+    if redis.call('TTL', upload) * 3 < ttl * 2 then -- not every time: each renewal is written to disk
+        redis.call('EXPIRE', upload, ttl)
         if key then
             redis.call('EXPIRE', key, ttl)
         end
     end
-    redis.call('PUBLISH', ARGV[5], ARGV[6] .. ' ' .. ARGV[3])
 end
-set_aside(KEYS[3], ARGV[7], { unpack(ARGV, 8) }) -- set_aside.lua
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-redis.call('XDEL', KEYS[1], ARGV[2])
+
+local function keep()
+    local ttl, key, state = unpack(redis.call('HMGET', upload, 'ttl', 'key', 'state'))
+    if not ttl or redis.call('HEXISTS', upload, number) == 1 then
+        return 0
+    end
+    redis.call('HSET', upload, number, outcome)
+    redis.call('HINCRBY', upload, 'stored', 1)
+    redis.call('HINCRBY', upload, 'bytes', #outcome + OVERHEAD)
+    if state == 'read' then
+        renew(ttl, key)
+    end
+    redis.call('PUBLISH', notices, id .. ' ' .. number)
+    return 1
+end
+
+local kept = keep()
+set_aside(dead, most_dead, letters) -- set_aside.lua
+redis.call('XACK', stream, group, entry)
+redis.call('XDEL', stream, entry)
 return kept

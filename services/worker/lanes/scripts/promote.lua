@@ -1,37 +1,61 @@
--- Moves a run whose number passed the tests to the lane of proofs, with those who wait for it, and tells all web processes.
--- Returns its entry there, '' if the run is over: cancelled, or another worker has it; 'full' if as many wait there as may.
--- KEYS[1] stream   KEYS[2] stream of proofs   KEYS[3] question   KEYS[4] askers of the run
--- ARGV[1] consumer group   ARGV[2] entry   ARGV[3] web instance that asked first   ARGV[4] its job (MessagePack of a batch)
--- ARGV[5] what is known so far (MessagePack)   ARGV[6] bell of the proofs' lane   ARGV[7] channel of promotions
--- ARGV[8], ARGV[9] prefixes of the sessions' keys and of the askers' in the proofs' lane   ARGV[10] seconds to keep the question
--- ARGV[11] consumer   ARGV[12] most entries in the proofs' stream
-local held = redis.call('XPENDING', KEYS[1], ARGV[1], ARGV[2], ARGV[2], 1)
-if #held == 0 or held[1][2] ~= ARGV[11] then
+-- Moves a run whose number passed the tests to the lane of proofs, with those who wait for it, and tells all
+-- web processes. In one step, so that whoever asks or leaves meanwhile finds the run at one place. Returns
+-- its entry there; '' if the run is over, cancelled or another worker's; 'full' if as many wait there as may.
+-- The keys of the sessions of those who wait are their tokens behind `sessions`, and of the run's askers at
+-- its new place its entry there behind `new_askers`, both prefixes.
+local stream, proofs, question, askers = unpack(KEYS)
+local group, consumer, entry, reply_to, jobs, digest, so_far = unpack(ARGV)
+local bell, promotions, sessions, new_askers, ttl, most = unpack(ARGV, 8)
+-- jobs, so_far: MessagePack of the first asker's job in a batch, and of the answer that is known · ttl:
+-- seconds to keep the question · most: entries in the stream of proofs
+local lane = string.match(proofs, '[^:]+$')
+
+local function is_held()
+    local pending = redis.call('XPENDING', stream, group, entry, entry, 1)
+    return #pending == 1 and pending[1][2] == consumer
+end
+
+-- Where the session of one who waits says where its job is: at the new place, without the time since when it
+-- ran.
+local function move_mark(asker, who, promoted)
+    local session, request = unpack(cmsgpack.unpack(who))
+    local mark = session ~= '' and redis.call('HGET', sessions .. session, '?' .. request)
+    if mark and not tonumber(mark) then
+        redis.call('HSET', sessions .. session, '?' .. request, table.concat({ lane, promoted, asker }, ' '))
+    end
+end
+
+-- MessagePack of an array of what is MessagePack already.
+local function array(parts)
+    local ARRAY_16 = '\220' -- two bytes of length follow, the high one first
+    return ARRAY_16 .. string.char(math.floor(#parts / 256), #parts % 256) .. table.concat(parts)
+end
+
+-- Returns MessagePack of [asker, who] for each.
+local function move_askers(promoted)
+    local waiting, moved = redis.call('HGETALL', askers), {}
+    for i = 1, #waiting, 2 do
+        local asker, who = waiting[i], waiting[i + 1]
+        move_mark(asker, who, promoted)
+        redis.call('HSET', new_askers .. promoted, asker, who)
+        table.insert(moved, array({ cmsgpack.pack(asker), who }))
+    end
+    redis.call('EXPIRE', askers, 0) -- in the past: deletes it
+    return moved
+end
+
+if not is_held() then
     return ''
 end
-if redis.call('XLEN', KEYS[2]) >= tonumber(ARGV[12]) then
+if redis.call('XLEN', proofs) >= tonumber(most) then
     return 'full'
 end
-local lane = string.match(KEYS[2], '[^:]+$')
-local entry = redis.call('XADD', KEYS[2], '*', 'reply', ARGV[3], 'jobs', ARGV[4], 'question', string.match(KEYS[3], '[^:]+$'))
-local askers = redis.call('HGETALL', KEYS[4])
-local parts = {}
-for i = 1, #askers, 2 do
-    local asker, who = askers[i], askers[i + 1]
-    local session, request = unpack(cmsgpack.unpack(who))
-    local mark = session ~= '' and redis.call('HGET', ARGV[8] .. session, '?' .. request)
-    if mark and not tonumber(mark) then -- without the time since when it ran
-        redis.call('HSET', ARGV[8] .. session, '?' .. request, table.concat({ lane, entry, asker }, ' '))
-    end
-    redis.call('HSET', ARGV[9] .. entry, asker, who)
-    parts[#parts + 1] = '\146' .. cmsgpack.pack(asker) .. who
-end
-redis.call('EXPIRE', KEYS[4], 0) -- in the past: deletes it
-redis.call('HSET', KEYS[3], 'entry', lane .. ' ' .. entry, 'so_far', ARGV[5])
-redis.call('EXPIRE', KEYS[3], ARGV[10])
-redis.call('XACK', KEYS[1], ARGV[1], ARGV[2])
-redis.call('XDEL', KEYS[1], ARGV[2])
-redis.call('PUBLISH', ARGV[6], '')
-local array = '\220' .. string.char(math.floor(#parts / 256), #parts % 256) .. table.concat(parts)
-redis.call('PUBLISH', ARGV[7], '\147' .. cmsgpack.pack(entry) .. ARGV[5] .. array)
-return entry
+local promoted = redis.call('XADD', proofs, '*', 'reply', reply_to, 'jobs', jobs, 'question', digest)
+local moved = move_askers(promoted)
+redis.call('HSET', question, 'entry', lane .. ' ' .. promoted, 'so_far', so_far)
+redis.call('EXPIRE', question, ttl)
+redis.call('XACK', stream, group, entry)
+redis.call('XDEL', stream, entry)
+redis.call('PUBLISH', bell, '')
+redis.call('PUBLISH', promotions, array({ cmsgpack.pack(promoted), so_far, array(moved) }))
+return promoted

@@ -1,20 +1,29 @@
--- Keeps a certificate, and lets the oldest go while all together take too much.
--- KEYS[1] certificate   KEYS[2] sorted set of those that are kept   ARGV[1] SHA-256   ARGV[2] seconds to keep it   ARGV[3] most bytes
--- ARGV[4] prefix of the certificates' keys   ARGV[5], ARGV[6] text in Primo's and in PARI's format, compressed
-local now = redis.call('TIME')
-local bytes = #ARGV[5] + #ARGV[6]
-redis.call('HSET', KEYS[1], 'primo', ARGV[5], 'pari', ARGV[6], 'bytes', bytes)
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-redis.call('ZREM', KEYS[2], ARGV[1])
-local taken = bytes
-local others = redis.call('ZRANGE', KEYS[2], 0, -1)
-for i = #others, 1, -1 do -- the newest first
-    local size = redis.call('HGET', ARGV[4] .. others[i], 'bytes')
-    taken = taken + (size or 0)
-    if not size or taken > tonumber(ARGV[3]) then
-        redis.call('EXPIRE', ARGV[4] .. others[i], 0) -- in the past: deletes it (as in upload_drop.lua)
-        redis.call('ZREM', KEYS[2], others[i])
+-- Keeps a certificate, and lets the oldest go while all together take too much; in one step, so that the
+-- bound holds whoever else keeps one. Returns the bytes of all that it found and this one, which may be above
+-- the bound if it let some go. The keys of the others are their SHA-256 behind `certificates`, a prefix.
+local certificate, kept = unpack(KEYS) -- kept: sorted set of those that are there
+local sha256, ttl, most, certificates, primo, pari = unpack(ARGV)
+-- ttl: seconds to keep it · most: bytes of all together · primo, pari: its text in both formats, compressed
+local bytes = #primo + #pari
+
+-- `taken`: bytes of what stays whatever happens. Returns the bytes of all.
+local function forget_oldest(taken)
+    local others = redis.call('ZRANGE', kept, 0, -1)
+    for i = #others, 1, -1 do -- the newest first
+        local size = redis.call('HGET', certificates .. others[i], 'bytes')
+        taken = taken + (size or 0)
+        if not size or taken > tonumber(most) then
+            redis.call('EXPIRE', certificates .. others[i], 0) -- in the past: deletes it
+            redis.call('ZREM', kept, others[i])
+        end
     end
+    return taken
 end
-redis.call('ZADD', KEYS[2], now[1] .. string.format('%03d', math.floor(now[2] / 1000)), ARGV[1])
+
+local seconds, microseconds = unpack(redis.call('TIME'))
+redis.call('HSET', certificate, 'primo', primo, 'pari', pari, 'bytes', bytes)
+redis.call('EXPIRE', certificate, ttl)
+redis.call('ZREM', kept, sha256)
+local taken = forget_oldest(bytes)
+redis.call('ZADD', kept, seconds .. string.format('%03d', math.floor(microseconds / 1000)), sha256)
 return taken

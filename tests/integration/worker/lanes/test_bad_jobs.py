@@ -2,6 +2,8 @@
 
 from concurrent.futures import Future
 
+import msgspec
+
 from services.jobs import names
 from services.jobs.messages import Fault, Job, Verdict, decode_jobs
 from services.jobs.names import GROUP, Lane
@@ -99,6 +101,19 @@ def test_an_unreadable_entry_is_set_aside(manned: Front) -> None:
     assert worker_counts(manned.worker0)[0] == told + 9
 
 
+def test_a_job_with_an_operation_that_the_worker_does_not_know_is_set_aside(manned: Front) -> None:
+    known = len(manned.redis.dead_letters())
+    with Inbox(manned.redis) as inbox:
+        for lane in Lane:
+            inbox.put_raw(lane, {"reply": inbox.NAME, "jobs": msgspec.msgpack.encode([[1, "97", "is_semiprime"]])})
+        inbox.put(Lane.QUICK, Job(2, "97"))
+
+        assert set(inbox.answers(1)) == {2}  # it gets no other operation's answer
+
+    reasons = [letter[b"reason"] for letter in new_letters(manned.redis, known, 3)]
+    assert all(b"Invalid enum value 'is_semiprime'" in reason for reason in reasons)
+
+
 def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None:
     worker = front.worker("worker0", "--deadline", "1")
     front.wait_ready()
@@ -138,7 +153,7 @@ def test_a_job_that_wants_more_memory_than_its_process_may_have_fails_alone(fron
     front.redis.admin.delete(names.DEAD)  # it is large, and the next tests read all letters
 
 
-def test_a_quick_job_that_ends_its_worker_is_isolated_by_the_next(front: Front) -> None:
+def test_a_quick_job_that_ends_its_worker_ends_a_child_process_of_the_next(front: Front) -> None:
     known = len(front.redis.dead_letters())
     workers = [front.worker(name, "--lease", "2", "--watchdog", "5") for name in ("first", "second")]
     front.wait_ready()

@@ -6,8 +6,8 @@ from bisect import bisect_left, bisect_right
 import gmpy2
 import pytest
 
-from services.jobs.messages import Operation, Verdict
-from services.worker.compute.neighbours import find, next_prime, previous_prime
+from services.jobs.messages import Verdict
+from services.worker.compute.neighbours import next_prime, previous_prime
 from services.worker.compute.primes import BASES_BOUND
 from tests.unit import oracle
 
@@ -53,13 +53,6 @@ def test_agrees_with_another_engine_on_large_integers(digits: int) -> None:
         assert previous_prime(p)[0] <= n
 
 
-@pytest.mark.parametrize("number", ["2", "1", "0", "-7", "-" + "9" * 100])
-def test_no_prime_is_below_two(number: str) -> None:
-    prime, finding = find(Operation.PREVIOUS_PRIME, gmpy2.mpz(number))
-    assert (prime, finding.verdict) == ("", Verdict.NEITHER)
-
-
 def test_tells_a_proven_prime_from_a_probable_one() -> None:
-    assert find(Operation.NEXT_PRIME, gmpy2.mpz(96)) == ("97", next_prime(gmpy2.mpz(96))[1])
-    assert find(Operation.NEXT_PRIME, gmpy2.mpz(96))[1].verdict is Verdict.PRIME
-    assert find(Operation.PREVIOUS_PRIME, gmpy2.mpz(10**30))[1].verdict is Verdict.PROBABLY_PRIME
+    assert next_prime(gmpy2.mpz(96))[1].verdict is Verdict.PRIME
+    assert previous_prime(gmpy2.mpz(10**30))[1].verdict is Verdict.PROBABLY_PRIME

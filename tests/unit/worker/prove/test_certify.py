@@ -12,7 +12,7 @@ import pytest
 from gmpy2 import mpz
 
 from services.worker.certificate import Chain, Kind, Pocklington, read
-from services.worker.prove.certify import Failure, Made, Status, Wanted, certify, enough_factors, small_factors
+from services.worker.prove.certify import Failure, Made, Route, Status, certify, enough_factors, small_factors
 from services.worker.verify import verify
 from tests.unit import oracle
 from tests.unit.worker.compute.test_primes import ARNAULT
@@ -24,7 +24,7 @@ DIGITS_30 = 10**29 + 319
 EVERY_PRIME = """
 import sys
 from gmpy2 import is_prime, mpz, next_prime
-from services.worker.prove.certify import Wanted, certify
+from services.worker.prove.certify import Route, certify
 from services.worker.certificate import read
 from services.worker.verify import verify
 from cypari import pari
@@ -32,7 +32,7 @@ numbers = [mpz(2)]
 for start in (0, 2**16, 2**32, 2**62, 2**64 - 200, 2**64 - 60, 2**64, 2**81, 10**24, 10**25, 10**40):
     numbers += [p := next_prime(start), p := next_prime(p), next_prime(p)]
 for n in [*filter(is_prime, range(200)), *numbers]:
-    for kind in Wanted:
+    for kind in Route:
         made = certify(mpz(n), kind, 16)
         for text in filter(None, (made.primo, made.pari)):
             certificate = read(text)
@@ -128,7 +128,7 @@ def test_a_bad_command_line_is_refused(arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("n", [gmpy2.fac(427) + 1, 3 * mpz(2) ** 2816 + 1, gmpy2.primorial(1019) + 1])
 def test_a_large_prime_whose_predecessor_is_made_of_small_primes_is_certified_at_once(n: mpz) -> None:
-    made = certify(n, Wanted.AUTO, 1)
+    made = certify(n, Route.AUTO, 1)
     certificate = read(made.pari)
     verify(certificate)
     assert made.primo == b""

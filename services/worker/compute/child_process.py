@@ -13,7 +13,7 @@ import msgspec
 from prometheus_client import Counter
 
 from services.jobs.messages import Answer, Fault, Job, Verdict
-from services.worker.compute.child import LENGTH, Report
+from services.worker.compute.frames import Report, frame, read_report
 
 log = logging.getLogger(__name__)
 
@@ -41,8 +41,6 @@ class ChildProcess:
         self._deadline = deadline
         self._prove = prove
         self._process: asyncio.subprocess.Process | None = None
-        self._encoder = msgspec.msgpack.Encoder()
-        self._decoder = msgspec.msgpack.Decoder(Report)
         self._known: Answer | None = None  # of the job under way
 
     async def compute(self, job: Job, look: Look | None = None) -> Report:
@@ -116,7 +114,7 @@ class ChildProcess:
         )  # fmt: skip
         try:
             async with asyncio.timeout(START):
-                await self._read(process)
+                await _read(process)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._mourn(process) from error
         except TimeoutError as error:
@@ -129,17 +127,17 @@ class ChildProcess:
 
     async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Report:
         assert process.stdin  # a pipe, see _start
-        frame = self._encoder.encode(msgspec.structs.replace(job, expires=0))  # the time is kept here: others may have more
-        process.stdin.write(len(frame).to_bytes(LENGTH, "big") + frame)
+        # the time is kept here: others may have more
+        process.stdin.write(frame(msgspec.structs.replace(job, expires=0)))
         await process.stdin.drain()
-        while not (report := await self._read(process)).final:
+        while not (report := await _read(process)).final:
             self._known = report.answer
         return report
 
-    async def _read(self, process: asyncio.subprocess.Process) -> Report:
-        assert process.stdout  # a pipe, see _start
-        length = int.from_bytes(await process.stdout.readexactly(LENGTH), "big")
-        return self._decoder.decode(await process.stdout.readexactly(length))
+
+async def _read(process: asyncio.subprocess.Process) -> Report:
+    assert process.stdout  # a pipe, see _start
+    return await read_report(process.stdout)
 
 
 def time_left(job: Job) -> float:

@@ -6,7 +6,7 @@ from contextlib import suppress
 import pytest
 
 from services.jobs.messages import Answer, Job
-from services.worker.compute.process import ChildProcess
+from services.worker.compute.child_process import ChildProcess
 from tests.integration.plain_clients import SLOW
 from tests.integration.processes import state
 from tests.integration.waiting import wait_until
@@ -23,12 +23,12 @@ def test_a_cancellation_that_the_look_swallows_stops_the_computation() -> None:
         return 60.0
 
     async def run() -> int:
-        computer = ChildProcess(512, 120)
-        computing = asyncio.create_task(computer.compute(Job(1, SLOW), look))
+        process = ChildProcess(512, 120)
+        computing = asyncio.create_task(process.compute(Job(1, SLOW), look))
         async with asyncio.timeout(30):
             await looking.wait()
-            assert computer._process is not None
-            child = computer._process.pid
+            assert process._process is not None
+            child = process._process.pid
             computing.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await computing

@@ -1,7 +1,7 @@
 """What the client of a job is told that ended its processes."""
 
 from services.jobs.messages import Answer, Fault, Job, Verdict
-from services.worker.lanes.isolated import poisoned
+from services.worker.lanes.attempts import poisoned
 
 
 def test_a_poisoned_job_is_answered_under_its_id() -> None:

@@ -1,0 +1,39 @@
+"""From a job to its answer: reads its number, computes, and says how long that took. It does no I/O."""
+
+import time
+
+import gmpy2
+
+from services.jobs import expression
+from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
+from services.worker.compute.evaluation import NoInteger, evaluate
+from services.worker.compute.operations import perform
+from services.worker.compute.primes import Note, examine, ignore
+
+MOST_DIGITS = 1_000_000  # of an expression: the largest bound that a web process may set and has checked
+
+_IS_PRIME = Operation.IS_PRIME  # the class is asked for its member each time
+
+
+def compute(job: Job, queue_ms: int = 0, note: Note = ignore) -> Answer:
+    """The answer to one job, with the time it took; none to one whose time is over. `note`: see `examine`.
+
+    Raises UnknownOperation.
+    """
+    if job.expires and job.expires <= time.time() * 1000:
+        return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.DEADLINE)
+    number, started = "", time.perf_counter_ns()
+    try:
+        if job.expression or job.operation is not _IS_PRIME:
+            number, finding = perform(job.operation, read_number(job), note)
+        else:  # as nearly all are
+            finding = examine(job.number, note)
+    except NoInteger:
+        return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.NO_INTEGER)
+    elapsed = (time.perf_counter_ns() - started) // 1000
+    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, None, finding.evidence, None, number)
+
+
+def read_number(job: Job) -> gmpy2.mpz:
+    """What the job is about. Raises NoInteger."""
+    return evaluate(expression.read(job.number, MOST_DIGITS).tree) if job.expression else gmpy2.mpz(job.number)

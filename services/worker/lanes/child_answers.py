@@ -1,0 +1,92 @@
+"""From a claim to its answer by way of a child process, for each type of claim."""
+
+import time
+from functools import partial
+from typing import assert_never
+
+import msgspec
+
+from services.broker.connection import PASSING
+from services.broker.finish import DeadLetter
+from services.jobs.chunks import Outcome
+from services.jobs.evidence import Certificate
+from services.jobs.messages import Answer, Job
+from services.jobs.names import Lane
+from services.worker.claims.claim import ChunkClaim, Claim, Entry, JobsClaim, KnownClaim, RunClaim
+from services.worker.claims.finishing import Finishing
+from services.worker.claims.outcomes import Outcomes
+from services.worker.claims.persistence import persist
+from services.worker.claims.tally import count_answers, trace
+from services.worker.compute.child_process import ChildProcess
+from services.worker.compute.frames import Report
+from services.worker.lanes.attempts import Attempts
+from services.worker.lanes.runs import Runs, crowded, wants_proof
+from services.worker.prove.keep import Certificates
+
+
+class ChildAnswers:
+    """Answers one claim at a time for each child process; whatever befalls Redis, until the answer is there."""
+
+    def __init__(
+        self, attempts: Attempts, finishing: Finishing, outcomes: Outcomes, runs: Runs, certificates: Certificates
+    ) -> None:
+        self._attempts = attempts
+        self._finishing = finishing
+        self._outcomes = outcomes
+        self._runs = runs
+        self._certificates = certificates
+
+    async def answer(self, claim: Claim, child: ChildProcess) -> None:
+        """Compute what the claim asks and answer it."""
+        match claim:
+            case RunClaim():
+                await self._answer_run(claim, child)
+            case ChunkClaim():
+                await self._answer_chunk(claim, child)
+            case JobsClaim():
+                dead: list[DeadLetter] = []
+                answers = await self._compute_all(claim, claim.jobs, child, dead)
+                await self._finishing.finish([claim], [answers], dead)
+            case KnownClaim():
+                await self._finishing.finish([claim], [claim.answers()])
+            case _:
+                assert_never(claim)
+
+    async def _answer_chunk(self, claim: ChunkClaim, child: ChildProcess) -> None:
+        """Compute the lines of an upload, if it is still there."""
+        try:
+            if await self._outcomes.unwanted([claim]):
+                return
+        except PASSING:  # the next renewal of the lease will tell
+            pass
+        dead: list[DeadLetter] = []
+        answers = await self._compute_all(claim, claim.chunk.jobs(), child, dead)
+        await self._outcomes.store(claim, Outcome.of_answers(claim.chunk, answers), dead)
+
+    async def _answer_run(self, claim: RunClaim, child: ChildProcess) -> None:
+        """Compute for all who wait, unless somebody did so meanwhile; what is to be proven moves on."""
+        dead: list[DeadLetter] = []
+        known = await self._runs.find_known(claim)
+        look = partial(self._runs.look, claim, time.monotonic())
+        report = Report(known) if known else await self._attempts.compute(claim, claim.job, child, dead, look)
+        answer = _timed(claim, report.answer)
+        if claim.lane is Lane.HEAVY and wants_proof(claim.job, answer):
+            if await persist(lambda: self._runs.promote(claim, answer)):
+                return
+            answer = crowded(answer)
+        if isinstance(answer.evidence, Certificate) and report.pari:
+            certificate = answer.evidence.sha256
+            await persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))
+        await persist(lambda: self._runs.finish(claim, answer, dead))
+        count_answers(claim.lane, [answer])
+        trace([claim], [[answer]])
+
+    async def _compute_all(
+        self, claim: JobsClaim | ChunkClaim, jobs: list[Job], child: ChildProcess, dead: list[DeadLetter]
+    ) -> list[Answer]:
+        """The jobs' answers, one by one; adds to `dead` those that have none."""
+        return [_timed(claim, (await self._attempts.compute(claim, job, child, dead)).answer) for job in jobs]
+
+
+def _timed(claim: Entry, answer: Answer) -> Answer:
+    return msgspec.structs.replace(answer, queue_ms=claim.queue_ms)

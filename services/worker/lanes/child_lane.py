@@ -1,0 +1,96 @@
+"""A lane whose entries are computed in child processes: heavy ones, proofs, and quick ones that a worker died with."""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+
+from services.broker.connection import PASSING, Backoff
+from services.jobs.names import Lane
+from services.worker.claims.claim import Claim
+from services.worker.claims.leases import Leases
+from services.worker.claims.reader import Reader
+from services.worker.claims.takeover import Takeover
+from services.worker.compute.child_process import ChildProcess
+from services.worker.lanes.bell import Bell
+from services.worker.lanes.child_answers import ChildAnswers
+
+log = logging.getLogger(__name__)
+
+
+class ChildLane:
+    """An entry is claimed only when a child is free for it, so none waits in a busy worker."""
+
+    def __init__(
+        self,
+        lane: Lane,
+        children: Iterable[ChildProcess],
+        leases: Leases,
+        takeover: Takeover,
+        *,
+        reader: Reader | None,
+        answers: ChildAnswers,
+    ) -> None:
+        """`reader`: claims new entries; without one the lane claims only those whose lease ran out."""
+        self._lane = lane
+        self._leases = leases
+        self._takeover = takeover
+        self._reader = reader
+        self._answers = answers
+        self.bell = Bell()
+        self._overdue = True  # whether leases may have run out since the last look
+        self._free: asyncio.Queue[ChildProcess] = asyncio.Queue()
+        for child in children:
+            self._free.put_nowait(child)
+
+    def sweep(self) -> None:
+        """Look for leases that ran out, and for new entries whose announcement was lost."""
+        self._overdue = True
+        self.bell.ring()
+
+    async def run(self) -> None:
+        """Claim, compute, answer until the bell says stop and what is held is answered.
+
+        Cancelled, it ends its child processes too.
+        """
+        backoff = Backoff()
+        async with asyncio.TaskGroup() as running:
+            while not self.bell.stopped:
+                child = await self._free.get()
+                try:
+                    claim = await self._next()
+                except PASSING as error:
+                    log.warning("could not claim from the %s lane, will try again: %s", self._lane, error)
+                    self._free.put_nowait(child)
+                    await asyncio.sleep(backoff.next())
+                    continue
+                backoff.reset()
+                if claim is None:
+                    if self._lane is Lane.HEAVY:  # its clients wait for milliseconds; a proof takes longer than this start
+                        await child.warm()
+                    self._free.put_nowait(child)
+                    await self.bell.wait()
+                else:
+                    self._leases.take(claim, task=running.create_task(self._answer(claim, child)))
+        while not self._free.empty():
+            await self._free.get_nowait().close()
+
+    async def _next(self) -> Claim | None:
+        """One claim: the oldest overdue one first, then a new one."""
+        self.bell.looking()
+        if self.bell.stopped:
+            return None
+        if self._overdue:
+            if (claim := await self._takeover.take_over(self._lane)) is not None:
+                return claim
+            self._overdue = False
+        if self._reader is None:
+            return None
+        claims = await self._reader.read(self._lane, 1, self._leases.ids(self._lane))
+        return claims[0] if claims else None
+
+    async def _answer(self, claim: Claim, child: ChildProcess) -> None:
+        try:
+            await self._answers.answer(claim, child)
+        finally:
+            self._leases.drop([claim])
+            self._free.put_nowait(child)

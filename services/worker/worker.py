@@ -1,0 +1,154 @@
+"""One worker: its parts, put together; it starts them, sweeps, and drains."""
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import time
+
+from redis.exceptions import ResponseError
+
+from services.broker.client import BrokerClient
+from services.broker.connection import PASSING, connect
+from services.broker.pulse import Pulse
+from services.broker.subscription import Subscription
+from services.jobs import names
+from services.jobs.names import Lane
+from services.runtime import endpoints
+from services.runtime.settings import refuse
+from services.runtime.tasks import end, end_all_others
+from services.runtime.watchdog import watch
+from services.worker import depth
+from services.worker.claims import group
+from services.worker.claims.finishing import Finishing
+from services.worker.claims.leases import Leases
+from services.worker.claims.opening import Opening
+from services.worker.claims.outcomes import Outcomes
+from services.worker.claims.reader import Reader
+from services.worker.claims.renewal import Renewal
+from services.worker.claims.takeover import Takeover
+from services.worker.compute.child_process import ChildProcess
+from services.worker.lanes.attempts import Attempts
+from services.worker.lanes.child_answers import ChildAnswers
+from services.worker.lanes.child_lane import ChildLane
+from services.worker.lanes.quick import QuickLane
+from services.worker.lanes.runs import Runs
+from services.worker.prove.keep import Certificates
+from services.worker.settings import WorkerSettings
+
+log = logging.getLogger("services.worker")
+
+HOUSEKEEPING = 300  # sweeps, most of them a second apart, between two looks for consumers of workers that are gone
+
+
+class Worker:
+    """The supervisor of its lanes. It does no long arithmetic, so that leases are always renewed."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self._settings = settings
+        self._redis = redis = connect(settings)
+        # A worker that comes back under the same name must not hold what its former self claimed.
+        self._name = name = f"{settings.instance}-{os.getpid()}-{secrets.token_hex(4)}"
+        broker = BrokerClient(redis)  # for quick entries, which are read and finished on it in turn
+        opening = Opening(redis, name)
+        reader = Reader(redis, broker, name, opening)
+        self._takeover = Takeover(redis, name, settings.lease, opening)
+        self._leases = Leases()
+        outcomes = Outcomes(redis, self._leases)
+        self._renewal = Renewal(redis, name, settings.lease, self._leases, outcomes)
+        finishing = Finishing(redis, broker, self._leases)
+        self._quick = QuickLane(reader, self._leases, finishing, outcomes)
+        answers = ChildAnswers(
+            Attempts(settings.max_deliveries, name),
+            finishing,
+            outcomes,
+            Runs(redis, name, settings.cache_ttl),
+            Certificates(redis, settings.certificate_ttl, settings.certificate_memory),
+        )
+        given = self._leases, self._takeover
+        self._orphans = ChildLane(Lane.QUICK, _computing(settings, 1), *given, reader=None, answers=answers)  # of workers that died
+        self._heavy = ChildLane(Lane.HEAVY, _computing(settings, settings.heavy_processes), *given, reader=reader, answers=answers)
+        self._proofs = ChildLane(Lane.PROOF, _proving(settings), *given, reader=reader, answers=answers)
+        self._child_lanes = self._orphans, self._heavy, self._proofs
+        self._pulse = Pulse(name)
+        self._subscription = self._subscribe()
+        self._stop = asyncio.Event()
+
+    def _subscribe(self) -> Subscription:
+        hearers = {
+            names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
+            names.bell(Lane.PROOF): lambda _: self._proofs.bell.ring(),
+            names.CANCELLATIONS: self._leases.hear_cancellation,
+            self._pulse.channel: self._pulse.hear,
+        }
+        return Subscription(self._redis, hearers, self._settings.redis_timeout)
+
+    def ready(self) -> str:
+        """What keeps this worker from working; empty if nothing does."""
+        if self._stop.is_set():
+            return "draining"
+        return "" if self._pulse.fresh else "Redis does not answer"
+
+    async def run(self) -> None:
+        """Work until SIGTERM or SIGINT, then drain."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stop.set)
+        settings = self._settings
+        try:
+            endpoints.serve(settings.metrics_port, settings.metrics_address, "worker", self.ready)
+        except OSError as error:
+            refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
+        log.info("works as %s, metrics on %d", self._name, settings.metrics_port)
+        async with asyncio.TaskGroup() as tasks:
+            lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._child_lanes)]
+            hearing = self._subscription.run(), self._pulse.run(self._redis)
+            for service in (*hearing, self._renewal.run(), self._sweep(), watch(settings.watchdog)):
+                tasks.create_task(service)
+            await self._stop.wait()
+            await self._drain(lanes)
+            await end_all_others()
+        await self._redis.aclose()
+
+    async def _sweep(self) -> None:
+        """Every second, more often while announcements are lost: find what they or a dead worker left behind, measure the queue."""
+        sweeps = 0
+        while True:
+            started = time.monotonic()
+            for lane in self._child_lanes:
+                lane.sweep()
+            try:
+                await depth.measure(self._redis)
+                if sweeps % HOUSEKEEPING == 0:
+                    for each in Lane:
+                        await group.forget_the_dead(self._redis, each)
+            except PASSING as error:
+                log.warning("could not sweep, will try again: %s", error)
+            sweeps += 1
+            await self._pulse.rest(started)
+
+    async def _drain(self, lanes: list[asyncio.Task[None]]) -> None:
+        """Claim nothing more, finish what is held, give back what is not finished in time."""
+        log.info("draining: %d entries are held", len(self._leases.claims))
+        self._quick.stop()
+        for lane in self._child_lanes:
+            lane.bell.stop()
+        _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
+        left = self._leases.claims
+        await end(unfinished)
+        if left:
+            log.warning("giving back %d entries that were not finished in %g s", len(left), self._settings.drain)
+            try:
+                await self._takeover.give_back(left)
+            except (*PASSING, ResponseError) as error:  # no group: Redis lost them, and their web processes know
+                log.warning("could not give them back, their leases will run out: %s", error)
+
+
+def _computing(settings: WorkerSettings, count: int) -> list[ChildProcess]:
+    return [ChildProcess(settings.child_memory, settings.deadline) for _ in range(count)]
+
+
+def _proving(settings: WorkerSettings) -> list[ChildProcess]:
+    memory, deadline = settings.proof_memory, settings.proof_deadline
+    return [ChildProcess(memory, deadline, prove=True) for _ in range(settings.proof_processes)]

@@ -1,0 +1,71 @@
+"""close.lua: nobody joins a run that is over, and its answer is kept."""
+
+from typing import Any
+
+import pytest
+
+from services.jobs import messages, names
+from services.jobs.evidence import Certificate
+from services.jobs.messages import Answer, Asker, Job, Verdict
+from services.jobs.names import Lane
+from services.worker.claims.claim import RunClaim
+from services.worker.lanes.runs import CLOSE, close_call
+from tests.scripts.conftest import Node, run
+
+JOB = Job(7, "10^99+289", expression=True)
+DIGEST = messages.digest(JOB)
+QUESTION = names.question(DIGEST)
+RUN = RunClaim(Lane.HEAVY, b"5-0", "web", 1, 0, JOB)
+ANSWER = Answer(7, Verdict.PROBABLY_PRIME, "BPSW")
+TTL = 600  # s
+
+
+def close(node: Node, kept: Answer | None = None) -> Any:
+    keys, arguments = close_call(RUN, kept, TTL)
+    return run(node.worker, CLOSE, keys, *arguments)
+
+
+def test_the_run_leaves_its_question_and_those_who_wait_are_told(node: Node) -> None:
+    node.admin.hset(QUESTION, mapping={"entry": "heavy 5-0", "so_far": "something", "answer": "an earlier one"})
+    who = messages.encode(Asker("a-token", "1"))
+    node.admin.hset(RUN.askers, mapping={"web 7": who, "other 8": who})
+    assert dict(zip(*[iter(close(node))] * 2, strict=True)) == {b"web 7": who, b"other 8": who}
+    assert node.admin.hgetall(QUESTION) == {b"answer": b"an earlier one"}
+    assert node.admin.hlen(RUN.askers) == 2  # they go with the entry
+
+
+def test_another_run_of_the_same_question_goes_on(node: Node) -> None:
+    other = {b"entry": b"heavy 6-0", b"so_far": b"something"}
+    node.admin.hset(QUESTION, mapping=other)
+    assert close(node) == []
+    assert node.admin.hgetall(QUESTION) == other
+
+
+def test_a_cheap_answer_is_not_kept(node: Node) -> None:
+    assert close(node) == []
+    assert node.admin.keys("*") == []
+
+
+@pytest.mark.parametrize(("evidence", "certificate"), [(None, b""), (Certificate("a-digest"), b"a-digest")])
+def test_an_answer_is_kept_for_a_time(node: Node, evidence: Certificate | None, certificate: bytes) -> None:
+    answer = Answer(7, Verdict.PRIME, "BPSW", evidence=evidence)
+    before = node.admin.time()[0]
+    assert close(node, answer) == []
+    assert node.admin.hgetall(QUESTION) == {b"answer": messages.encode(answer), b"certificate": certificate}
+    assert TTL - 5 < node.admin.ttl(QUESTION) <= TTL
+    ((digest, kept_at),) = node.admin.zrange(names.KNOWN, 0, -1, withscores=True)
+    assert digest == DIGEST.encode()
+    assert before * 1000 <= kept_at <= (node.admin.time()[0] + 1) * 1000
+
+
+def test_the_oldest_answers_go_when_there_are_too_many(node: Node) -> None:
+    old = {f"old-{n}": n for n in range(names.KNOWN_LENGTH + 1)}
+    node.admin.zadd(names.KNOWN, old)
+    for digest in list(old)[:3]:
+        node.admin.hset(names.question(digest), mapping={"answer": "x", "certificate": "", "entry": "heavy 1-0"})
+    close(node, ANSWER)
+    assert node.admin.zcard(names.KNOWN) == names.KNOWN_LENGTH
+    assert node.admin.zscore(names.KNOWN, DIGEST) is not None
+    fields = [node.admin.hkeys(names.question(f"old-{n}")) for n in range(3)]
+    assert fields[:2] == [[b"entry"]] * 2  # a run of it may be under way
+    assert b"answer" in fields[2]
