@@ -30,7 +30,8 @@ from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.sockets.heartbeat import beat
-from services.web.upload.handlers import Job, Jobs
+from services.web.upload.answer import AnswerHandler
+from services.web.upload.receive import ReceiveHandler
 
 log = logging.getLogger("services.web")
 
@@ -67,8 +68,8 @@ class Web:
                 url(r"/chatsocket", ChatSocket, {**parts, "sockets": self._clients}),
                 url(r"/primes/(.*)", Primes, parts),
                 url(r"/certificates/(.*)", Certificate, {"redis": self._redis}),
-                url(r"/jobs", Jobs, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
-                url(r"/jobs/([^/]*)", Job, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/jobs", ReceiveHandler, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
+                url(r"/jobs/([^/]*)", AnswerHandler, {"uploads": self._dispatcher.uploads, "settings": self._settings}),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
                 url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),
                 *endpoints.health_routes(self.ready),
