@@ -62,6 +62,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
 	$(BIN)/hadolint services/*/Dockerfile
+	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
 	tests/requirements.sh --check
 
 types: .venv/ready

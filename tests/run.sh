@@ -7,6 +7,11 @@ say() { printf '\n== %s\n' "$*"; }
 
 can_install() { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }
 
+if ! command -v luacheck >/dev/null && can_install; then
+    say "linter for Redis' scripts"
+    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends lua-check >/dev/null
+fi
+
 say "lint, types, requirements"
 make --no-print-directory lint types
 
