@@ -24,8 +24,8 @@ from services.runtime.watchdog import watch
 from services.web.drain import Drain
 from services.web.http.certificate import Certificate
 from services.web.http.handlers import Description, Hello, JSONHandler, NotFound, Primes
-from services.web.operators import figures
-from services.web.operators.dead_letters import DeadLetters
+from services.web.operators import dead_letters, figures
+from services.web.operators.access import DeadLetterAccess
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
 from services.web.socket import MAX_MESSAGE, ChatSocket
@@ -46,7 +46,7 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self._redis = connect(settings)
-        self._dead_letters = DeadLetters(settings)
+        self._dead_letters = DeadLetterAccess(settings)
         self._dispatcher = Dispatcher(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
@@ -88,7 +88,10 @@ class Web:
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
         try:
-            page = [*figures.routes(self._settings.prometheus_url, self._settings.instance), *self._dead_letters.routes()]
+            page = [
+                *figures.routes(self._settings.prometheus_url, self._settings.instance),
+                *dead_letters.routes(self._dead_letters),
+            ]
             endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])

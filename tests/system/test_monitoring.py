@@ -4,7 +4,7 @@ import json
 import math
 import urllib.request
 
-from services.web.operators.figures import QUERIES
+from services.web.operators.queries import QUERIES
 from tests.config.dashboard import dashboard_queries
 from tests.integration.plain_clients import ask_all, expect
 from tests.system.stack import PROMETHEUS_PORT, ROOT, WEBS, Stack, wait_until

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 
-from services.web.upload.ndjson import Listing
+from services.web.upload.ndjson import AnswerList
 from services.web.upload.patience import Unavailable
 from services.web.upload.uploads import Uploads
 
@@ -19,7 +19,7 @@ async def follow(uploads: Uploads, id: str, after: int, patience: float) -> Asyn
     Raises Unavailable before the first answers only; later Redis is asked again until time is up.
     """
     first = await uploads.find(id, after + 1)
-    listing, until = Listing(after, first), time.monotonic() + patience
+    listing, until = AnswerList(after, first), time.monotonic() + patience
     with uploads.watch(id) as news:
         while True:
             news.clear()
@@ -42,5 +42,10 @@ async def follow(uploads: Uploads, id: str, after: int, patience: float) -> Asyn
             elif time.monotonic() >= until:
                 return
             else:
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(news.wait(), min(POLL, max(0.0, until - time.monotonic())))
+                await _hear(news, min(POLL, max(0.0, until - time.monotonic())))
+
+
+async def _hear(news: asyncio.Event, seconds: float) -> None:
+    """Wait for news, but no longer than this."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(news.wait(), seconds)

@@ -42,7 +42,7 @@ def _error(code: str, message: str, retryable: bool = False) -> dict[str, Any]:
     return {"error": {"code": code, "message": message, "retryable": retryable}}
 
 
-class Listing:
+class AnswerList:
     """How far a list has been told. Its last line says that all is done, or is an error without a line number."""
 
     def __init__(self, after: int, number: int) -> None:

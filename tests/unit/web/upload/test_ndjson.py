@@ -5,7 +5,7 @@ from typing import Any
 
 from services.jobs.chunks import Chunk, Outcome, pack
 from services.jobs.messages import Answer, Verdict
-from services.web.upload.ndjson import Listing
+from services.web.upload.ndjson import AnswerList
 from services.web.upload.store import Interrupted, Progress, Reading, Sealed
 
 
@@ -16,12 +16,12 @@ def outcome(first: int, *numbers: int) -> bytes:
     return pack(Outcome.of_answers(chunk, answers))
 
 
-def told(listing: Listing, progress: Progress | None) -> list[dict[str, Any]]:
+def told(listing: AnswerList, progress: Progress | None) -> list[dict[str, Any]]:
     return [json.loads(line) for block in listing.blocks(progress) for line in block.splitlines()]
 
 
 def test_a_list_goes_on_where_it_stopped() -> None:
-    listing = Listing(0, 0)
+    listing = AnswerList(0, 0)
     assert [line["line"] for line in told(listing, Reading(2, [outcome(1, 2, 3)]))] == [1, 2]
     assert told(listing, Reading(2, [])) == []
     assert [line["line"] for line in told(listing, Reading(2, [outcome(3, 5)]))] == [3]
@@ -29,12 +29,12 @@ def test_a_list_goes_on_where_it_stopped() -> None:
 
 
 def test_a_list_begins_behind_the_last_line_that_the_client_has() -> None:
-    listing = Listing(3, 0)
+    listing = AnswerList(3, 0)
     assert [line["line"] for line in told(listing, Reading(2, [outcome(1, 2, 3), outcome(3, 5, 7)]))] == [4]
 
 
 def test_a_list_ends_when_all_chunks_of_a_sealed_upload_were_told() -> None:
-    listing = Listing(0, 0)
+    listing = AnswerList(0, 0)
     told(listing, Sealed(2, [outcome(1, 2)], 2, 2))
     assert not listing.ended
     *_, last = told(listing, Sealed(2, [outcome(2, 3)], 2, 2))
@@ -43,7 +43,7 @@ def test_a_list_ends_when_all_chunks_of_a_sealed_upload_were_told() -> None:
 
 
 def test_a_list_of_an_interrupted_upload_tells_what_is_there_first() -> None:
-    listing = Listing(0, 0)
+    listing = AnswerList(0, 0)
     first, last = told(listing, Interrupted(1, [outcome(1, 2)]))
     assert first["line"] == 1
     assert (last["error"]["code"], last["error"]["retryable"]) == ("interrupted", True)
@@ -51,7 +51,7 @@ def test_a_list_of_an_interrupted_upload_tells_what_is_there_first() -> None:
 
 
 def test_a_list_of_an_upload_that_is_gone_ends_with_an_error() -> None:
-    listing = Listing(0, 0)
+    listing = AnswerList(0, 0)
     (last,) = told(listing, None)
     assert (last["error"]["code"], last["error"]["retryable"]) == ("lost", True)
     assert listing.ended
