@@ -63,6 +63,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
+	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
 	$(BIN)/python -m tests.requirements --check
 
 types: .venv/ready

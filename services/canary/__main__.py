@@ -12,7 +12,7 @@ from prometheus_client import Counter, Histogram
 from tornado.httpclient import HTTPClientError, HTTPRequest
 from tornado.websocket import WebSocketError, websocket_connect
 
-from services.canary.questions import QUESTIONS, Outcome, Question, judge, read, request
+from services.canary.questions import QUESTIONS, Judgement, KnownNumber, judge, read, request
 from services.canary.settings import CanarySettings
 from services.runtime import endpoints
 from services.runtime.logs import log_to_stderr
@@ -27,7 +27,7 @@ SECONDS = Histogram(
     "From opening a socket to the last answer over it, where all came",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
 )
-_checks = {(question, outcome): CHECKS.labels(question.id, outcome) for question in QUESTIONS for outcome in Outcome}
+_checks = {(question, outcome): CHECKS.labels(question.id, outcome) for question in QUESTIONS for outcome in Judgement}
 
 
 class Round:
@@ -35,7 +35,7 @@ class Round:
 
     def __init__(self, settings: CanarySettings) -> None:
         self._settings = settings
-        self.outcomes = dict.fromkeys(QUESTIONS, Outcome.NONE)
+        self.outcomes = dict.fromkeys(QUESTIONS, Judgement.NONE)
         self.trouble = ""  # what kept answers from coming
         self.seconds = 0.0
 
@@ -70,9 +70,9 @@ class Round:
         finally:
             socket.close()
 
-    def _take(self, question: Question, message: str | bytes, outcome: Outcome) -> None:
+    def _take(self, question: KnownNumber, message: str | bytes, outcome: Judgement) -> None:
         self.outcomes[question] = outcome
-        if outcome is not Outcome.RIGHT:
+        if outcome is not Judgement.RIGHT:
             self.trouble = f"asked for {question.number}, expected {question.id}, got {message[:500]!r}"
 
 
@@ -80,7 +80,7 @@ def count(done: Round) -> None:
     """Put a round into the metrics, and its trouble into the log."""
     for question, outcome in done.outcomes.items():
         _checks[question, outcome].inc()
-    if Outcome.NONE not in done.outcomes.values():
+    if Judgement.NONE not in done.outcomes.values():
         SECONDS.observe(done.seconds)
     if done.trouble:
         log.warning("%s", done.trouble)

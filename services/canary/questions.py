@@ -9,7 +9,7 @@ from services.jobs import evidence
 from services.jobs.evidence import Factor, Witness
 
 
-class Outcome(enum.StrEnum):
+class Judgement(enum.StrEnum):
     """What became of a question."""
 
     RIGHT = "right"
@@ -18,7 +18,7 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class KnownNumber:
     """A number of which it is known whether it is prime."""
 
     id: str  # of the request; the metric's label too
@@ -28,12 +28,12 @@ class Question:
 
 # Both are cheap, hence of the quick lane: a heavy number may rightly wait for minutes behind others.
 QUESTIONS = (
-    Question("prime", 2**61 - 1, True),
-    Question("composite", 2**67 - 1, False),  # Mersenne thought it prime; its least factor has nine digits
+    KnownNumber("prime", 2**61 - 1, True),
+    KnownNumber("composite", 2**67 - 1, False),  # Mersenne thought it prime; its least factor has nine digits
 )
 
 
-class Found(msgspec.Struct, frozen=True):
+class ServerVerdict(msgspec.Struct, frozen=True):
     """The part of a result that is judged."""
 
     verdict: str
@@ -45,13 +45,13 @@ class Reply(msgspec.Struct, frozen=True):
     """A message of the server: a response if it has an id."""
 
     id: str | int | None = None
-    result: Found | None = None
+    result: ServerVerdict | None = None
 
 
 _reply = msgspec.json.Decoder(Reply)
 
 
-def request(question: Question, seconds: float) -> bytes:
+def request(question: KnownNumber, seconds: float) -> bytes:
     """The request of `primes.v1`; nobody wants its answer after so many seconds, so that an outage leaves no jobs behind."""
     params = {"number": str(question.number), "deadline": seconds}
     return msgspec.json.encode({"jsonrpc": "2.0", "id": question.id, "method": "is_prime", "params": params})
@@ -62,14 +62,14 @@ def read(message: str | bytes) -> Reply:
     return _reply.decode(message)
 
 
-def judge(question: Question, reply: Reply) -> Outcome:
+def judge(question: KnownNumber, reply: Reply) -> Judgement:
     """Whether this answers the question, and rightly."""
     if reply.result is None:
-        return Outcome.NONE
+        return Judgement.NONE
     found = reply.result
     expected = "prime" if question.prime else "composite"
     right = found.verdict == expected and found.proven and (question.prime or shows(question.number, found.evidence))
-    return Outcome.RIGHT if right else Outcome.WRONG
+    return Judgement.RIGHT if right else Judgement.WRONG
 
 
 def shows(number: int, described: dict[str, str]) -> bool:

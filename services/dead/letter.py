@@ -29,7 +29,7 @@ class Summary(msgspec.Struct, frozen=True):
     obstacle: str  # why it cannot be tried again; empty if it can
 
 
-class Question(msgspec.Struct, frozen=True):
+class JobRecord(msgspec.Struct, frozen=True):
     """A job for machines: without the session of its client, whose token lets whoever knows it resume it."""
 
     number: str
@@ -37,7 +37,7 @@ class Question(msgspec.Struct, frozen=True):
     expression: bool
 
 
-class Record(msgspec.Struct, frozen=True, omit_defaults=True):
+class LetterRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """A dead letter for machines."""
 
     id: str
@@ -45,7 +45,7 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True):
     lane: str
     reason: str
     worker: str
-    jobs: list[Question]
+    jobs: list[JobRecord]
     payload: str = ""  # hexadecimal, where it cannot be read
 
 
@@ -118,9 +118,9 @@ class Letter:
 
     def json(self) -> str:
         """The whole of it on one line."""
-        jobs = [Question(job.number, job.operation, job.expression) for job in self.jobs]
+        jobs = [JobRecord(job.number, job.operation, job.expression) for job in self.jobs]
         payload = "" if jobs else self.payload.hex()
-        record = Record(self.id, self.when.isoformat(), self.lane, self.reason, self.worker, jobs, payload)
+        record = LetterRecord(self.id, self.when.isoformat(), self.lane, self.reason, self.worker, jobs, payload)
         return msgspec.json.encode(record).decode()
 
 

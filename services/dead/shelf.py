@@ -13,7 +13,7 @@ from services.jobs.messages import Job, encode
 
 PAGE = 16  # letters in memory at once: one may have a megabyte where web processes take a million digits
 
-_retry = Script(Path(__file__).parent / "scripts" / "retry.lua")
+RETRY = Script(Path(__file__).parent / "scripts" / "retry.lua")
 
 
 class Shelf:
@@ -45,9 +45,8 @@ class Shelf:
 
     async def retry(self, letter: Letter, jobs: list[Job], reply_to: str) -> bool:
         """Put these jobs into the letter's lane and delete it, in one step; whether it was still there."""
-        lane = letter.retry_lane
-        keys = [names.DEAD, names.stream(lane)]
-        return bool(await _retry(self._redis, keys, letter.id, names.bell(lane), reply_to, encode(jobs)))
+        stream, bell = names.stream(letter.retry_lane), names.bell(letter.retry_lane)
+        return bool(await RETRY(self._redis, [names.DEAD, stream], letter.id, bell, reply_to, encode(jobs)))
 
     async def delete(self, id: str) -> bool:
         """Delete one of them; whether it was there."""

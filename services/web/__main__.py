@@ -28,12 +28,13 @@ from services.web.http.handler import JSONHandler, NotFound
 from services.web.http.hello import Hello
 from services.web.http.primes import Primes
 from services.web.instance import Instance
-from services.web.operators import figures
-from services.web.operators.dead_letters import DeadLetters
+from services.web.operators import dead_letters, figures
+from services.web.operators.access import DeadLetterAccess
 from services.web.settings import WebSettings
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.sockets.heartbeat import beat
-from services.web.upload.handlers import Job, Jobs
+from services.web.upload.answer import AnswerHandler
+from services.web.upload.receive import ReceiveHandler
 
 log = logging.getLogger("services.web")
 
@@ -48,7 +49,7 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self._redis = connect(settings)
-        self._dead_letters = DeadLetters(settings)
+        self._dead_letters = DeadLetterAccess(settings)
         self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
@@ -72,8 +73,8 @@ class Web:
                 url(r"/chatsocket", ChatSocket, sockets),
                 url(r"/primes/(.*)", Primes, {"dispatcher": dispatcher, "settings": settings}),
                 url(r"/certificates/(.*)", Certificate, {"redis": self._redis}),
-                url(r"/jobs", Jobs, uploads),
-                url(r"/jobs/([^/]*)", Job, uploads),
+                url(r"/jobs", ReceiveHandler, uploads),
+                url(r"/jobs/([^/]*)", AnswerHandler, uploads),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
                 url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),
                 *endpoints.health_routes(self.ready),
@@ -92,7 +93,10 @@ class Web:
         server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
         server.add_sockets(sockets)
         try:
-            page = [*figures.routes(self._settings.prometheus_url, self._settings.instance), *self._dead_letters.routes()]
+            page = [
+                *figures.routes(self._settings.prometheus_url, self._settings.instance),
+                *dead_letters.routes(self._dead_letters),
+            ]
             endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])

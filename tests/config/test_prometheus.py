@@ -15,7 +15,7 @@ import yaml
 from prometheus_client import generate_latest
 
 from monitoring import reference
-from services.web.operators.figures import QUERIES
+from services.web.operators.queries import QUERIES
 from tests.config.dashboard import dashboard_queries
 
 ROOT = Path(__file__).parents[2]

@@ -30,7 +30,7 @@ def _side_by_side(limit: int, *arguments: str) -> tuple[str, ...]:
 ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 
 # A failure here ends the run, within three minutes. Plain: without root, engine and network, as on a developer's machine.
-COMPILER = Part("C compiler", 170, (".ci/install.sh", "cc", "gcc", "libc6-dev"))
+TOOLS = Part("C compiler, linter of Redis' scripts", 170, (".ci/tools.sh",))
 LINT = Part("lint", 170, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 TYPES = Part("types", 170, ("make", "--no-print-directory", "types"))
 UNIT = Part("unit tests", 170, (".ci/plain.sh", *_side_by_side(170, *ON_THEIR_OWN, "tests/unit", "tests/config", "tests/scripts")))
@@ -48,31 +48,23 @@ COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-dire
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (COMPILER, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, COVERAGE, BENCHMARK)
+PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, COVERAGE, BENCHMARK)
 
 
 async def suite(run: Run) -> None:
     """Run the parts. After the fast ones each runs though another failed, so that a run tells all that is wrong."""
+    await run.out_of_sight(TOOLS)  # first: apt takes one user at a time
     async with asyncio.TaskGroup() as group:
-        compiler = group.create_task(run.out_of_sight(COMPILER))
-        ready = group.create_task(_after(compiler, run, CONTAINERS_READY))
+        ready = group.create_task(run.out_of_sight(CONTAINERS_READY))
         if not await run.until_one_fails(UNIT, LINT, TYPES):
-            compiler.cancel()
             ready.cancel()
             return
-        await compiler
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
     async with asyncio.TaskGroup() as group:
         group.create_task(run.out_of_sight(COVERAGE))
         await run.in_sight(CONTAINERS)
     await run.in_sight(BENCHMARK)
-
-
-async def _after(before: "asyncio.Task[bool]", run: Run, part: Part) -> None:
-    """apt takes one user at a time."""
-    await before
-    await run.out_of_sight(part)
 
 
 async def _bounded(run: Run) -> None:

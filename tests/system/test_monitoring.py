@@ -5,7 +5,7 @@ import math
 import urllib.request
 from typing import Any
 
-from services.web.operators.figures import QUERIES
+from services.web.operators.queries import QUERIES
 from tests.config.dashboard import dashboard_queries
 from tests.integration.plain_clients import ask_all, expect
 from tests.integration.waiting import wait_until

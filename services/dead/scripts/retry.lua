@@ -1,11 +1,14 @@
--- Puts a dead letter's jobs into a lane and deletes the letter. Returns 1; 0 when there is no such letter, or no more.
--- The entry is written first: whatever refuses it (no memory, no disk) leaves the letter where it is.
--- KEYS[1] dead letters   KEYS[2] stream   ARGV[1] id of the letter   ARGV[2] bell channel   ARGV[3] whom to answer
--- ARGV[4] jobs (MessagePack)
-if #redis.call('XRANGE', KEYS[1], ARGV[1], ARGV[1]) == 0 then
+-- Puts a dead letter's jobs into a lane, rings its bell and deletes the letter.
+-- Returns 1; 0 when there is no such letter, or no more.
+-- One step: of two that retry one letter, one does. The entry is written first: whatever refuses it (no
+-- memory, no disk) leaves the letter where it is.
+local dead, stream = unpack(KEYS)
+local letter, bell, reply_to, jobs = unpack(ARGV) -- jobs: MessagePack
+
+if #redis.call('XRANGE', dead, letter, letter) == 0 then
     return 0
 end
-redis.call('XADD', KEYS[2], '*', 'reply', ARGV[3], 'jobs', ARGV[4])
-redis.call('XDEL', KEYS[1], ARGV[1])
-redis.call('PUBLISH', ARGV[2], '')
+redis.call('XADD', stream, '*', 'reply', reply_to, 'jobs', jobs)
+redis.call('XDEL', dead, letter)
+redis.call('PUBLISH', bell, '')
 return 1

@@ -1,7 +1,6 @@
 """The dead letters of the operators' page: whoever reaches its port may read them, whoever knows the token may retry and delete."""
 
 import asyncio
-import hmac
 import http
 import logging
 import secrets
@@ -11,69 +10,25 @@ import msgspec
 from redis.exceptions import RedisError
 from tornado.web import RequestHandler, url
 
-from services.broker.connection import connect
 from services.dead.letter import Summary, identify
-from services.dead.shelf import Shelf
-from services.web.settings import WebSettings
+from services.web.operators.access import DeadLetterAccess
 
 log = logging.getLogger("services.web")
 
 LISTED = 20  # letters: a page that people read; the command lists all
 PATIENCE = 3.0  # seconds for Redis: nginx gives a web process five
 
-NOT_CONFIGURED = "Dead letters are not configured in this web process"
 WANTS_TOKEN = "This changes something: expected the operators' token in the header Authorization: Bearer TOKEN"  # noqa: S105  # a sentence
 
 
-class Listing(msgspec.Struct, frozen=True):
+class DeadLetterList(msgspec.Struct, frozen=True):
     """What the page shows."""
 
     count: int  # of all
     letters: list[Summary]  # the oldest
 
 
-class DeadLetters:
-    """What one web process may do with them: a user of Redis of its own, since the user that answers clients may not read them."""
-
-    def __init__(self, settings: WebSettings) -> None:
-        self.obstacle = ""  # why it can do nothing; empty if it can
-        self._token = b""
-        folder = settings.operators_access
-        if folder is None:
-            self.obstacle = f"{NOT_CONFIGURED}: --operators-access (PRIMES_OPERATORS_ACCESS) names no folder"
-            return
-        try:
-            self._token = (folder / "token").read_bytes().strip()
-            access = {"redis_user": "operators", "redis_password_file": folder / "password"}
-            self._redis = connect(settings.model_copy(update=access))
-        except (OSError, UnicodeDecodeError) as error:
-            self.obstacle = f"{NOT_CONFIGURED}: expected the readable files token and password in {folder}, got {error}"
-            log.warning(self.obstacle)
-            return
-        if not self._token:
-            self.obstacle = f"{NOT_CONFIGURED}: expected a token in {folder / 'token'}, got nothing"
-        self.shelf = Shelf(self._redis)
-
-    def knows(self, token: str) -> bool:
-        """Whether this is the token; takes as long for one that is nearly right as for any other."""
-        return bool(self._token) and hmac.compare_digest(token.encode(), self._token)
-
-    def routes(self) -> list[Any]:
-        """For the operators' port."""
-        mine = {"dead": self}
-        return [
-            url(r"/dead-letters", All, mine),
-            url(r"/dead-letters/([^/]*)", One, mine),
-            url(r"/dead-letters/([^/]*)/retry", Retry, mine),
-        ]
-
-    async def close(self) -> None:
-        """Leave Redis."""
-        if not self.obstacle:
-            await self._redis.aclose()
-
-
-class Refused(Exception):
+class Denied(Exception):
     """The request cannot be done; says with which status, which code, and why."""
 
     def __init__(self, status: int, code: str, message: str) -> None:
@@ -82,24 +37,24 @@ class Refused(Exception):
         self.code = code
 
 
-class Letters(RequestHandler):
+class DeadLetterHandler(RequestHandler):
     """Answers in JSON. No cookie says who asks, so no page of somebody else's can ask in an operator's name."""
 
-    def initialize(self, dead: DeadLetters) -> None:
-        """`dead` is the process' one."""
-        self._dead = dead
+    def initialize(self, access: DeadLetterAccess) -> None:
+        """`access` is the process' one."""
+        self._access = access
 
     def prepare(self) -> None:
         """Nothing goes on without a way to Redis, and no change without the token."""
-        if self._dead.obstacle:
-            raise Refused(404, "not_configured", self._dead.obstacle)
+        if self._access.obstacle:
+            raise Denied(404, "not_configured", self._access.obstacle)
         if self.request.method == "GET":
             return
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
-            raise Refused(401, "no_token", f"{WANTS_TOKEN}, got {'another scheme' if scheme else 'none'}")
-        if not self._dead.knows(token.strip()):
-            raise Refused(401, "wrong_token", f"{WANTS_TOKEN}, got another")
+            raise Denied(401, "no_token", f"{WANTS_TOKEN}, got {'another scheme' if scheme else 'none'}")
+        if not self._access.knows(token.strip()):
+            raise Denied(401, "wrong_token", f"{WANTS_TOKEN}, got another")
 
     def answer(self, body: bytes | dict[str, str], status: int = 200) -> None:
         """End the request."""
@@ -110,18 +65,18 @@ class Letters(RequestHandler):
 
     def log_exception(self, *exception: Any) -> None:
         """What is refused is no fault of ours."""
-        if not isinstance(exception[1], (Refused, RedisError, TimeoutError)):
+        if not isinstance(exception[1], (Denied, RedisError, TimeoutError)):
             super().log_exception(*exception)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Whatever went wrong, as the page expects it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, TimeoutError):  # asyncio's: Redis' own is a RedisError
-            error = Refused(503, "unavailable", f"Redis did not answer within {PATIENCE:g} s; the list shows whether it was done")
+            error = Denied(503, "unavailable", f"Redis did not answer within {PATIENCE:g} s; the list shows whether it was done")
         elif isinstance(error, RedisError):
-            error = Refused(503, "unavailable", f"Redis: {error}")
-        elif not isinstance(error, Refused):
-            error = Refused(status_code, f"http_{status_code}", http.HTTPStatus(status_code).phrase)
+            error = Denied(503, "unavailable", f"Redis: {error}")
+        elif not isinstance(error, Denied):
+            error = Denied(status_code, f"http_{status_code}", http.HTTPStatus(status_code).phrase)
         if error.status == 401:
             self.set_header("WWW-Authenticate", 'Bearer realm="operators"')
         if error.status == 405:
@@ -130,7 +85,7 @@ class Letters(RequestHandler):
         self.answer(told, error.status)
 
 
-class All(Letters):
+class ListDeadLetters(DeadLetterHandler):
     """`GET /dead-letters`."""
 
     SUPPORTED_METHODS = ("GET",)
@@ -138,12 +93,12 @@ class All(Letters):
     async def get(self) -> None:
         """The oldest, and how many there are."""
         async with asyncio.timeout(PATIENCE):
-            letters = [letter.summary() async for letter in self._dead.shelf.letters(LISTED)]
-            count = await self._dead.shelf.count()
-        self.answer(msgspec.json.encode(Listing(count, letters)))
+            letters = [letter.summary() async for letter in self._access.shelf.letters(LISTED)]
+            count = await self._access.shelf.count()
+        self.answer(msgspec.json.encode(DeadLetterList(count, letters)))
 
 
-class One(Letters):
+class DeleteDeadLetter(DeadLetterHandler):
     """`DELETE /dead-letters/ID`."""
 
     SUPPORTED_METHODS = ("DELETE",)
@@ -152,13 +107,13 @@ class One(Letters):
         """200 when it is gone for good."""
         id = known(text)
         async with asyncio.timeout(PATIENCE):
-            if not await self._dead.shelf.delete(id):
+            if not await self._access.shelf.delete(id):
                 raise gone(id)
         log.info("an operator deleted the dead letter %s", id)
         self.answer({"deleted": id})
 
 
-class Retry(Letters):
+class RetryDeadLetter(DeadLetterHandler):
     """`POST /dead-letters/ID/retry`."""
 
     SUPPORTED_METHODS = ("POST",)
@@ -167,12 +122,12 @@ class Retry(Letters):
         """202 when its jobs are back in a lane. Their answers go to a name under which nobody listens."""
         id = known(text)
         async with asyncio.timeout(PATIENCE):
-            letter = await self._dead.shelf.find(id)
+            letter = await self._access.shelf.find(id)
             if letter is None:
                 raise gone(id)
             if letter.obstacle:
-                raise Refused(409, "cannot_be_retried", f"{id} {letter.obstacle}")
-            if not await self._dead.shelf.retry(letter, letter.again(1), f"operators-{secrets.token_hex(8)}"):
+                raise Denied(409, "cannot_be_retried", f"{id} {letter.obstacle}")
+            if not await self._access.shelf.retry(letter, letter.again(1), f"operators-{secrets.token_hex(8)}"):
                 raise gone(id)  # somebody else was faster
         log.info("an operator put the dead letter %s back into the lane %s", id, letter.retry_lane)
         self.answer({"retried": id, "lane": letter.retry_lane}, 202)
@@ -183,9 +138,19 @@ def known(text: str) -> str:
     try:
         return identify(text)
     except ValueError as error:
-        raise Refused(400, "no_id", str(error)) from None
+        raise Denied(400, "no_id", str(error)) from None
 
 
-def gone(id: str) -> Refused:
+def gone(id: str) -> Denied:
     """There is no letter of that id, or no more."""
-    return Refused(404, "no_such_letter", f"{id}: no such dead letter, or no more")
+    return Denied(404, "no_such_letter", f"{id}: no such dead letter, or no more")
+
+
+def routes(access: DeadLetterAccess) -> list[Any]:
+    """For the operators' port."""
+    given = {"access": access}
+    return [
+        url(r"/dead-letters", ListDeadLetters, given),
+        url(r"/dead-letters/([^/]*)", DeleteDeadLetter, given),
+        url(r"/dead-letters/([^/]*)/retry", RetryDeadLetter, given),
+    ]

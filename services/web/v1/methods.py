@@ -1,4 +1,4 @@
-"""The methods of `primes.v1`: what each takes, and how that is read. Operations have theirs from `services/web/ask/operations.py`."""
+"""The methods of `primes.v1`: what each takes, and how that is read."""
 
 import re
 from collections.abc import Callable

@@ -4,7 +4,7 @@ import gmpy2
 import msgspec
 import pytest
 
-from services.canary.questions import QUESTIONS, Outcome, Question, judge, read, request
+from services.canary.questions import QUESTIONS, Judgement, KnownNumber, judge, read, request
 from services.jobs.evidence import fails_strong_test
 from services.jobs.names import Lane
 from services.web.ask.cost import estimate, lane
@@ -25,7 +25,7 @@ def test_its_numbers_are_what_it_takes_them_for() -> None:
 
 
 @pytest.mark.parametrize("question", QUESTIONS, ids=lambda question: question.id)
-def test_its_questions_are_read_by_the_server_and_go_through_the_quick_lane(question: Question) -> None:
+def test_its_questions_are_read_by_the_server_and_go_through_the_quick_lane(question: KnownNumber) -> None:
     (asked,) = requests.read(request(question, 3.0), Limits(10_000, 1_000)).calls
     assert isinstance(asked, Asked)
     assert (asked.question.number, asked.seconds) == (str(question.number), 3.0)
@@ -35,32 +35,32 @@ def test_its_questions_are_read_by_the_server_and_go_through_the_quick_lane(ques
 @pytest.mark.parametrize(
     ("result", "outcome"),
     [
-        ({"verdict": "prime", "proven": True}, Outcome.RIGHT),
-        ({"verdict": "prime", "proven": True, "evidence": {"certificate": "…"}, "method": "BPSW"}, Outcome.RIGHT),
-        ({"verdict": "prime", "proven": False}, Outcome.WRONG),
-        ({"verdict": "composite", "proven": True, "evidence": {"factor": "3"}}, Outcome.WRONG),
+        ({"verdict": "prime", "proven": True}, Judgement.RIGHT),
+        ({"verdict": "prime", "proven": True, "evidence": {"certificate": "…"}, "method": "BPSW"}, Judgement.RIGHT),
+        ({"verdict": "prime", "proven": False}, Judgement.WRONG),
+        ({"verdict": "composite", "proven": True, "evidence": {"factor": "3"}}, Judgement.WRONG),
     ],
 )
-def test_a_prime_must_be_called_a_proven_one(result: dict[str, object], outcome: Outcome) -> None:
+def test_a_prime_must_be_called_a_proven_one(result: dict[str, object], outcome: Judgement) -> None:
     assert judge(PRIME, read(response("prime", **result))) is outcome
 
 
 @pytest.mark.parametrize(
     ("evidence", "outcome"),
     [
-        ({"factor": "193707721"}, Outcome.RIGHT),
-        ({"factor": "761838257287"}, Outcome.RIGHT),
-        ({"witness": "3"}, Outcome.RIGHT),
-        ({"factor": "7"}, Outcome.WRONG),
-        ({"factor": "1"}, Outcome.WRONG),
-        ({"factor": str(2**67 - 1)}, Outcome.WRONG),
-        ({"factor": "-193707721"}, Outcome.WRONG),
-        ({"witness": "2"}, Outcome.WRONG),  # it is a strong probable prime to this base, as every Mersenne number is
-        ({"opinion": "3"}, Outcome.WRONG),
-        ({}, Outcome.WRONG),
+        ({"factor": "193707721"}, Judgement.RIGHT),
+        ({"factor": "761838257287"}, Judgement.RIGHT),
+        ({"witness": "3"}, Judgement.RIGHT),
+        ({"factor": "7"}, Judgement.WRONG),
+        ({"factor": "1"}, Judgement.WRONG),
+        ({"factor": str(2**67 - 1)}, Judgement.WRONG),
+        ({"factor": "-193707721"}, Judgement.WRONG),
+        ({"witness": "2"}, Judgement.WRONG),  # it is a strong probable prime to this base, as every Mersenne number is
+        ({"opinion": "3"}, Judgement.WRONG),
+        ({}, Judgement.WRONG),
     ],
 )
-def test_a_composite_must_be_shown_to_be_one(evidence: dict[str, str], outcome: Outcome) -> None:
+def test_a_composite_must_be_shown_to_be_one(evidence: dict[str, str], outcome: Judgement) -> None:
     found = read(response("composite", verdict="composite", proven=True, evidence=evidence))
     assert judge(COMPOSITE, found) is outcome
 
@@ -71,7 +71,7 @@ def test_the_witness_that_does_not_show_it_passes_the_test() -> None:
 
 def test_an_error_is_no_answer() -> None:
     refused = responses.error('"prime"', Code.BUSY, "Busy")
-    assert judge(PRIME, read(refused)) is Outcome.NONE
+    assert judge(PRIME, read(refused)) is Judgement.NONE
 
 
 def test_what_the_server_says_of_itself_answers_no_question() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.jobs import chunks
 from services.jobs.chunks import BLANK, REFUSED, Chunk, Outcome, Refusal, Result
 from services.jobs.messages import SENTENCES, Answer, Fault, Verdict
-from services.web.upload.answers import render
+from services.web.upload.ndjson import render
 from services.worker.compute.chunks import examine_all
 from tests.unit.oracle import is_prime
 

@@ -1,20 +1,24 @@
--- Appends a chunk's entry to its lane and rings its bell, if it has one and no worker is sure to be awake. Returns the entry's id;
--- '' when the stream is full; nothing when the upload is gone or another process' now.
--- KEYS[1] stream   KEYS[2] upload   ARGV[1] consumer group   ARGV[2] bell channel or ''   ARGV[3] most entries in the stream
--- ARGV[4] web instance   ARGV[5] upload's id   ARGV[6] chunk's number   ARGV[7] chunk (MessagePack)
-if redis.call('HMGET', KEYS[2], 'owner')[1] ~= ARGV[4] then
+-- Appends a chunk's entry to its lane, and rings the lane's bell if no worker is sure to be awake.
+-- Returns the entry's id; '' when the stream is full; nothing when the upload is gone or another process'.
+-- One step: what was deleted in between would leave a chunk in its lane that nobody follows.
+local stream, upload = unpack(KEYS)
+local consumers, bell, most_entries, web = unpack(ARGV) -- bell: '' for none
+local id, number, chunk = unpack(ARGV, 5) -- of the upload; of the chunk, in it; MessagePack
+
+local owner, chunks = unpack(redis.call('HMGET', upload, 'owner', 'chunks'))
+if owner ~= web then
     return false
 end
-local length = redis.call('XLEN', KEYS[1])
-if length >= tonumber(ARGV[3]) then
+local length = redis.call('XLEN', stream)
+if length >= tonumber(most_entries) then
     return ''
 end
-local rings = ARGV[2] ~= '' and waiting(KEYS[1], ARGV[1], length) <= 0 -- waiting.lua
-local id = redis.call('XADD', KEYS[1], '*', 'reply', ARGV[4], 'upload', ARGV[5], 'chunk', ARGV[7])
-if tonumber(redis.call('HMGET', KEYS[2], 'chunks')[1]) <= tonumber(ARGV[6]) then
-    redis.call('HSET', KEYS[2], 'chunks', ARGV[6] + 1)
+local rings = bell ~= '' and waiting(stream, consumers, length) <= 0 -- waiting.lua
+local entry = redis.call('XADD', stream, '*', 'reply', web, 'upload', id, 'chunk', chunk)
+if tonumber(chunks) <= tonumber(number) then -- not one that is sent again
+    redis.call('HSET', upload, 'chunks', number + 1)
 end
 if rings then
-    redis.call('PUBLISH', ARGV[2], '')
+    redis.call('PUBLISH', bell, '')
 end
-return id
+return entry

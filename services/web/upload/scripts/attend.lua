@@ -1,36 +1,46 @@
--- Says that a web process still reads an upload, and looks for its chunks. Returns nothing when the upload is gone, else
--- a list: for each chunk 'answered', 'waiting', or 'lost' when it is in no stream and has no answer.
--- Returns 'full' when it is a large one and all uploads together take too much.
--- KEYS[1] upload   KEYS[2], KEYS[3] streams   KEYS[4] index of all   ARGV[1] web instance   ARGV[2] time to live (s)
--- ARGV[3] prefix of the uploads' keys   ARGV[4] most bytes that all uploads take   ARGV[5] bytes of a large one
--- ARGV[6..] for each chunk its number, 1 or 2 for its stream, its entry
-if redis.call('HMGET', KEYS[1], 'owner')[1] ~= ARGV[1] then
+-- Says that a web process still reads or follows an upload, and looks for its chunks.
+-- Returns a list, for each chunk 'answered', 'waiting', or 'lost' when it is in no stream and has no
+-- outcome; 'full' when it is a large one and all uploads together take too much; nothing when it is gone
+-- or another process' now.
+-- One step: a chunk that a worker stores in between would be taken for lost, and computed again.
+-- It touches the idempotency key that the upload's hash names, and derives the keys of all uploads from
+-- their prefix.
+local upload, index, quick, heavy = unpack(KEYS)
+local web, ttl, prefix, most_bytes, large_bytes = unpack(ARGV) -- ttl: s
+local chunks = cmsgpack.unpack(ARGV[6]) -- number, lane, entry of each
+local streams = { quick = quick, heavy = heavy }
+
+local owner, key, state, bytes = unpack(redis.call('HMGET', upload, 'owner', 'key', 'state', 'bytes'))
+if owner ~= web then
     return false
 end
-local now = redis.call('TIME')
-redis.call('HSET', KEYS[1], 'seen', now[1] * 1000 + math.floor(now[2] / 1000))
-redis.call('EXPIRE', KEYS[1], ARGV[2])
-local key, state, bytes = unpack(redis.call('HMGET', KEYS[1], 'key', 'state', 'bytes'))
+redis.call('HSET', upload, 'seen', now_ms()) -- clock.lua
+redis.call('EXPIRE', upload, ttl)
 if key then
-    redis.call('EXPIRE', key, ARGV[2])
+    redis.call('EXPIRE', key, ttl)
 end
-if state == 'reading' and tonumber(bytes) > tonumber(ARGV[5]) then
-    local taken = 0
-    for _, id in ipairs(redis.call('ZRANGE', KEYS[4], 0, -1)) do
-        taken = taken + (redis.call('HMGET', ARGV[3] .. id, 'bytes')[1] or 0)
+
+local function taken()
+    local sum = 0
+    for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+        sum = sum + (redis.call('HMGET', prefix .. id, 'bytes')[1] or 0)
     end
-    if taken > tonumber(ARGV[4]) then
-        return 'full'
-    end
+    return sum
 end
+
+if state == 'reading' and tonumber(bytes) > tonumber(large_bytes) and taken() > tonumber(most_bytes) then
+    return 'full'
+end
+
+local function look_for(number, lane, entry)
+    if redis.call('HEXISTS', upload, number) == 1 then
+        return 'answered'
+    end
+    return #redis.call('XRANGE', streams[lane], entry, entry) == 1 and 'waiting' or 'lost'
+end
+
 local states = {}
-for i = 6, #ARGV, 3 do
-    if redis.call('HEXISTS', KEYS[1], ARGV[i]) == 1 then
-        states[#states + 1] = 'answered'
-    elseif #redis.call('XRANGE', KEYS[1 + ARGV[i + 1]], ARGV[i + 2], ARGV[i + 2]) == 1 then
-        states[#states + 1] = 'waiting'
-    else
-        states[#states + 1] = 'lost'
-    end
+for i, chunk in ipairs(chunks) do
+    states[i] = look_for(unpack(chunk))
 end
 return states

@@ -1,48 +1,62 @@
 -- Begins an upload, unless its idempotency key has one already or the kept ones take too much.
--- Returns {'begun'}, {'full'}, {'reading', id} while another process reads the key's upload, {'kept', id, fingerprint} after that.
--- KEYS[1] upload   KEYS[2] index of all   KEYS[3] idempotency key, or none
--- ARGV[1] id   ARGV[2] web instance   ARGV[3] time to live (s)   ARGV[4] the same while it is read (s)   ARGV[5] prefix of the uploads' keys
--- ARGV[6] most bytes that all uploads together take   ARGV[7] bytes that count for one that is being read
--- ARGV[8] ms after which an upload that nobody reads on is interrupted   ARGV[9] bytes that count for the smallest
-local now = redis.call('TIME')
-now = now[1] * 1000 + math.floor(now[2] / 1000)
+-- Returns {'begun'}; {'full'}; {'reading', id} while another process reads the key's upload; {'kept', id,
+-- fingerprint} after that.
+-- One step: of two that come with one key, one begins; and what is counted is not taken twice.
+-- It derives the keys of all uploads from their prefix.
+local upload, index, idempotency = unpack(KEYS) -- the last one or none
+local id, web, ttl, reading_ttl, prefix = unpack(ARGV) -- s; the second for one without a key while it is read
+-- Bytes that all may take, that one counts for while it is read, and any at the least; ms.
+local most_bytes, reading_bytes, smallest_bytes, lease = unpack(ARGV, 6)
+local now = now_ms() -- clock.lua
 
-local former = KEYS[3] and redis.call('HMGET', KEYS[3], 'id')[1]
-if former then
-    local state, seen, fingerprint = unpack(redis.call('HMGET', ARGV[5] .. former, 'state', 'seen', 'fingerprint'))
+-- The reply for an idempotency key that has an upload. One that was interrupted goes: the new one
+-- takes its place.
+local function former()
+    local before = idempotency and redis.call('HMGET', idempotency, 'id')[1]
+    if not before then
+        return nil
+    end
+    local its = prefix .. before
+    local state, seen, fingerprint = unpack(redis.call('HMGET', its, 'state', 'seen', 'fingerprint'))
     if state == 'read' then
-        return { 'kept', former, fingerprint }
-    elseif state == 'reading' and now - seen <= tonumber(ARGV[8]) then
-        return { 'reading', former }
-    elseif state then -- interrupted: a new one takes its place
-        redis.call('EXPIRE', ARGV[5] .. former, 0)
+        return { 'kept', before, fingerprint }
+    elseif state == 'reading' and now - seen <= tonumber(lease) then
+        return { 'reading', before }
+    elseif state then
+        redis.call('EXPIRE', its, 0) -- in the past: deletes it
     end
+    return nil
 end
 
-local taken = 0
-for _, id in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-    local state, bytes = unpack(redis.call('HMGET', ARGV[5] .. id, 'state', 'bytes'))
-    if state then
-        taken = taken + (state == 'reading' and math.max(bytes, ARGV[7]) or bytes)
-    else -- it has expired
-        redis.call('ZREM', KEYS[2], id)
+-- Bytes of all uploads. Those that have expired leave the index.
+local function taken()
+    local sum = 0
+    for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
+        local state, bytes = unpack(redis.call('HMGET', prefix .. other, 'state', 'bytes'))
+        if state then
+            sum = sum + (state == 'reading' and math.max(bytes, reading_bytes) or bytes)
+        else
+            redis.call('ZREM', index, other)
+        end
     end
+    return sum
 end
-if taken + ARGV[7] > tonumber(ARGV[6]) then
+
+local reply = former()
+if reply then
+    return reply
+end
+if taken() + reading_bytes > tonumber(most_bytes) then
     return { 'full' }
 end
 
-redis.call(
-    'HSET', KEYS[1], 'state', 'reading', 'owner', ARGV[2], 'seen', now, 'ttl', ARGV[3], 'chunks', 0, 'stored', 0,
-    'bytes', ARGV[9]
-)
-if KEYS[3] then
-    redis.call('HSET', KEYS[1], 'key', KEYS[3])
-    redis.call('EXPIRE', KEYS[1], ARGV[3])
-    redis.call('HSET', KEYS[3], 'id', ARGV[1])
-    redis.call('EXPIRE', KEYS[3], ARGV[3])
-else
-    redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('HSET', upload, 'state', 'reading', 'owner', web, 'seen', now, 'ttl', ttl)
+redis.call('HSET', upload, 'chunks', 0, 'stored', 0, 'bytes', smallest_bytes)
+redis.call('EXPIRE', upload, idempotency and ttl or reading_ttl)
+if idempotency then
+    redis.call('HSET', upload, 'key', idempotency)
+    redis.call('HSET', idempotency, 'id', id)
+    redis.call('EXPIRE', idempotency, ttl)
 end
-redis.call('ZADD', KEYS[2], now, ARGV[1])
+redis.call('ZADD', index, now, id)
 return { 'begun' }

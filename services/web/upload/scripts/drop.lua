@@ -1,18 +1,25 @@
--- Deletes an upload with all its answers; or only says that it was interrupted, when an idempotency key can begin it again.
--- Returns 1, or 0 when there is none, or (for `owner`) when it is another's.
--- KEYS[1] upload   KEYS[2] index of all   ARGV[1] id   ARGV[2] owner, or '' for whoever has the id   ARGV[3] channel prefix
-local state, owner, key = unpack(redis.call('HMGET', KEYS[1], 'state', 'owner', 'key'))
-if not state or (ARGV[2] ~= '' and owner ~= ARGV[2]) then
+-- Deletes an upload with all its outcomes and tells its owner; or, for an owner whose idempotency key can
+-- begin it again, only says that it was interrupted. Returns 1; 0 when there is none, or when it is
+-- another owner's.
+-- One step: its idempotency key may belong to a new upload a moment later.
+-- It touches the idempotency key that the upload's hash names, and derives the owner's channel from the
+-- prefix.
+local upload, index = unpack(KEYS)
+local id, owner, notices = unpack(ARGV) -- owner: '' for whoever has the id
+
+local state, web, key = unpack(redis.call('HMGET', upload, 'state', 'owner', 'key'))
+if not state or (owner ~= '' and owner ~= web) then
     return 0
 end
-if key and ARGV[2] ~= '' then
-    redis.call('HSET', KEYS[1], 'state', 'interrupted')
+if key and owner ~= '' then
+    redis.call('HSET', upload, 'state', 'interrupted')
     return 1
 end
-redis.call('EXPIRE', KEYS[1], 0) -- in the past: deletes it, and leaves freeing the memory to another thread (redis.conf)
-if key and redis.call('HMGET', key, 'id')[1] == ARGV[1] then
+-- In the past: deletes it, and leaves freeing the memory to another thread (redis.conf).
+redis.call('EXPIRE', upload, 0)
+if key and redis.call('HMGET', key, 'id')[1] == id then
     redis.call('EXPIRE', key, 0)
 end
-redis.call('ZREM', KEYS[2], ARGV[1])
-redis.call('PUBLISH', ARGV[3] .. owner, ARGV[1])
+redis.call('ZREM', index, id)
+redis.call('PUBLISH', notices .. web, id)
 return 1

@@ -1,24 +1,39 @@
--- Where an upload stands, and the outcomes of some of its chunks. Returns {} when it is gone, else
--- {state, chunks, stored, lines, answers, outcomes: '' where there is none yet}; renews its time to live when a third is over.
--- KEYS[1] upload   ARGV[1] ms after which an upload that nobody reads on is interrupted   ARGV[2..] numbers of the chunks
-local state, seen, chunks, stored, lines, answers, ttl, key =
-    unpack(redis.call('HMGET', KEYS[1], 'state', 'seen', 'chunks', 'stored', 'lines', 'answers', 'ttl', 'key'))
+-- Tells where an upload stands, with outcomes from the chunk `first` on: at most `count`, up to the first
+-- that has none.
+-- Returns {'reading', chunks, outcomes}, {'interrupted', chunks, outcomes} or {'read', chunks, outcomes,
+-- lines, answers}, where `chunks` is how many were queued; nothing when the upload is gone.
+-- Renews its time to live, once it is not read any more, when a third is over: each renewal is written to
+-- disk.
+-- One step: outcomes and state belong together, or a list would end too early.
+-- It touches the idempotency key that the upload's hash names.
+local upload = KEYS[1]
+local lease, first, count = unpack(ARGV) -- lease: ms
+
+local state, seen, ttl, key, chunks, lines, answers =
+    unpack(redis.call('HMGET', upload, 'state', 'seen', 'ttl', 'key', 'chunks', 'lines', 'answers'))
 if not state then
-    return {}
+    return false
 end
 if state == 'reading' then
-    local now = redis.call('TIME')
-    if now[1] * 1000 + math.floor(now[2] / 1000) - seen > tonumber(ARGV[1]) then
+    if now_ms() - seen > tonumber(lease) then -- clock.lua
         state = 'interrupted'
     end
-elseif redis.call('TTL', KEYS[1]) * 3 < ttl * 2 then
-    redis.call('EXPIRE', KEYS[1], ttl)
+elseif redis.call('TTL', upload) * 3 < ttl * 2 then
+    redis.call('EXPIRE', upload, ttl)
     if key then
         redis.call('EXPIRE', key, ttl)
     end
 end
+
 local outcomes = {}
-for i = 2, #ARGV do
-    outcomes[#outcomes + 1] = redis.call('HMGET', KEYS[1], ARGV[i])[1] or ''
+for number = tonumber(first), first + count - 1 do
+    local outcome = redis.call('HMGET', upload, number)[1]
+    if not outcome then
+        break
+    end
+    outcomes[#outcomes + 1] = outcome
 end
-return { state, chunks, stored, lines or '', answers or '', outcomes }
+if state == 'read' then
+    return { state, chunks, outcomes, lines, answers }
+end
+return { state, chunks, outcomes }

@@ -1,12 +1,17 @@
--- The upload was read to its end: from now on it needs its web process no more. Returns 1, or 0 when it is gone.
--- KEYS[1] upload   ARGV[1] web instance   ARGV[2] time to live (s)   ARGV[3] lines   ARGV[4] answers   ARGV[5] fingerprint
-local owner, key = unpack(redis.call('HMGET', KEYS[1], 'owner', 'key'))
-if owner ~= ARGV[1] then
+-- Says that an upload was read to its end: from now on it needs its web process no more.
+-- Returns 1; 0 when it is gone or another process' now.
+-- One step: the hash of an upload that goes in between would come back with these fields alone.
+-- It touches the idempotency key that the upload's hash names.
+local upload = KEYS[1]
+local web, ttl, lines, answers, fingerprint = unpack(ARGV) -- ttl: s
+
+local owner, key = unpack(redis.call('HMGET', upload, 'owner', 'key'))
+if owner ~= web then
     return 0
 end
-redis.call('HSET', KEYS[1], 'state', 'read', 'lines', ARGV[3], 'answers', ARGV[4], 'fingerprint', ARGV[5])
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('HSET', upload, 'state', 'read', 'lines', lines, 'answers', answers, 'fingerprint', fingerprint)
+redis.call('EXPIRE', upload, ttl)
 if key then
-    redis.call('EXPIRE', key, ARGV[2])
+    redis.call('EXPIRE', key, ttl)
 end
 return 1

@@ -12,8 +12,9 @@ from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
-from services.web.operators import figures
-from services.web.operators.figures import QUERIES, STEPS, Line, Prometheus, Query, Series, Unknown, line
+from services.web.operators import figures, prometheus
+from services.web.operators.prometheus import ChartLine, Prometheus, Series, Unknown, line
+from services.web.operators.queries import QUERIES, STEPS, Query
 
 
 class Stand(RequestHandler):
@@ -76,7 +77,7 @@ def test_every_figure_has_its_lines_and_a_value_for_each_point(minutes: int) -> 
 
 
 def test_whoever_asks_at_the_same_time_or_soon_after_hears_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "FRESH", 60.0)
+    monkeypatch.setattr(prometheus, "FRESH", 60.0)
 
     async def scenario() -> None:
         heard = said()
@@ -99,7 +100,7 @@ class Silent(RequestHandler):
 
 class Endless(RequestHandler):
     def get(self) -> None:
-        self.write(b" " * (figures.MOST_BYTES + 1))
+        self.write(b" " * (prometheus.MOST_BYTES + 1))
 
 
 class Broken(RequestHandler):
@@ -116,7 +117,7 @@ class Garbled(RequestHandler):
 def test_a_prometheus_that_does_not_tell_is_unknown_and_said_so(
     handler: type[RequestHandler], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(figures, "TIMEOUT", 0.5)
+    monkeypatch.setattr(prometheus, "TIMEOUT", 0.5)
 
     async def scenario() -> None:
         server, address = await stand({}, handler)
@@ -138,7 +139,7 @@ def test_a_prometheus_that_is_not_there_is_unknown() -> None:
 
 
 def test_the_route_tells_figures_and_refuses_other_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "FRESH", 0.0)
+    monkeypatch.setattr(prometheus, "FRESH", 0.0)
 
     async def scenario() -> None:
         server, address = await stand(said())
@@ -171,4 +172,4 @@ def test_without_an_address_there_is_no_route() -> None:
 def test_a_line_has_gaps_where_nothing_is_known() -> None:
     query = Query("rate", "", by=("lane",))
     series = Series({"lane": "heavy"}, [(100.0, "1.5"), (120.0, "NaN"), (130.0, "+Inf"), (140.0, "2")])
-    assert line(query, series, 100, 10, 140) == Line("heavy", [1.5, None, None, None, 2.0])
+    assert line(query, series, 100, 10, 140) == ChartLine("heavy", [1.5, None, None, None, 2.0])

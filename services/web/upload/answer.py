@@ -1,0 +1,88 @@
+"""The HTTP handlers that answer with the list of an upload's answers: `GET` and `DELETE /jobs/ID`, and their base."""
+
+import re
+
+from tornado.iostream import StreamClosedError
+from tornado.web import HTTPError
+
+from services.web.http.handler import JSONHandler
+from services.web.settings import WebSettings
+from services.web.upload.follow import follow
+from services.web.upload.patience import Unavailable
+from services.web.upload.uploads import Uploads
+
+MOST_LINES = 2**32  # an offset beyond any upload's end
+
+NDJSON = "application/x-ndjson"
+
+_ID = re.compile(r"[A-Za-z0-9_-]{22}")
+
+NOT_FOUND = "No upload has this id; it may have expired or been deleted"
+
+
+class ListHandler(JSONHandler):
+    """What answers with a list of answers has in common."""
+
+    def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
+        """Nothing is known yet."""
+        self._uploads = uploads
+        self._settings = settings
+
+    async def tell(self, id: str, after: int, patience: float) -> None:
+        """The answers after this line, as they become available. A client that reads slowly is waited for."""
+        self.set_header("Content-Type", NDJSON)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")  # nginx passes each line on, and takes no more than the client does
+        blocks = follow(self._uploads, id, after, patience)
+        try:
+            first = await anext(blocks, b"")  # before the status is sent: Redis may be away
+            self.write(first)
+            await self.flush()
+            async for block in blocks:
+                self.write(block)
+                await self.flush()
+        except StreamClosedError:
+            pass  # the client left; it may come back with an offset
+        except Unavailable:
+            self.unavailable()
+        finally:
+            await blocks.aclose()
+
+    def unavailable(self) -> None:
+        """End the request: Redis is away or full."""
+        self.set_header("Content-Type", "application/json; charset=UTF-8")
+        self.fail(503, "unavailable", "Redis cannot be asked at the moment", retryable=True)
+
+
+class AnswerHandler(ListHandler):
+    """`/jobs/ID`: an upload that was read, or is being read."""
+
+    ROUTE = "/jobs/ID"
+    SUPPORTED_METHODS = ("GET", "DELETE")
+
+    async def get(self, id: str) -> None:
+        """The answers after `?offset=` lines; waits for more until none came for `?timeout=` seconds."""
+        after = self._read_offset()
+        timeout = self.read_timeout(self._settings.long_poll, zero=True)
+        try:
+            if not _ID.fullmatch(id) or await self._uploads.look(id, 0, 0) is None:
+                return self.fail(404, "not_found", NOT_FOUND)
+        except Unavailable:
+            return self.unavailable()
+        await self.tell(id, after, timeout)
+
+    async def delete(self, id: str) -> None:
+        """Stop what is computed for it, delete its answers: 204."""
+        try:
+            if not _ID.fullmatch(id) or not await self._uploads.delete(id):
+                return self.fail(404, "not_found", NOT_FOUND)
+        except Unavailable:
+            return self.unavailable()
+        self.set_status(204)
+
+    def _read_offset(self) -> int:
+        """The number of the last line that the client has. Raises HTTPError 400."""
+        text = self.get_query_argument("offset", "0")
+        if not re.fullmatch("[0-9]{1,10}", text) or int(text) >= MOST_LINES:
+            raise HTTPError(400, f"offset: expected the number of a line, or 0, got {text[:40]!r}")
+        return int(text)

@@ -1,0 +1,51 @@
+"""Follows an upload and tells its answers as they come."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncGenerator
+
+from services.web.upload.ndjson import AnswerList
+from services.web.upload.patience import Unavailable
+from services.web.upload.uploads import Uploads
+
+FETCHED = 4  # chunks at a time: what a reader takes of this process' memory, some hundred KB
+POLL = 0.5  # seconds between two looks at an upload whose news does not come here
+
+
+async def follow(uploads: Uploads, id: str, after: int, patience: float) -> AsyncGenerator[bytes, None]:
+    """The answers after this line, some at a time, until the list is over, or until none came for `patience` seconds.
+
+    Raises Unavailable before the first answers only; later Redis is asked again until time is up.
+    """
+    first = await uploads.find(id, after + 1)
+    listing, until = AnswerList(after, first), time.monotonic() + patience
+    with uploads.watch(id) as news:
+        while True:
+            news.clear()
+            before = listing.number
+            try:
+                progress = await uploads.look(id, before, FETCHED)
+            except Unavailable:
+                if before == first:
+                    raise
+                if time.monotonic() >= until:
+                    return
+                await asyncio.sleep(min(POLL, patience))
+                continue
+            for block in listing.blocks(progress):
+                yield block
+            if listing.ended:
+                return
+            if listing.number > before:
+                until = time.monotonic() + patience
+            elif time.monotonic() >= until:
+                return
+            else:
+                await _hear(news, min(POLL, max(0.0, until - time.monotonic())))
+
+
+async def _hear(news: asyncio.Event, seconds: float) -> None:
+    """Wait for news, but no longer than this."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(news.wait(), seconds)

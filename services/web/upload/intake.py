@@ -1,0 +1,148 @@
+"""The body of an upload on its way in: decompressed, cut and queued piece by piece, until its end or the first refusal."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from services.jobs.chunks import Chunk
+from services.jobs.names import Lane
+from services.web.upload.cutter import Cutter
+from services.web.upload.inflater import BrokenGzip, Inflater
+from services.web.upload.ndjson import LOST
+from services.web.upload.patience import Unavailable
+from services.web.upload.store import BeingRead, FormerUpload, NoRoom
+from services.web.upload.upload import Upload
+from services.web.upload.uploads import Uploads
+from services.web.upload.writer import Gone
+
+MAX_BODY = 50 << 20  # bytes of an upload, as it came and decompressed; nginx has the same bound (limits.conf)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an upload is not taken, as its client is told."""
+
+    status: int
+    code: str
+    message: str
+    retryable: bool = False
+    location: str = ""  # of the upload that is in the way
+
+
+UNAVAILABLE = Rejection(503, "unavailable", "Redis cannot take the upload at the moment", retryable=True)
+VANISHED = Rejection(503, "lost", LOST, retryable=True)
+TOO_LARGE = Rejection(413, "body_too_large", f"Expected at most {MAX_BODY:,} bytes, after decompression too; more came")
+ANOTHER_BODY = Rejection(422, "key_reused", "This Idempotency-Key belongs to an upload with another body")
+
+
+class Intake:
+    """Takes one body. After a refusal the rest is counted and thrown away.
+
+    Under an idempotency key that has an upload, it queues nothing and only compares.
+    """
+
+    def __init__(self, uploads: Uploads, most_digits: int) -> None:
+        self._uploads = uploads
+        self._cutter = Cutter(most_digits)
+        self._digest = hashlib.sha256()
+        self._inflater: Inflater | None = None
+        self._received = self._size = 0  # bytes as they came, and decompressed
+        self._upload: Upload | FormerUpload | None = None
+        self._left = False  # the client is gone
+        self.rejection: Rejection | None = None  # the first reason
+
+    async def begin(self, key: str, *, compressed: bool) -> None:
+        """Under this idempotency key, if it is not empty."""
+        self._inflater = Inflater() if compressed else None
+        try:
+            self._upload = await self._uploads.begin(key)
+        except NoRoom as error:
+            self.reject(_busy(error))
+        except BeingRead as error:
+            message = "The upload of this Idempotency-Key is still being read"
+            self.reject(Rejection(409, "being_read", message, retryable=True, location=f"/jobs/{error}"))
+        except Unavailable:
+            self.reject(UNAVAILABLE)
+        if self._left:
+            self.leave()
+
+    @property
+    def overrun(self) -> bool:
+        """Whether more came than any upload has, so that there may be no end to wait for."""
+        return self._received > MAX_BODY
+
+    async def take(self, data: bytes) -> None:
+        """The next piece of the body, as it came; returns when its lines are queued."""
+        self._received += len(data)
+        if self.overrun:
+            return self.reject(TOO_LARGE)
+        try:
+            for text in self._inflater.feed(data) if self._inflater else (data,):
+                if self.rejection:
+                    return None
+                await self._take_text(text)
+        except BrokenGzip as error:
+            self.reject(Rejection(400, "bad_request", str(error)))
+
+    async def _take_text(self, text: bytes) -> None:
+        self._size += len(text)
+        if self._size > MAX_BODY:
+            return self.reject(TOO_LARGE)
+        self._digest.update(text)
+        if isinstance(self._upload, Upload):
+            await self._queue(self._upload, self._cutter.feed(text))
+
+    async def _queue(self, upload: Upload, cut: Iterable[tuple[Lane, Chunk]]) -> None:
+        try:
+            for lane, chunk in cut:
+                await self._uploads.append(upload, lane, chunk)
+        except NoRoom as error:
+            self.reject(_busy(error))
+        except Gone:
+            self.reject(VANISHED)
+        except Unavailable:
+            self.reject(UNAVAILABLE)
+
+    async def end(self) -> str:
+        """The body is over: the id of the upload that has its answers. Empty when it is refused."""
+        try:
+            if self._inflater and not self.rejection:
+                self._inflater.end()
+        except BrokenGzip as error:
+            self.reject(Rejection(400, "bad_request", str(error)))
+        fingerprint = self._digest.hexdigest()
+        match self._upload:
+            case FormerUpload() if self._upload.fingerprint != fingerprint:
+                self.reject(ANOTHER_BODY)
+            case Upload() if not self.rejection:
+                await self._seal(self._upload, fingerprint)
+        return self._upload.id if self._upload and not self.rejection else ""
+
+    async def _seal(self, upload: Upload, fingerprint: str) -> None:
+        await self._queue(upload, self._cutter.end())
+        if self.rejection:
+            return
+        try:
+            await self._uploads.seal(upload, self._cutter.lines, self._cutter.answers, fingerprint)
+        except Gone:
+            self.reject(VANISHED)
+        except Unavailable:
+            self.reject(UNAVAILABLE)
+
+    def reject(self, rejection: Rejection) -> None:
+        """Take no more; the first reason is the one that is told."""
+        self.rejection = self.rejection or rejection
+        self._abandon("abandoned" if rejection.retryable else "failed")
+
+    def leave(self) -> None:
+        """The client left: what it did not send whole can have no answers."""
+        self._left = True
+        self._abandon("abandoned")
+
+    def _abandon(self, outcome: str) -> None:
+        if isinstance(self._upload, Upload):
+            self._uploads.abandon(self._upload, outcome)
+
+
+def _busy(error: NoRoom) -> Rejection:
+    return Rejection(503, "busy", f"Busy: {error}", retryable=True)

@@ -1,0 +1,72 @@
+"""The answers to an upload as NDJSON, in the order of its lines. No I/O."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from services.jobs import evidence
+from services.jobs.chunks import BLANK, REFUSED, Outcome, Result, unpack
+from services.jobs.messages import SENTENCES
+from services.web.upload.store import Interrupted, Progress, Sealed
+
+LOST = "The upload is no longer there: it was deleted, it expired, or Redis lost its data. Send it again"
+INTERRUPTED = "The upload was not read to its end: the web process died, or its client left. Send it again"
+
+_encoder = msgspec.json.Encoder()
+
+
+def render(outcome: Outcome, after: int) -> bytes:
+    """A line of JSON for each line of the chunk that is not blank and comes after this one."""
+    tails = {code: _encoder.encode(_describe(result))[1:] for code, result in enumerate(outcome.results)}
+    refusals = {
+        outcome.first + refusal.index: _encoder.encode(_error(refusal.code, refusal.message))[1:] for refusal in outcome.refused
+    }
+    skipped = max(0, after + 1 - outcome.first)
+    lines = [
+        b'{"line":%d,%b\n' % (line, refusals[line] if code == REFUSED else tails[code])
+        for line, code in enumerate(outcome.codes[skipped:], outcome.first + skipped)
+        if code != BLANK
+    ]
+    return b"".join(lines)
+
+
+def _describe(result: Result) -> dict[str, Any]:
+    if result.fault is not None:
+        return _error(result.fault, SENTENCES[result.fault])
+    told = {"verdict": result.verdict, "proven": result.verdict.proven, "method": result.method}
+    return told | {"evidence": evidence.describe(result.evidence)} if result.evidence else told
+
+
+def _error(code: str, message: str, retryable: bool = False) -> dict[str, Any]:
+    return {"error": {"code": code, "message": message, "retryable": retryable}}
+
+
+class AnswerList:
+    """How far a list has been told. Its last line says that all is done, or is an error without a line number."""
+
+    def __init__(self, after: int, number: int) -> None:
+        """`after`: the last line that the client has; `number`: the chunk of the next one, or an earlier chunk."""
+        self._after = after
+        self.number = number  # of the next chunk
+        self.ended = False  # whether the last line was told
+
+    def blocks(self, progress: Progress | None) -> Iterator[bytes]:
+        """What can be told now, some lines at a time. Iterate to the end before the next call."""
+        for outcome in progress.outcomes if progress else ():
+            if text := render(unpack(outcome), self._after):
+                yield text
+            self.number += 1
+        if (last := self._last(progress)) is not None:
+            self.ended = True
+            yield _encoder.encode(last) + b"\n"
+
+    def _last(self, progress: Progress | None) -> dict[str, Any] | None:
+        match progress:
+            case None:
+                return _error("lost", LOST, retryable=True)
+            case Sealed() if self.number == progress.chunks:
+                return {"done": True, "lines": progress.lines, "answers": progress.answers}
+            case Interrupted() if self.number == progress.chunks:
+                return _error("interrupted", INTERRUPTED, retryable=True)
+        return None

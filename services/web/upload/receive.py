@@ -1,0 +1,92 @@
+"""The HTTP handler that takes uploads: `POST /jobs`."""
+
+import re
+
+from tornado.web import Finish, stream_request_body
+
+from services.web.settings import WebSettings
+from services.web.upload.answer import ListHandler
+from services.web.upload.intake import MAX_BODY, Intake, Rejection
+from services.web.upload.uploads import Uploads
+
+_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+_TEXT = re.compile(r"text/plain(?:\s*;\s*charset\s*=\s*\"?(?:utf-8|us-ascii)\"?)?\s*", re.IGNORECASE)
+_ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
+
+
+@stream_request_body
+class ReceiveHandler(ListHandler):
+    """`POST /jobs`: an upload. All of it is read before the answer begins: nginx passes no more of it on after that.
+
+    A refusal waits for the end of the body too, where it can: a client that is still sending would lose it.
+    """
+
+    ROUTE = "/jobs"
+    SUPPORTED_METHODS = ("POST",)
+
+    def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
+        """Nothing was read yet."""
+        super().initialize(uploads, settings)
+        self._intake = Intake(uploads, settings.max_digits)
+
+    async def prepare(self) -> None:
+        """Read the head: what is refused by that alone, and whether the body's answers are there already."""
+        super().prepare()
+        self.request.connection.set_max_body_size(1 << 62)  # type: ignore[union-attr]  # counted here, for a better answer
+        length = self.request.headers.get("Content-Length", "")
+        if re.fullmatch("[0-9]{1,20}", length) and int(length) > MAX_BODY:
+            self.fail(413, "body_too_large", f"Expected at most {MAX_BODY:,} bytes, got {int(length):,}")
+            raise Finish
+        encoding = self.request.headers.get("Content-Encoding", "identity").strip().lower()
+        if rejection := self._read_head(encoding):
+            self._intake.reject(rejection)
+        else:
+            await self._intake.begin(self.request.headers.get("Idempotency-Key", ""), compressed=encoding == "gzip")
+        if self._intake.rejection and self.request.headers.get("Expect"):
+            self._end_rejected()  # the body is not on its way yet
+            raise Finish
+
+    def _read_head(self, encoding: str) -> Rejection | None:
+        key = self.request.headers.get("Idempotency-Key")
+        kind = self.request.headers.get("Content-Type", "text/plain")
+        if not _TEXT.fullmatch(kind):
+            message = f"Expected the Content-Type text/plain in UTF-8, got {kind[:60]!r}"
+            return Rejection(415, "unsupported_media_type", message)
+        if encoding not in {"identity", "gzip"}:
+            message = f"Expected the Content-Encoding gzip or none, got {encoding[:60]!r}"
+            return Rejection(415, "unsupported_media_type", message)
+        if key is not None and not _KEY.fullmatch(key):
+            return Rejection(400, "bad_request", f"Idempotency-Key: expected 1 to 255 visible characters, got {key[:60]!r}")
+        return None
+
+    async def data_received(self, chunk: bytes) -> None:
+        """Take a piece of the body; the next is not read before its lines are queued."""
+        await self._intake.take(chunk)
+        if self._intake.overrun:
+            self._end_rejected()
+
+    async def post(self) -> None:
+        """The whole body is here: answer with the list, or with where to find it."""
+        id = await self._intake.end()
+        if not id:
+            return self._end_rejected()
+        self.set_header("Location", f"/jobs/{id}")
+        if not _ASYNC.search(self.request.headers.get("Prefer", "")):
+            return await self.tell(id, 0, self._settings.long_poll)
+        self.set_status(202)
+        self.set_header("Preference-Applied", "respond-async")
+        self.finish({"job": id})
+
+    def on_connection_close(self) -> None:
+        """Nobody waits for an answer any more."""
+        super().on_connection_close()
+        self.settings["requests"].discard(self)  # Tornado does not finish a request whose body ends early
+        self._intake.leave()
+
+    def _end_rejected(self) -> None:
+        rejection = self._intake.rejection
+        if rejection is None or self._finished:
+            return
+        if rejection.location:
+            self.set_header("Location", rejection.location)
+        self.fail(rejection.status, rejection.code, rejection.message, rejection.retryable)
