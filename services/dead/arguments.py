@@ -42,16 +42,33 @@ examples:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What is asked for."""
+class ListLetters:
+    """Show letters."""
 
-    command: str  # list, retry or delete
     connection: list[str]  # options for the settings
-    ids: list[str]  # none: all letters that are there when the command begins
-    limit: int | None = None  # letters to list
+    limit: int | None = None  # letters
     json: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLetters:
+    """Put jobs back."""
+
+    connection: list[str]
+    ids: list[str]  # none: all letters that are there when the command begins
     timeout: float | None = None  # seconds to wait for answers; None: not at all
-    yes: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DeleteLetters:
+    """Delete letters for good."""
+
+    connection: list[str]
+    ids: list[str]  # as above
+    yes: bool = False  # do not ask
+
+
+Request = ListLetters | RetryLetters | DeleteLetters
 
 
 def parse(arguments: list[str]) -> Request:
@@ -60,13 +77,13 @@ def parse(arguments: list[str]) -> Request:
     given = parser.parse_args(arguments)
     connection = [f"{_option(name)}={getattr(given, name)}" for name in _CONNECTION if getattr(given, name) is not None]
     if given.command == "list":
-        return Request("list", connection, [], limit=given.limit, json=given.json)
+        return ListLetters(connection, given.limit, given.json)
     if bool(given.ids) == given.all:
         parser.error(f"{given.command}: expected ids or --all, got {'both' if given.all else 'neither'}")
     ids = list(dict.fromkeys(given.ids))
     if given.command == "retry":
-        return Request("retry", connection, ids, timeout=None if given.no_wait else given.timeout)
-    return Request("delete", connection, ids, yes=given.yes)
+        return RetryLetters(connection, ids, None if given.no_wait else given.timeout)
+    return DeleteLetters(connection, ids, given.yes)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,4 +1,4 @@
-"""The dead letters of the operators' page: whoever reaches its port may read them, whoever knows the token may retry and delete."""
+"""The dead letters of the operators' page: whoever reaches its port reads them, whoever knows the token retries and deletes."""
 
 import asyncio
 import http

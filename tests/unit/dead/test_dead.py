@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.broker.finish import DeadLetter
-from services.dead.arguments import PROGRAM, Request, parse
+from services.dead.arguments import PROGRAM, DeleteLetters, ListLetters, Request, RetryLetters, parse
 from services.dead.letter import HEADER, Letter, show_answer, show_number, table
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict, encode
 from services.jobs.names import Lane
@@ -161,15 +161,15 @@ def test_every_fault_is_told(fault: Fault) -> None:
 @pytest.mark.parametrize(
     ("line", "request_"),
     [
-        ("list", Request("list", [], [])),
-        ("list --json --limit 5", Request("list", [], [], limit=5, json=True)),
-        ("retry 1-0", Request("retry", [], ["1-0"], timeout=60)),
-        ("retry 1-0 2-1 1-0 01-00 --timeout 0.5", Request("retry", [], ["1-0", "2-1"], timeout=0.5)),
-        ("retry --all --no-wait", Request("retry", [], [])),
-        ("delete 1-0 --yes", Request("delete", [], ["1-0"], yes=True)),
-        ("delete --all", Request("delete", [], [])),
-        ("list --redis-url unix:///a --redis-user b", Request("list", ["--redis-url=unix:///a", "--redis-user=b"], [])),
-        ("list --redis-timeout 1", Request("list", ["--redis-timeout=1"], [])),
+        ("list", ListLetters([])),
+        ("list --json --limit 5", ListLetters([], limit=5, json=True)),
+        ("retry 1-0", RetryLetters([], ["1-0"], timeout=60)),
+        ("retry 1-0 2-1 1-0 01-00 --timeout 0.5", RetryLetters([], ["1-0", "2-1"], timeout=0.5)),
+        ("retry --all --no-wait", RetryLetters([], [])),
+        ("delete 1-0 --yes", DeleteLetters([], ["1-0"], yes=True)),
+        ("delete --all", DeleteLetters([], [])),
+        ("list --redis-url unix:///a --redis-user b", ListLetters(["--redis-url=unix:///a", "--redis-user=b"])),
+        ("list --redis-timeout 1", ListLetters(["--redis-timeout=1"])),
     ],
 )
 def test_takes(line: str, request_: Request) -> None:
@@ -203,8 +203,10 @@ def test_refuses(line: str, said: str, capsys: pytest.CaptureFixture[str]) -> No
     assert said in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["list", "retry", "delete"])
-def test_help_has_examples_that_are_taken_and_tells_the_settings(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("command", "kind"), [("list", ListLetters), ("retry", RetryLetters), ("delete", DeleteLetters)])
+def test_help_has_examples_that_are_taken_and_tells_the_settings(
+    command: str, kind: type[Request], capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as end:
         parse([command, "--help"])
     said = capsys.readouterr().out
@@ -214,4 +216,4 @@ def test_help_has_examples_that_are_taken_and_tells_the_settings(command: str, c
     examples = [line.split(" > ")[0] for line in said.partition("examples:")[2].splitlines() if PROGRAM in line]
     assert len(examples) >= 2
     for example in examples:
-        assert parse(example.replace(PROGRAM, "").split()).command == command
+        assert isinstance(parse(example.replace(PROGRAM, "").split()), kind)

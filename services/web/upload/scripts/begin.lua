@@ -4,8 +4,8 @@
 -- One step: of two that come with one key, one begins; and what is counted is not taken twice.
 -- It derives the keys of all uploads from their prefix.
 local upload, index, idempotency = unpack(KEYS) -- the last one or none
-local id, web, ttl, reading_ttl, prefix = unpack(ARGV) -- s; the second for one without a key while it is read
--- Bytes that all may take, that one counts for while it is read, and any at the least; ms.
+local id, web, ttl, reading_ttl, prefix = unpack(ARGV) -- ttl: s; reading_ttl: s, without a key
+-- Bytes that all uploads may take, that one counts for while it is read, that any counts for; lease: ms.
 local most_bytes, reading_bytes, smallest_bytes, lease = unpack(ARGV, 6)
 local now = now_ms() -- clock.lua
 
