@@ -69,6 +69,24 @@ class NoCertificate(Exception):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Certify one number."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if options.parent:
+        tether(options.parent, signal.SIGKILL)
+    text = sys.stdin.read(MOST_DIGITS + 2) if options.number == "-" else options.number
+    if options.memory < 1 or not re.fullmatch(rf"-?[0-9]{{1,{MOST_DIGITS}}}", text.strip()):
+        parser.error(f"expected a number of up to {MOST_DIGITS} decimal digits, and at least 1 MiB")
+    answer: Made | Failure
+    try:
+        answer = certify(mpz(text.strip()), options.kind, options.memory)
+    except NoCertificate as none:
+        answer = none.failure
+    tell(answer, options.format, options.frame)
+    return answer.status if isinstance(answer, Failure) else 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The command line."""
     parser = argparse.ArgumentParser(
         prog="python -m services.worker.prove.certify",
         description="Proves that a number is prime and prints the certificate. Check it with python -m services.worker.verify.",
@@ -88,19 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="MIB", help=f"PARI's stack, at most; {MEMORY} unless given")
     parser.add_argument("--frame", action="store_true", help="print MessagePack with both texts, for the worker")
     parser.add_argument("--parent", type=int, metavar="PID", help="process with which this one ends")
-    options = parser.parse_args(arguments)
-    if options.parent:
-        tether(options.parent, signal.SIGKILL)
-    text = sys.stdin.read(MOST_DIGITS + 2) if options.number == "-" else options.number
-    if options.memory < 1 or not re.fullmatch(rf"-?[0-9]{{1,{MOST_DIGITS}}}", text.strip()):
-        parser.error(f"expected a number of up to {MOST_DIGITS} decimal digits, and at least 1 MiB")
-    answer: Made | Failure
-    try:
-        answer = certify(mpz(text.strip()), options.kind, options.memory)
-    except NoCertificate as failed:
-        answer = failed.failure
-    tell(answer, options.format, options.frame)
-    return answer.status if isinstance(answer, Failure) else 0
+    return parser
 
 
 def certify(n: mpz, kind: Route, memory: int) -> Made:
