@@ -38,17 +38,27 @@ UNIT = Part("unit tests", 170, (".ci/plain.sh", *_side_by_side(170, *ON_THEIR_OW
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
 PROCESSES = Part("tests of processes", 900, _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
+# Two stacks, each with about half of the tests. They wait more than they compute.
+ALERTS = "tests/system/test_alerts.py"
 CONTAINERS = Part(
     "tests of containers",
     1_500,
-    (".ci/engine/with.sh", *_side_by_side(1_500, *IN_CONTAINERS, "tests/system", "tests/chaos", "tests/browser", "tests/config")),
+    (".ci/engine/with.sh", *_pytest(1_500, *IN_CONTAINERS, "tests/system", f"--deselect={ALERTS}")),
+)
+MORE_CONTAINERS = Part(
+    "tests of containers, second stack",
+    1_500,
+    (
+        *(".ci/engine/with.sh", "env", "TEST_STACK=1"),
+        *_pytest(1_500, *IN_CONTAINERS, "tests/config", "tests/browser", "tests/chaos", ALERTS),
+    ),
 )
 # On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
 COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-directory", "coverage"))
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (COMPILER, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, COVERAGE, BENCHMARK)
+PARTS = (COMPILER, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
 
 
 async def suite(run: Run) -> None:
@@ -64,6 +74,7 @@ async def suite(run: Run) -> None:
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
     async with asyncio.TaskGroup() as group:
+        group.create_task(run.out_of_sight(MORE_CONTAINERS))
         group.create_task(run.out_of_sight(COVERAGE))
         await run.in_sight(CONTAINERS)
     await run.in_sight(BENCHMARK)
