@@ -12,8 +12,8 @@ import pytest
 from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
-from tests.suite.__main__ import ALERTS, CONTAINERS, MORE_CONTAINERS, PROCESSES, UNIT
 from tests.suite.part import TIMED_OUT, Part, Result
+from tests.suite.parts import ALERTS, CONTAINERS, MORE_CONTAINERS, PROCESSES, UNIT
 from tests.suite.run import Run
 
 ROOT = Path(__file__).parents[2]
