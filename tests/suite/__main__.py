@@ -1,6 +1,7 @@
 """Every test, the cheap first, side by side where they do not disturb each other: `python -m tests.suite`, or `make test`."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -75,7 +76,7 @@ def main() -> int:
     """Run everything, stop what was started, tell what each part took; returns the exit status."""
     heed_interrupts()
     run = Run()
-    somebodys = _engine_answers()  # an engine that ran before is used, and left running
+    starts_engine = os.geteuid() == 0 and not _engine_answers()  # one that ran before is used, and left running
     status = 0
     try:
         asyncio.run(_bounded(run))
@@ -85,7 +86,7 @@ def main() -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     finally:
-        if not somebodys:
+        if starts_engine:
             subprocess.run([".ci/engine/stop.sh"], check=False, timeout=STOP)
     run.read_out()
     print("", *table.lines(PARTS, run.results), sep="\n")
