@@ -27,7 +27,11 @@ TYPES = Part("types", 170, ("make", "--no-print-directory", "types"))
 UNIT = Part("unit tests", 170, (".ci/plain.sh", *_side_by_side(170, *ON_THEIR_OWN, "tests/unit", "tests/config")))
 
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
-PROCESSES = Part("tests of processes", 900, _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"))
+PROCESSES = Part(
+    "tests of processes",
+    900,
+    _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"),
+)
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests. They wait more than they compute.
 ALERTS = "tests/system/test_alerts.py"
