@@ -9,12 +9,12 @@ from contextlib import suppress
 # Below those that the kernel gives to outgoing connections, so that what is free stays so until the server listens.
 PORTS = range(20_000, 32_000)
 PROCESSES = 16  # of pytest side by side at most, each of which has ports of its own
-NUMBER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))  # of this one among them
 
 
 def _mine() -> list[int]:
     """Those of this process, in an order of its own, since another run may be under way beside this."""
-    ports = list(PORTS[NUMBER % PROCESSES :: PROCESSES])
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ports = list(PORTS[number % PROCESSES :: PROCESSES])
     random.SystemRandom().shuffle(ports)
     return ports
 

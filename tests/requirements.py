@@ -21,6 +21,7 @@ FILES = {
 }
 BESIDE = {"bench": "test"}  # groups that are installed into one environment with another, hence in its versions
 PYTHON = "3.11"  # the oldest that the project supports
+SECTIONS = ("global.", "install.", ":env:.")  # of pip's configuration, the later of which wins
 # One file for every Python and platform that the project supports, and no address of an index in it.
 OPTIONS = ("--universal", "--generate-hashes", "--no-emit-index-url", "--no-header", f"--python-version={PYTHON}")
 
@@ -56,8 +57,10 @@ def index(configured: str) -> dict[str, str]:
 
     Folders of this machine are left out: they must not decide what the project's files say.
     """
-    pairs = (line.partition("=") for line in configured.splitlines())
-    told = {name.rpartition(".")[2]: str(ast.literal_eval(value)) for name, _, value in sorted(pairs, reverse=True)}  # ":env:" wins
+    pairs = [line.split("=", 1) for line in configured.splitlines()]
+    told: dict[str, str] = {}
+    for section in SECTIONS:
+        told |= {name.removeprefix(section): ast.literal_eval(value) for name, value in pairs if name.startswith(section)}
     extra = [url for url in told.get("extra-index-url", "").split() if not url.startswith("file:")]
     found = {
         "UV_DEFAULT_INDEX": told.get("index-url"),

@@ -60,8 +60,9 @@ def test_uv_asks_the_index_that_pip_asks_and_trusts_whom_pip_trusts() -> None:
     }
 
 
-def test_a_variable_of_the_environment_wins_as_it_does_for_pip() -> None:
-    assert index(":env:.cert='/mine.pem'\nglobal.cert='/company/ca.pem'") == {"SSL_CERT_FILE": "/mine.pem"}
+@pytest.mark.parametrize("stronger", [":env:", "install"])
+def test_a_variable_and_the_commands_own_section_win_as_they_do_for_pip(stronger: str) -> None:
+    assert index(f"{stronger}.cert='/mine.pem'\nglobal.cert='/company/ca.pem'") == {"SSL_CERT_FILE": "/mine.pem"}
 
 
 def test_where_pip_is_not_configured_uv_is_told_nothing() -> None:

@@ -12,8 +12,8 @@ import pytest
 from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
-from tests.suite.__main__ import CONTAINERS, PROCESSES, UNIT
 from tests.suite.part import TIMED_OUT, Part, Result
+from tests.suite.parts import ALERTS, CONTAINERS, MORE_CONTAINERS, PROCESSES, UNIT
 from tests.suite.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,9 @@ def test_the_table_tells_time_limit_and_outcome_of_each_part() -> None:
 def test_every_folder_of_tests_is_run() -> None:
     folders = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/**/test_*.py")}
     alone = {word for one in (UNIT, PROCESSES) for word in one.command if word.startswith("tests/")}
-    in_containers = {word for word in CONTAINERS.command if word.startswith("tests/")}
-    assert alone | in_containers == folders
+    in_containers = {word for one in (CONTAINERS, MORE_CONTAINERS) for word in one.command if word.startswith("tests/")}
+    assert alone <= folders
+    assert in_containers - {ALERTS} <= folders
+    assert alone | in_containers == folders | {ALERTS}
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
     assert set(configured) == folders

@@ -7,48 +7,26 @@ import subprocess
 import sys
 
 from tests.suite import table
-from tests.suite.part import TIMED_OUT, Part
+from tests.suite.part import TIMED_OUT
+from tests.suite.parts import (
+    BENCHMARK,
+    CONTAINERS,
+    CONTAINERS_READY,
+    COVERAGE,
+    LINT,
+    MORE_CONTAINERS,
+    PARTS,
+    PROCESSES,
+    TOOLS,
+    TYPES,
+    UNIT,
+    WITHOUT,
+)
 from tests.suite.run import Run
 
 WHOLE = 66 * 60  # seconds of a whole run; with what stopping takes it ends within 70 minutes, whatever happens
-TOLD = 30  # seconds before a part's limit at which pytest ends the run itself, and still tells what failed
 STOP = 90  # seconds in which the engine ends; the script's own bound is 60
 INTERRUPTED = 130  # exit status, as a shell has it after Ctrl-C
-
-
-def _pytest(limit: int, *arguments: str) -> tuple[str, ...]:
-    """The command, which on CI tells what broke all that follows, rather than run to its limit."""
-    patience = ("--maxfail=10",) if os.environ.get("CI") == "true" else ()
-    return (".venv/bin/pytest", f"--session-timeout={limit - TOLD}", *patience, *arguments)
-
-
-def _side_by_side(limit: int, *arguments: str) -> tuple[str, ...]:
-    """Two processes, to which files are given whole and in order, the long ones first; a file's tests share ports and stacks."""
-    return _pytest(limit, "--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", *arguments)
-
-
-ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
-
-# A failure here ends the run, within three minutes. Plain: without root, engine and network, as on a developer's machine.
-TOOLS = Part("C compiler, linter of Redis' scripts", 170, (".ci/tools.sh",))
-LINT = Part("lint", 170, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
-TYPES = Part("types", 170, ("make", "--no-print-directory", "types"))
-UNIT = Part("unit tests", 170, (".ci/plain.sh", *_side_by_side(170, *ON_THEIR_OWN, "tests/unit", "tests/config", "tests/scripts")))
-
-CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
-PROCESSES = Part("tests of processes", 900, _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"))
-WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
-CONTAINERS = Part(
-    "tests of containers",
-    1_500,
-    (".ci/engine/with.sh", *_side_by_side(1_500, *IN_CONTAINERS, "tests/system", "tests/chaos", "tests/browser", "tests/config")),
-)
-# On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
-COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-directory", "coverage"))
-# Alone: what it measures is CPU.
-BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
-
-PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, COVERAGE, BENCHMARK)
 
 
 async def suite(run: Run) -> None:
@@ -62,6 +40,7 @@ async def suite(run: Run) -> None:
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
     async with asyncio.TaskGroup() as group:
+        group.create_task(run.out_of_sight(MORE_CONTAINERS))
         group.create_task(run.out_of_sight(COVERAGE))
         await run.in_sight(CONTAINERS)
     await run.in_sight(BENCHMARK)
@@ -89,7 +68,7 @@ def main() -> int:
     """Run everything, stop what was started, tell what each part took; returns the exit status."""
     heed_interrupts()
     run = Run()
-    somebodys = _engine_answers()  # an engine that ran before is used, and left running
+    starts_engine = os.geteuid() == 0 and not _engine_answers()  # one that ran before is used, and left running
     status = 0
     try:
         asyncio.run(_bounded(run))
@@ -99,7 +78,7 @@ def main() -> int:
     except KeyboardInterrupt:
         status = INTERRUPTED
     finally:
-        if not somebodys:
+        if starts_engine:
             subprocess.run([".ci/engine/stop.sh"], check=False, timeout=STOP)
     run.read_out()
     print("", *table.lines(PARTS, run.results), sep="\n")

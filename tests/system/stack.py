@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tests.integration.waiting import wait_until
-from tests.ports import NUMBER
 
 ROOT = Path(__file__).parents[2]
-# Not the name of a stack that somebody runs for use. Each pytest process has one of its own, on the ports beside the first's.
+NUMBER = int(os.environ.get("TEST_STACK", "0"))  # of several side by side; each has the ports beside those of the one before
+# Not the name of a stack that somebody runs for use.
 PROJECT = f"primes-test{NUMBER or ''}"
 PORT = int(os.environ.get("HTTP_PORT", "80")) + NUMBER
 OPERATORS_PORT = int(os.environ.get("OPERATORS_PORT", "8090")) + NUMBER

@@ -1,0 +1,60 @@
+"""The parts of `make test`: their commands and limits."""
+
+import os
+
+from tests.suite.part import Part
+
+TOLD = 30  # seconds before a part's limit at which pytest ends the run itself, and still tells what failed
+
+
+def _pytest(limit: int, *arguments: str) -> tuple[str, ...]:
+    """The command, which on CI tells what broke all that follows, rather than run to its limit."""
+    patience = ("--maxfail=10",) if os.environ.get("CI") == "true" else ()
+    return (".venv/bin/pytest", f"--session-timeout={limit - TOLD}", *patience, *arguments)
+
+
+def _side_by_side(limit: int, *arguments: str) -> tuple[str, ...]:
+    """Two processes, to which files are given whole and in order, the long ones first; a file's tests share ports and stacks."""
+    return _pytest(limit, "--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder", *arguments)
+
+
+ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
+
+# A failure here ends the run, within three minutes; the limits are for a machine that is much slower. Plain: without root, engine and network, as on a developer's machine.
+TOOLS = Part("C compiler, linter of Redis' scripts", 170, (".ci/tools.sh",))
+LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
+TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
+UNIT = Part(
+    "unit tests",
+    400,
+    (".ci/plain.sh", *_side_by_side(400, *ON_THEIR_OWN, "tests/unit", "tests/config", "tests/scripts")),
+)
+
+CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
+PROCESSES = Part(
+    "tests of processes",
+    900,
+    _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"),
+)
+WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
+# Two stacks, each with about half of the tests. They wait more than they compute.
+ALERTS = "tests/system/test_alerts.py"
+CONTAINERS = Part(
+    "tests of containers",
+    1_500,
+    (".ci/engine/with.sh", *_pytest(1_500, *IN_CONTAINERS, "tests/system", f"--deselect={ALERTS}")),
+)
+MORE_CONTAINERS = Part(
+    "tests of containers, second stack",
+    1_500,
+    (
+        *(".ci/engine/with.sh", "env", "TEST_STACK=1"),
+        *_pytest(1_500, *IN_CONTAINERS, "tests/config", "tests/browser", "tests/chaos", ALERTS),
+    ),
+)
+# On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
+COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-directory", "coverage"))
+# Alone: what it measures is CPU.
+BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
+
+PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
