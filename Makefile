@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit metrics pictures requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -70,8 +70,8 @@ types: .venv/ready
 unit: .venv/ready
 	$(BIN)/pytest -q tests/unit
 
-metrics: .venv/ready ## write docs/metrics.md from the code
-	$(BIN)/python -m monitoring.reference
+reference: .venv/ready ## write docs/metrics.md and docs/settings.md from the code
+	$(BIN)/python -m reference
 
 pictures: .venv/ready ## take the README's pictures of the pages, from the real stack (Docker, Chromium)
 	SCREENSHOTS=docs/pictures $(BIN)/pytest tests/browser/test_pictures.py
