@@ -73,6 +73,9 @@ unit: .venv/ready
 reference: .venv/ready ## write docs/metrics.md and docs/settings.md from the code
 	$(BIN)/python -m reference
 
+newest: .venv/ready ## run the tests of docs/borrowed.md with the newest versions of the libraries that it names
+	$(BIN)/python -m tests.newest
+
 pictures: .venv/ready ## take the README's pictures of the pages, from the real stack (Docker, Chromium)
 	SCREENSHOTS=docs/pictures $(BIN)/pytest tests/browser/test_pictures.py
 

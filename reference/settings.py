@@ -36,7 +36,7 @@ In the compose stack, set those without a variable above in a `compose.override.
 `python -m services.web --help` lists them too.
 """
 
-# Who reads what: each table has the fields that its class adds to its parent's.
+# Which class reads what: each table has the fields that its class adds to its parent's.
 TABLES: tuple[tuple[str, type[ServiceSettings]], ...] = (
     ("All services", ServiceSettings),
     ("Web process and worker", Settings),

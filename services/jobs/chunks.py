@@ -18,7 +18,7 @@ HEAD = struct.Struct(">I")  # a chunk's first line; in front of its outcome, whe
 
 
 class Refusal(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A line that nobody computes."""
+    """A line that is not computed."""
 
     index: int  # of the line in its chunk, from 0
     code: str  # of the error
@@ -26,7 +26,7 @@ class Refusal(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Chunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Lines that travel and are computed together: a thousand cheap ones, or one dear one."""
+    """Lines that travel and are computed together: up to 500 cheap ones, or one costly one."""
 
     number: int  # 0, 1, 2, … within the upload
     first: int  # number of the first line, from 1
@@ -110,7 +110,7 @@ def decode(payload: bytes) -> Chunk:
 
 
 def pack(outcome: Outcome) -> bytes:
-    """As it is kept in Redis: a few bits a line."""
+    """As it is kept in Redis: about nine bits a line for random numbers of 64 bits."""
     packed = _Packed(_swapped(outcome.codes).tobytes(), outcome.results, outcome.refused)
     return HEAD.pack(outcome.first) + zlib.compress(_encoder.encode(packed), 1)
 

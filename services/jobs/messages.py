@@ -80,7 +80,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 def digest(job: Job) -> str:
-    """What is the same for all who ask the same: SHA-256 (hexadecimal) of the question. `2^3` and `8` are two."""
+    """What is the same for all jobs that ask the same: SHA-256 (hexadecimal) of the question. `2^3` and `8` are two."""
     return hashlib.sha256(f"{job.operation} {job.wanted} {job.number}".encode()).hexdigest()
 
 
@@ -123,7 +123,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Asker(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Who waits for an answer; fields as in `Job`. In Redis it stands among those who wait for a run, by `names.asker`."""
+    """A client that waits for an answer; fields as in `Job`. In Redis it stands among a run's askers, by `names.asker`."""
 
     session: str = ""
     request: str = ""

@@ -48,7 +48,7 @@ def spread(sockets: int, drain: float) -> float:
 class Drain:
     """Closes each socket at a time drawn for it, so that thousands do not come back in the same moment.
 
-    It looks at all sockets ten times a second, which is dearer than a queue by time, and finds those that open late too.
+    It looks at all sockets ten times a second, which costs more than a queue by time, and finds those that open late too.
     """
 
     def __init__(

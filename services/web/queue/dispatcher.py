@@ -64,7 +64,7 @@ _duration = {lane: DURATION.labels(lane) for lane in Lane}
 _refused_busy = REFUSED.labels("busy")
 _joined = {found: JOINED.labels(found) for found in ("joined", "known")}
 
-UNWANTED = 10_000  # entries to be deleted that wait for Redis at most; what is forgotten is computed for nobody
+UNWANTED = 10_000  # entries to be deleted that wait for Redis at most; what is forgotten is computed in vain
 DELETED = 100  # entries deleted in one step: bounds how long Redis serves nobody else
 
 AUDIT_AGE = 1.0  # seconds after which an entry is looked for: most are answered by then

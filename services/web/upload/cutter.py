@@ -62,7 +62,7 @@ class Cutter:
         self._bytes += sum(map(len, lines)) + len(lines)
 
     def _cut(self) -> Iterator[tuple[Lane, Chunk]]:
-        """The lines of one cheap chunk, or of fewer lines and the dear one that ended it."""
+        """The lines of one cheap chunk, or of fewer lines and the costly one that ended it."""
         lines: list[bytes] = []
         size = 0
         while self._waiting and len(lines) < CHUNK_LINES and size < CHUNK_BYTES:
@@ -79,11 +79,11 @@ class Cutter:
             yield from self._cut_slowly(deque(lines))
 
     def _cut_slowly(self, lines: deque[bytes]) -> Iterator[tuple[Lane, Chunk]]:
-        """Read line by line. Lines after a dear one, or beyond the chunk's cost, wait again."""
+        """Read line by line. Lines after a costly one, or beyond the chunk's cost, wait again."""
         texts: list[str] = []
         refused: list[Refusal] = []
         answers = total = 0
-        dear = ""
+        costly = ""
         while lines:
             canonical, refusal = self._read(lines[0], len(texts))
             estimate = cost.estimate(canonical) if canonical else 0
@@ -91,7 +91,7 @@ class Cutter:
                 break
             lines.popleft()
             if cost.lane(estimate) is Lane.HEAVY:
-                dear = canonical
+                costly = canonical
                 break
             total += estimate
             texts.append(canonical)
@@ -102,8 +102,8 @@ class Cutter:
         self._bytes += sum(map(len, lines)) + len(lines)
         if texts:
             yield Lane.QUICK, self._chunk("\n".join(texts), len(texts), answers, refused)
-        if dear:
-            yield Lane.HEAVY, self._chunk(dear, 1, 1)
+        if costly:
+            yield Lane.HEAVY, self._chunk(costly, 1, 1)
 
     def _read(self, line: bytes, index: int) -> tuple[str, Refusal | None]:
         """The canonical integer, or nothing and the error, or neither for a blank line."""

@@ -126,7 +126,7 @@ class Uploads:
     """Redis holds the upload; this process feeds it no faster than workers empty it, and keeps what it fed until it is answered.
 
     At most WINDOW chunks of an upload are in the lanes, so whoever asks for a single number waits for few of them. What that
-    costs is that a sender of dear numbers is held back by TCP until they are computed.
+    costs is that a sender of costly numbers is held back by TCP until they are computed.
     """
 
     def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings, reply_to: str) -> None:

@@ -52,7 +52,7 @@ def test_a_dear_number_whose_worker_died_is_answered(front: Front) -> None:
     freeze(second.pid)
     freeze_child(front.web0, first)
     location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
-    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the costly number")
     first.kill()
     thaw(second.pid)
     check(front.web0.get(location).body, asked)
@@ -63,7 +63,7 @@ def test_a_line_that_kills_its_process_is_answered_with_an_error(front: Front) -
     front.wait_ready()
     child = freeze_child(front.web0, worker)
     location = post(front.web0.port, text(["2", HEAVY, "3"]), ASYNC).headers["Location"]
-    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the costly number")
     kill_frozen(child)
     told = lines(front.web0.get(location).body)
     assert [line.get("verdict") or line["error"]["code"] for line in told[:-1]] == ["prime", "poison", "prime"]
@@ -248,7 +248,7 @@ def test_a_chunk_that_is_computed_twice_counts_once(front: Front) -> None:
     asked = ["2", HEAVY, "3"]
     child = freeze_child(front.web0, slow)
     location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
-    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the costly number")
     freeze(slow.pid)
     thaw(other.pid)
     check(front.web0.get(location).body, asked)
