@@ -93,7 +93,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     queue_ms: int = 0
     compute_us: int = 0
     fault: Fault | None = None
-    evidence: Evidence | None = None  # that it is composite
+    evidence: Evidence | None = None  # what shows that the verdict is right
     best: Verdict | None = None  # where time ran out: what the tests say that were done until then, by `method`
     number: str = ""  # the prime that an operation found (canonical decimal), of which the verdict speaks
 

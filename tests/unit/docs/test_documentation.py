@@ -109,12 +109,12 @@ def test_what_a_document_links_to_is_there(document: Path) -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_tests_that_a_document_names_are_there(document: Path) -> None:
     for name in re.findall(r"`(test_\w+)`", document.read_text()):
-        assert name in tests(), name
+        assert name in names_of_tests(), name
 
 
 @cache
-def tests() -> set[str]:
-    """The names of all."""
+def names_of_tests() -> set[str]:
+    """Those of functions, and of the tables by which some are made."""
     texts = [path.read_text() for path in ROOT.glob("tests/**/*.py")]
     return {name for text in texts for name in re.findall(r"(?:def |^)(test_\w+)(?:\(| = )", text, re.MULTILINE)}
 
