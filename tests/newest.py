@@ -13,7 +13,7 @@ PAGE = ROOT / "docs" / "borrowed.md"
 LIBRARIES = ("tornado", "redis", "hiredis", "prometheus_client", "supervisor", "uvloop")
 
 INSTALL = 300  # seconds: six wheels of less than 5 MB together; a guess for a slow index
-TESTS = 600  # seconds: they take about two minutes on two idle cores
+TESTS = 600  # seconds: they took 260 on two cores that were busy with other work
 
 
 def main() -> int:
