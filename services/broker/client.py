@@ -97,7 +97,7 @@ class BrokerClient:
     """A client with one connection and no retry: it raises what redis-py would raise.
 
     Commands under way fail when the connection is lost; the next one makes it again. Replies come in the order of the
-    commands, so whoever sends one that blocks holds up all others: give it a connection of its own.
+    commands, so whoever sends one that blocks holds up all others: give it a client of its own.
     """
 
     def __init__(self, redis: redis.asyncio.Redis) -> None:

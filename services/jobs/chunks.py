@@ -18,7 +18,7 @@ HEAD = struct.Struct(">I")  # a chunk's first line; in front of its outcome, whe
 
 
 class Refusal(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A line that is not computed."""
+    """A line without an integer that may be computed."""
 
     index: int  # of the line in its chunk, from 0
     code: str  # of the error
@@ -26,7 +26,7 @@ class Refusal(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Chunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Lines that travel and are computed together: up to 500 cheap ones, or one costly one."""
+    """Lines that travel and are computed together: hundreds of cheap ones, or a costly one alone."""
 
     number: int  # 0, 1, 2, … within the upload
     first: int  # number of the first line, from 1

@@ -11,7 +11,7 @@ EXPONENT = 2.5  # between what 100 to 300 digits (1.8) and 1,000 to 3,000 digits
 
 GAP = 4  # digits of n for each further test, of average cost, that the way to the next prime takes: a guess on the high side
 
-QUICKEST_HEAVY = 500  # µs: above this the worker's event loop would notice
+QUICKEST_HEAVY = 500  # µs: a job that costs more, the worker's event loop would notice
 
 
 def estimate(number: str, operation: Operation = Operation.IS_PRIME, digits: int = 0) -> int:
@@ -27,7 +27,7 @@ def size(number: str, digits: int) -> int:
     return digits or (1 if number[0] == "-" else len(number))  # below 2 there is nothing to test
 
 
-@lru_cache(maxsize=10_000)  # a power costs much beside all else that a quick job costs here
+@lru_cache(maxsize=10_000)  # a power is costly beside all else that a quick job costs here
 def weigh(digits: int, operation: Operation, wanted: Wanted = Wanted.VERDICT) -> tuple[int, Lane]:
     """The estimate for a number of so many digits, and its lane."""
     cost = _estimate(digits, operation)
