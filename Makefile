@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage metrics pictures requirements clean
+.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -75,8 +75,11 @@ unit: .venv/ready
 coverage: .venv/ready ## which lines of services, clients and local the unit tests run; takes them twice their time
 	$(BIN)/pytest -q --cov --cov-report=term:skip-covered tests/unit
 
-metrics: .venv/ready ## write docs/metrics.md from the code
-	$(BIN)/python -m monitoring.reference
+reference: .venv/ready ## write docs/metrics.md and docs/settings.md from the code
+	$(BIN)/python -m reference
+
+newest: .venv/ready ## run the tests of docs/borrowed.md with the newest versions of the libraries that it names
+	$(BIN)/python -m tests.newest
 
 pictures: .venv/ready ## take the README's pictures of the pages, from the real stack (Docker, Chromium)
 	SCREENSHOTS=docs/pictures $(BIN)/pytest tests/browser/test_pictures.py

@@ -150,7 +150,7 @@ deploy() {
     trap finish EXIT
     trap 'interrupted=yes; say "interrupted: ends after this step"' USR1
     steps=$(docker compose config --services | grep '^web' | sort | xargs)
-    # Web processes ask, workers answer: who answers must know first what may be asked.
+    # Web processes ask, workers answer: what answers must know first what may be asked.
     if [[ -n $web_first ]]; then steps+=" worker"; else steps="worker $steps"; fi
     [[ -n $(containers redis) ]] || fail "the stack does not run: make up starts it"
     todo=$steps

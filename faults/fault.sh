@@ -40,7 +40,7 @@ apart() {
 
 container() { docker compose ps --all --quiet "$1" | head -n 1; }
 
-# Redis' user `worker`, who may read and delete dead letters.
+# Redis' user `worker`, which may read and delete dead letters.
 as_worker() {
     docker compose exec -T worker cat /run/access/password |
         docker compose exec -T redis sh -c 'REDISCLI_AUTH=$(cat) exec redis-cli --user worker "$@"' sh "$@"

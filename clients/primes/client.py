@@ -301,7 +301,7 @@ class Client:
             pass  # the reader sees it too, and tells
 
     async def _wait(self, code: int | None, reason: str) -> None:
-        # Full jitter: at random up to the bound, so that clients who lost the same server do not come back in the same moment.
+        # Full jitter: at random up to the bound, so that clients that lost the same server do not come back in the same moment.
         bound = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._failures, MOST_DOUBLINGS))
         seconds = 0.0 if code == LEFT_AT_ONCE else random.random() * bound
         self._failures += 1

@@ -183,7 +183,7 @@ export class Client extends EventTarget {
   #lose(socket, code) {
     if (socket !== this.#socket) return;
     this.#drop(code);
-    // Full jitter: at random up to the bound, so that clients who lost the same server do not come back in the same moment.
+    // Full jitter: at random up to the bound, so that clients that lost the same server do not come back in the same moment.
     const bound = code === LEFT_AT_ONCE ? 0 : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
     const wait = Math.random() * bound;
     this.#failures += 1;

@@ -123,7 +123,7 @@ export class Upload {
     await this.#wait();
   }
 
-  /** Full jitter, so that not all who lost the same server come back in the same moment. */
+  /** Full jitter, so that not all clients that lost the same server come back in the same moment. */
   async #wait() {
     const wait = Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
     this.#failures += 1;

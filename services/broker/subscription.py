@@ -42,7 +42,7 @@ class Subscription:
                 await asyncio.sleep(backoff.next())
 
     async def _listen(self, backoff: Backoff) -> None:
-        """Listen until the connection is lost or silent: a pulse comes every second, so silence means a dead peer."""
+        """Listen until the connection is lost or silent: four beats come in a second, so silence means a dead peer."""
         loop = asyncio.get_running_loop()
         lost: asyncio.Future[Exception] = loop.create_future()
         link = await Link.open(self._redis, self._hear, lost.set_result)

@@ -80,7 +80,7 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 def digest(job: Job) -> str:
-    """What is the same for all who ask the same: SHA-256 (hexadecimal) of the question. `2^3` and `8` are two."""
+    """What is the same for all jobs that ask the same: SHA-256 (hexadecimal) of the question. `2^3` and `8` are two."""
     return hashlib.sha256(f"{job.operation} {job.wanted} {job.number}".encode()).hexdigest()
 
 
@@ -93,7 +93,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     queue_ms: int = 0
     compute_us: int = 0
     fault: Fault | None = None
-    evidence: Evidence | None = None  # that it is composite
+    evidence: Evidence | None = None  # what shows that the verdict is right
     best: Verdict | None = None  # where time ran out: what the tests say that were done until then, by `method`
     number: str = ""  # the prime that an operation found (canonical decimal), of which the verdict speaks
 
@@ -123,7 +123,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class Asker(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """Who waits for an answer; fields as in `Job`. In Redis it stands among those who wait for a run, by `names.asker`."""
+    """A client that waits for an answer; fields as in `Job`. In Redis it stands among a run's askers, by `names.asker`."""
 
     session: str = ""
     request: str = ""

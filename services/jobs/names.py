@@ -22,19 +22,19 @@ DEAD_LENGTH = 1_000
 HISTORY = 1_024  # answers that a session keeps for a client that comes back
 KNOWN = f"{KEYS}:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
 KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a prime of 10,000 digits
-PROOFS = 2_000  # runs in the lane of proofs; above, who wants another is told so: an hour of work or more waits there
+PROOFS = 2_000  # runs in the lane of proofs; above, a client that wants another is told so: an hour of work or more waits there
 QUESTION_TTL = 86_400  # seconds that a run can be joined, from its beginning and from its promotion: longer than either may take
-ASKERS = 1_000  # who may wait for one run: its answers are written in one step of about 10 ms; who comes later starts another
+ASKERS = 1_000  # jobs that may wait for one run: its answers are written in one step of about 10 ms; a later job starts another
 
 
 JOBS = f"{KEYS}:jobs:"  # prefix of the lanes' streams
-ASKERS_OF = f"{KEYS}:askers:"  # prefix of the hashes of those who wait for runs
+ASKERS_OF = f"{KEYS}:askers:"  # prefix of the hashes of jobs that wait for runs
 
 
 def stream(lane: Lane) -> str:
     """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered.
 
-    A heavy one is a run: {reply, jobs: of who asked first, question: digest}, and those who wait for it are its askers. In the
+    A heavy one is a run: {reply, jobs: the first that asked, question: digest}, and the jobs that wait are its askers. In the
     quick lane `known` is the answer (MessagePack) to the jobs beside it.
 
     Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack}.
@@ -52,7 +52,7 @@ def question(digest: str) -> str:
 
 
 def askers(lane: Lane, entry: str) -> str:
-    """Hash: who waits for a run, asker() to MessagePack; it goes with the entry."""
+    """Hash: the jobs that wait for a run, asker() to MessagePack; it goes with the entry."""
     return f"{ASKERS_OF}{lane}:{entry}"
 
 

@@ -35,7 +35,7 @@ class WorkerSettings(Settings):
         1024, description="MiB of address space a process that proves may use; half of it is PARI's stack"
     )
     cache_ttl: Annotated[int, Field(ge=0, le=604_800)] = Field(
-        3600, description="seconds that a costly answer is kept for those who ask the same later; 0: not at all"
+        3600, description="seconds that a costly answer is kept for clients that ask the same later; 0: not at all"
     )
     certificate_ttl: Annotated[int, Field(ge=1, le=2_592_000)] = Field(
         86_400, description="seconds that a certificate can be fetched"

@@ -12,7 +12,7 @@ CASES = ("plain-64x1", "plain-256x1", "plain-16x32", "v1-64x1", "v1-256x1", "v1-
 
 def draw(measurements: Sequence[Measurement], path: Path) -> None:
     """Write the SVG; the same measurements make the same file."""
-    import matplotlib as mpl  # takes a second, which only those wait for who draw
+    import matplotlib as mpl  # takes a second, for which only a run that draws waits
 
     mpl.use("svg")
     mpl.rcParams["svg.hashsalt"] = "primes"

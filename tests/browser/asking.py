@@ -11,7 +11,7 @@ PATIENCE = 60_000  # ms until all that was asked is answered
 
 
 def ask(page: Page, *numbers: str) -> None:
-    """Ask these, one a line, as somebody who types."""
+    """Ask these, one a line, as a person types."""
     page.get_by_label("Which numbers are prime?").fill("\n".join(numbers))
     page.get_by_label("Which numbers are prime?").press("Enter")
 

@@ -135,7 +135,7 @@ def judge(history: Iterable[Event]) -> Figures:
     )
 
 
-@cache  # some numbers are asked often, and dear
+@cache  # some numbers are asked often, and cost much
 def is_prime(number: str) -> bool:
     """GMP's word."""
     n = gmpy2.mpz(number)

@@ -183,7 +183,7 @@ def slow_redis(stage: Processes, crowd: Crowd) -> None:
     for proxy in stage.proxies.values():
         proxy.delay = 0.2
     last(8)
-    assert all(service.ready() for service in stage.services.values()), "who is slow is ready all the same"
+    assert all(service.ready() for service in stage.services.values()), "what is slow is ready all the same"
     for proxy in stage.proxies.values():
         proxy.delay = 0.0
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prometheus_client import generate_latest
 
-from monitoring import reference
+from reference import metrics
 from services.web.operators.queries import QUERIES
 from tests.config.dashboard import dashboard_queries
 
@@ -121,7 +121,7 @@ def test_rules_do_what_their_tests_say(promtool: Promtool, path: Path) -> None:
 
 
 def test_names_and_units_of_the_metrics_are_as_prometheus_wants_them(promtool: Promtool) -> None:
-    assert reference.metrics()  # all are made
+    assert metrics.metrics()  # all are made
     assert succeeds(promtool(PROMETHEUS, "check", "metrics", text=generate_latest().decode()))
 
 

@@ -20,7 +20,8 @@ def _side_by_side(limit: int, *arguments: str) -> tuple[str, ...]:
 
 ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 
-# A failure here ends the run, within three minutes; the limits are for a machine that is much slower. Plain: without root, engine and network, as on a developer's machine.
+# A failure here ends the run, within three minutes; the limits are for a machine that is much slower.
+# Plain: without root, engine and network, as on a developer's machine.
 TOOLS = Part("C compiler, linter of Redis' scripts", 170, (".ci/tools.sh",))
 LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))

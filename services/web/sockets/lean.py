@@ -167,7 +167,7 @@ class LeanHandler(WebSocketHandler):
         return cast(IOStream, self._stream)  # as far as the protocol can tell
 
     def on_ascii(self, message: bytes) -> Awaitable[None] | None:
-        """A text message of ASCII, as bytes; to be overridden by who does not need text."""
+        """A text message of ASCII, as bytes; for a handler that does not need text to override."""
         return self.on_message(message.decode())
 
     def send(self, *messages: bytes) -> None:
@@ -181,7 +181,7 @@ class LeanHandler(WebSocketHandler):
             self._send_stock(messages)
 
     def send_now(self, *messages: bytes) -> None:
-        """`send` by who knows that no more will come in this turn of the loop: it saves a callback."""
+        """`send` where no more will come in this turn of the loop: it saves a callback."""
         if (stream := self._get_stream()) is not None:
             stream.send_now(b"".join(map(frames.text, messages)))
         else:

@@ -29,10 +29,10 @@ class Transport(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None  # while connected
         self._closed = False
 
-        self.unread = bytearray(rest.result())  # who listens takes from it
+        self.unread = bytearray(rest.result())  # a listener takes from it
         self._wanted = 0  # bytes that `read_bytes` waits for
         self._hear: Hear | None = None
-        self._waiting: asyncio.Future[Any] | None = None  # of who listens, or reads
+        self._waiting: asyncio.Future[Any] | None = None  # of the listener, or the reader
         self._paused = False  # whether the transport does not read
         self._ended = False  # whether the peer said that no more will come
 
@@ -200,7 +200,7 @@ class Transport(asyncio.Protocol):
                 self._socket.close()
             self._unsent.clear()
             self._unsent_size = 0
-            self._loop.call_soon(self._flushed)  # later: who closes is in the midst of something
+            self._loop.call_soon(self._flushed)  # later: the caller is in the midst of something
         for future in (self._waiting, *self._writes):
             if future is not None and not future.done():
                 future.set_exception(StreamClosedError())

@@ -203,7 +203,7 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: 
                 assert re.fullmatch(rf"primes: stopped after [\d,]+ answers; the same command with --resume {state} goes on", last)
                 assert all("failed, the next in" in line for line in tries)
             assert len(lines) < MANY
-        assert state.stat().st_mode & 0o077 == 0  # who reads it has the session
+        assert state.stat().st_mode & 0o077 == 0  # a reader of it has the session
     done = run(whole.webs[0].url, *arguments)
     assert done.returncode == 0, done.stderr
     told = objects("".join(lines) + done.stdout)

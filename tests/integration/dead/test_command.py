@@ -137,7 +137,7 @@ def test_lines_of_an_upload_are_retried_too(front: Front, operator: Operator) ->
     front.wait_ready()
     child = freeze_child(front.web0, worker)
     location = post(front.web0.port, text(["2", HEAVY, "3"]), {"Prefer": "respond-async"}).headers["Location"]
-    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the dear number")
+    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the costly number")
     os.kill(child, signal.SIGKILL)
     wait_until(lambda: not state(child), "the child is gone")
     told = lines(front.web0.get(location).body)

@@ -1,4 +1,4 @@
-"""Dead letters through a web process: anybody who reaches the operators' port reads, who knows the token retries and deletes."""
+"""Dead letters through a web process: anybody reads on the operators' port, an operator with the token retries and deletes."""
 
 import contextlib
 import http.client

@@ -1,4 +1,4 @@
-"""What nobody waits for any more is not computed; who waits long is told why."""
+"""What nobody waits for any more is not computed; a client that waits long is told why."""
 
 import asyncio
 from collections.abc import Coroutine

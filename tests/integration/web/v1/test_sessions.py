@@ -471,7 +471,7 @@ def test_a_dead_letter_is_told_to_the_session_that_asked(front: Front) -> None:
         assert (data["code"], data["retryable"]) == ("poison", False)
         await client.drop()
         again = await RpcClient(token=client.token).connect(front.web0.url)
-        await again.until(lambda: again.errors, "it is told again to who did not get it")
+        await again.until(lambda: again.errors, "it is told again to the client that did not get it")
         assert again.errors == client.errors
         assert data["offset"].endswith("-1")
         await again.close()

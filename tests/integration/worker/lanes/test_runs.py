@@ -1,4 +1,4 @@
-"""One computation answers all who ask the same while it runs, and what was costly is kept for those who ask later."""
+"""One computation answers all clients that ask the same while it runs, and what was costly is kept for later ones."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ async def eventually(condition: Any, description: str) -> None:
 
 
 def askers(stack: Stack) -> int:
-    """Who waits for the runs of the heavy lane."""
+    """The clients that wait for the runs of the heavy lane."""
     return sum(stack.redis.admin.hlen(key) for key in stack.redis.admin.keys(names.askers(Lane.HEAVY, "*")))
 
 
@@ -113,7 +113,7 @@ def test_a_run_ends_when_the_last_one_leaves(manned: Front) -> None:
 
 
 def test_each_one_gets_its_own_deadline(manned: Front) -> None:
-    """Who has little time is told what is known; the run goes on for who has more."""
+    """A client with little time is told what is known; the run goes on for one with more."""
     child = freeze_child(manned.web0, manned.worker0)
 
     async def scenario() -> None:

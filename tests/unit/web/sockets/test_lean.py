@@ -36,7 +36,7 @@ opened: list["Telling"] = []  # until their client took them
 
 @dataclass(frozen=True)
 class Replies:
-    """What came back until the end. A reset destroys what is under way; it comes of a close by who has not read everything."""
+    """What came back until the end. A reset destroys what is under way; it comes of a close before everything was read."""
 
     read: bytes
     reset: bool

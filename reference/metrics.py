@@ -1,25 +1,24 @@
-"""Writes docs/metrics.md from the metrics that the code makes: `python -m monitoring.reference`, or `make metrics`."""
+"""docs/metrics.md, from the metrics that the code makes."""
 
 import importlib
 import pkgutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from prometheus_client import REGISTRY
 
 import services
 
-PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
-
 HEAD = """# Metrics
 
-`make metrics` writes this page from the code; a test fails when it is not current.
+`make reference` writes this page from the code; a test fails when it is not current.
 
-Every web process, worker and canary serves these at `/metrics` on its port for operators (9000, 9010 and 9020 in the compose
-stack), with the metrics of Python and of the process that `prometheus_client` adds. Prometheus puts `job` (`web`, `worker`,
-`canary`) and `instance` to them. Names end in their unit; labels have few values, never a number or a client, so the series are
-as many after a milliard of numbers as before.
+Every web process, worker and canary serves these at `/metrics` on its port for operators.
+In the compose stack these ports are 9000, 9010 and 9020.
+`prometheus_client` adds the metrics of Python and of the process.
+Prometheus puts `job` (`web`, `worker`, `canary`) and `instance` to them.
+Names end in their unit.
+Labels have few values, never a number or a client, so there are as many series after a thousand million numbers as before.
 
 | Metric | Type | Labels | Meaning |
 | --- | --- | --- | --- |
@@ -28,12 +27,12 @@ as many after a milliard of numbers as before.
 TAIL = """
 ## Labels
 
-`lane` is `quick`, `heavy` or `proof`; a web process counts by the lane that it chose, `quick` or `heavy`. `verdict` is a verdict
-or what came instead: `failed` is a fault of ours in `primes_web_jobs_answered_total` (poison, lost), and any fault in
-`primes_worker_jobs_total`.
+`lane` is `quick`, `heavy` or `proof`; a web process counts by the lane that it chose, `quick` or `heavy`.
+`verdict` is a verdict or what came instead of one.
+`failed` is a fault of ours (poison, lost) in `primes_web_jobs_answered_total`, and any fault in `primes_worker_jobs_total`.
 
-The exporters add `redis_…` and `nginx_…`. Recording rules (`monitoring/prometheus/rules/recording.yml`) derive from all these what
-alerts and the dashboard share.
+The exporters add `redis_…` and `nginx_…`.
+Recording rules (`monitoring/prometheus/rules/recording.yml`) derive from all these what alerts and the dashboard share.
 """
 
 # What does not fit into the sentence that each metric carries in the code.
@@ -96,7 +95,3 @@ def labels(metric: Any) -> Iterator[str]:
 def page() -> str:
     """The whole text."""
     return HEAD + "".join(row(name, metric) for name, metric in metrics().items()) + TAIL
-
-
-if __name__ == "__main__":
-    PAGE.write_text(page())

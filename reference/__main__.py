@@ -1,0 +1,17 @@
+"""Writes docs/metrics.md and docs/settings.md: `python -m reference`, or `make reference`."""
+
+from pathlib import Path
+
+from reference import metrics, settings
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def main() -> None:
+    """Write both pages."""
+    (DOCS / "metrics.md").write_text(metrics.page())
+    (DOCS / "settings.md").write_text(settings.page())
+
+
+if __name__ == "__main__":
+    main()

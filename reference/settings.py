@@ -1,0 +1,141 @@
+"""docs/settings.md, from the classes that read settings and from the compose file's variables."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic.fields import FieldInfo
+
+from services.canary.settings import CanarySettings
+from services.runtime.settings import ServiceSettings, Settings
+from services.web.settings import WebSettings
+from services.worker.settings import WorkerSettings
+
+COMPOSE = Path(__file__).parents[1] / "docker-compose.yml"
+
+HEAD = """# Settings
+
+`make reference` writes this page from the code; a test fails when it is not current.
+
+## The compose stack
+
+`docker compose` reads these from the environment, or from a file `.env` beside `docker-compose.yml`.
+`make local` reads `HTTP_PORT` (8080 unless set, on loopback only), `OPERATORS_PORT`, and every `PRIMES_…` of the next section.
+
+| Variable | Default | Meaning |
+| --- | --- | --- |
+"""
+
+SERVICES = """
+## Each service
+
+A service reads its settings from the environment or from the command line, which wins.
+`PRIMES_MAX_DIGITS=500` is `--max-digits 500`.
+A bad value stops the process before it opens a port, and is named; a variable that no setting has is ignored.
+In the compose stack, set those without a variable above in a `compose.override.yml`.
+`python -m services.web --help` lists them too.
+"""
+
+# Which class reads what: each table has the fields that its class adds to its parent's.
+TABLES: tuple[tuple[str, type[ServiceSettings]], ...] = (
+    ("All services", ServiceSettings),
+    ("Web process and worker", Settings),
+    ("Web process", WebSettings),
+    ("Worker", WorkerSettings),
+    ("Canary", CanarySettings),
+)
+
+# Defaults that are computed when the process starts, by setting.
+COMPUTED = {"instance": "the host's name", "heavy_processes": "half the CPUs"}
+
+# What does not fit into the sentence that `--help` shows.
+NOTES = {
+    "redis_url": "`redis://`, `rediss://` or `unix://`",
+    "max_digits": "a URL ends at 32 KB, whatever this says",
+    "max_proof_digits": "the time grows with about the fourth power",
+    "ping": "nginx cuts a silent socket off after 200",
+    "long_poll": "nginx ends a wait of 200",
+    "gather": "a busy process is one whose last write carried 4 jobs or more",
+    "processes": "each has a metrics port of its own",
+    "certificate_ttl": "from its making",
+}
+
+# What the compose file's variables are for.
+VARIABLES = {
+    "HTTP_PORT": "port of nginx on the host, on all interfaces",
+    "OPERATORS_PORT": "port of the operators' page on the host's loopback",
+    "NOFILE": "open files in nginx and in each web process; a client takes two in nginx and one in web",
+    "LOG_LEVEL": "`PRIMES_LOG_LEVEL` of web processes, workers and canary",
+    "LOG_FORMAT": "`PRIMES_LOG_FORMAT` of the same",
+    "MAX_DIGITS": "`PRIMES_MAX_DIGITS` of the web processes",
+    "ALLOWED_ORIGINS": "`PRIMES_ALLOWED_ORIGINS` of the web processes",
+    "HEAVY_PROCESSES": "`PRIMES_HEAVY_PROCESSES` of each worker",
+    "PROMETHEUS_PORT": "port of Prometheus on the host's loopback",
+    "ALERTMANAGER_PORT": "port of Alertmanager (profile `alerts`) on the host's loopback",
+    "ALERT_WEBHOOK": "address to which Alertmanager posts what fires and what ended; without one it only shows",
+    "GRAFANA_PORT": "port of Grafana (profile `grafana`) on the host's loopback",
+    "PYTHON_IMAGE": "base of the web and worker images",
+    "NGINX_IMAGE": "image to run, here and below: for a mirror of your own",
+    "REDIS_IMAGE": "",
+    "PROMETHEUS_IMAGE": "",
+    "REDIS_EXPORTER_IMAGE": "",
+    "NGINX_EXPORTER_IMAGE": "",
+    "ALERTMANAGER_IMAGE": "",
+    "GRAFANA_IMAGE": "",
+}
+
+
+def page() -> str:
+    """The whole text."""
+    tables = (f"\n### {title}\n\n{table(settings)}" for title, settings in TABLES)
+    return HEAD + "".join(compose_rows()) + SERVICES + "".join(tables)
+
+
+def compose_rows() -> Iterator[str]:
+    """A line for each variable that the compose file reads, in the order of VARIABLES."""
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
+    if defaults.keys() != VARIABLES.keys():
+        raise LookupError(f"docker-compose.yml and VARIABLES differ in {', '.join(defaults.keys() ^ VARIABLES.keys())}")
+    for name, meaning in VARIABLES.items():
+        yield line(f"`{name}`", code(defaults[name]), meaning)
+
+
+def table(settings: type[ServiceSettings]) -> str:
+    """The settings that this class adds."""
+    (parent,) = settings.__bases__
+    inherited = getattr(parent, "model_fields", {})
+    head = "| Variable | Option | Default | Takes | Meaning |\n| --- | --- | --- | --- | --- |\n"
+    return head + "".join(row(name, field) for name, field in settings.model_fields.items() if name not in inherited)
+
+
+def row(name: str, field: FieldInfo) -> str:
+    """One setting."""
+    meaning = "; ".join(filter(None, (field.description, NOTES.get(name))))
+    option = f"`--{name.replace('_', '-')}`"
+    return line(f"`PRIMES_{name.upper()}`", option, default(name, field), bounds(field), meaning)
+
+
+def default(name: str, field: FieldInfo) -> str:
+    """What it is unless set; nothing where that is nothing."""
+    if field.default_factory:
+        return COMPUTED[name]
+    return code(str(field.default).lower() if isinstance(field.default, bool) else str(field.default or ""))
+
+
+def bounds(field: FieldInfo) -> str:
+    """The numbers that it takes; nothing where it takes no number."""
+    known = {bound: getattr(each, bound) for each in field.metadata for bound in ("ge", "gt", "le") if hasattr(each, bound)}
+    if not known:
+        return ""
+    low = f"{known['ge']:,}" if "ge" in known else f"above {known['gt']:,}"
+    return f"{low} up to {known['le']:,}"
+
+
+def code(text: str) -> str:
+    """In back-quotes, if there is any."""
+    return f"`{text}`" if text else ""
+
+
+def line(*cells: str) -> str:
+    """One line of a table."""
+    return "|" + "|".join(f" {cell} " if cell else " " for cell in cells) + "|\n"
