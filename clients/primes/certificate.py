@@ -92,6 +92,7 @@ def verify(certificate: Certificate, number: str) -> Judgement:
     """Check every step, if the services' verifier is there; else say how to."""
     try:
         from services.worker.certificate import Malformed, read  # noqa: PLC0415 - only in a checkout that has gmpy2
+
         from services.worker.verify import Rejected, verify  # noqa: PLC0415
     except ImportError:
         return agreed(f"the SHA-256 of its certificate is right; {HOW} checks its steps")

@@ -17,8 +17,8 @@ import gmpy2
 import msgspec
 from gmpy2 import mpz
 
+from certificates.text import MOST_DIGITS
 from services.jobs.tether import tether
-from services.worker.certificate import MOST_DIGITS
 
 MEMORY = 256  # MiB of PARI's stack unless told otherwise; 1,000 digits take less than half of it
 
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Certify one number."""
     parser = argparse.ArgumentParser(
         prog="python -m services.worker.certify",
-        description="Proves that a number is prime and prints the certificate. Check it with python -m services.worker.verify.",
+        description="Proves that a number is prime and prints the certificate. Check it with python -m certificates.",
         epilog="Exit status: 0 proven, 2 a bad command line, 3 not prime, 4 out of memory, 1 anything else.",
     )
     parser.add_argument("number", metavar="N", help=f"up to {MOST_DIGITS} decimal digits; - for standard input")
