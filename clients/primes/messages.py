@@ -225,7 +225,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _amount(fields: Object, name: str) -> float:
-    value = fields.get(name)
+    value: Any = fields.get(name)
     if not _is_number(value) or value < 0:
         raise Malformed(f"expected a number from 0 on as {name}")
     return float(value)
@@ -247,7 +247,8 @@ def _optional_offset(fields: Object) -> str | None:
 
 
 def _id(fields: Object) -> str | float:
-    value = fields.get("id")
+    value: Any = fields.get("id")
     if not isinstance(value, str) and not _is_number(value):
         raise Malformed("expected a string or a number as id")
-    return value
+    id: str | float = value
+    return id
