@@ -1,4 +1,4 @@
-"""Fetches certificates, checks that they are what the answer named, and has them verified where a verifier is at hand."""
+"""Fetches certificates, and checks that they are what the answer named; what they prove is for evidence.py to say."""
 
 import hashlib
 import http.client
@@ -11,16 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin
 
-from .evidence import Judgement, agreed, refuted, shown
-from .expression import NotANumber, evaluate
-
 LARGEST = 64 << 20  # bytes: 10,000 digits take about 20 MB
 TIMEOUT = 30.0  # s without a byte
 ATTEMPTS = 4  # when the server is busy or cannot be reached, with a second between: more outages than one seldom come in a row
 PAUSE = 1.0  # s
 NAMED = 16  # characters of the SHA-256 that name a file
-
-HOW = "python -m services.worker.verify"
 
 
 class Unavailable(Exception):
@@ -52,10 +47,10 @@ def address(url: str, sha256: str) -> str:
     return urljoin(re.sub(r"^ws", "http", url), f"certificates/{sha256}")
 
 
-def fetch(url: str, sha256: str) -> Certificate:
+def fetch(url: str, sha256: object) -> Certificate:
     """Fetch it over HTTP, and check its SHA-256. Raises Unavailable, Mismatch."""
-    if not re.fullmatch(r"[0-9a-f]{64}", sha256):
-        raise Unavailable(f"expected the SHA-256 of a certificate, got {sha256[:NAMED]!r}")
+    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+        raise Mismatch(f"expected the SHA-256 of a certificate, got {str(sha256)[:NAMED]!r}")
     text = _get(address(url, sha256))
     if hashlib.sha256(text).hexdigest() != sha256:
         raise Mismatch(f"expected a certificate with the SHA-256 {sha256}, got {hashlib.sha256(text).hexdigest()}")
@@ -86,22 +81,3 @@ def _describe(error: urllib.error.HTTPError) -> str:
         return str(json.loads(error.read(10_000))["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return f"{error.url}: HTTP status {error.code}"
-
-
-def verify(certificate: Certificate, number: str) -> Judgement:
-    """Check every step, if the services' verifier is there; else say how to."""
-    try:
-        from services.worker.certificate import Malformed, read  # noqa: PLC0415 - only in a checkout that has gmpy2
-        from services.worker.verify import Rejected, verify  # noqa: PLC0415
-    except ImportError:
-        return agreed(f"the SHA-256 of its certificate is right; {HOW} checks its steps")
-    try:
-        proof = read(certificate.text)
-        if proof.n != evaluate(number):
-            return refuted("its certificate is for another number")
-        verify(proof)
-    except NotANumber as error:
-        return agreed(f"the number cannot be computed here: {error}")
-    except (Malformed, Rejected) as error:
-        return refuted(f"its certificate does not hold: {error}")
-    return shown(f"all {proof.length} steps of its certificate hold" if proof.length > 1 else "its certificate holds")

@@ -7,9 +7,12 @@ import json
 import random
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
+
+from . import messages
+from .messages import Malformed
 
 MOST_OPEN = 10_000  # requests without an answer, those included that wait here for the window
 WINDOW = 200  # requests with the server at once; it refuses more than 256
@@ -57,7 +60,7 @@ class Answer:
     method: str
     queue_ms: float
     compute_ms: float
-    evidence: Mapping[str, str]  # empty when none came
+    evidence: Mapping[str, Any]  # empty when none came; of strings, if its sender keeps to the protocol
     number: str | None  # the prime that next_prime or previous_prime found
     instance: str
 
@@ -87,7 +90,7 @@ class Progress:
     id: str
     state: str  # queued or running
     seconds: float | None  # since it runs
-    depth: int | None  # entries that nobody has begun
+    depth: float | None  # entries that nobody has begun
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +131,6 @@ class _Request:
     told: bool = False  # the verdict before the proof
 
 
-@dataclass(slots=True)
-class _Greeting:
-    """What the server told first over the present socket."""
-
-    session: str
-    offset: str
-    instance: str
-
-    @classmethod
-    def read(cls, params: dict[str, Any]) -> "_Greeting":
-        return cls(str(params["session"]), str(params["offset"]), str(params["instance"]))
-
-
 class _Phase(StrEnum):
     AWAY = "away"
     GREETING = "greeting"  # the socket is open, the server has said nothing
@@ -160,6 +150,10 @@ class _Outbox:
         return taken
 
 
+class _Left(Exception):
+    """The session cannot be resumed over this socket; the message says why."""
+
+
 class Conversation:
     """The requests of one client and its session. Times are in seconds, of any clock that only goes forward."""
 
@@ -173,7 +167,8 @@ class Conversation:
         self._queue: deque[_Request] = deque()  # those not asked yet, or to be asked again
         self._asked = 0
         self._phase = _Phase.AWAY
-        self._begun: _Greeting | None = None  # what the present socket's own session is
+        self._resuming = False  # `resume` was asked over the present socket, and has no answer
+        self._begun: messages.Session | None = None  # what the present socket's own session is
         self._outbox = _Outbox()
         self._events: list[Event] = []
 
@@ -220,6 +215,7 @@ class Conversation:
     def begin(self) -> None:
         """A socket is open."""
         self._phase = _Phase.GREETING
+        self._resuming = False
 
     def end(self, code: int | None = None) -> None:
         """It is closed, with this code."""
@@ -230,87 +226,100 @@ class Conversation:
         self._ask_again()
 
     def hear(self, text: str | bytes, now: float) -> None:
-        """Take one message of the server; `events` has what it means."""
+        """Take one message of the server; `events` has what it means. One that is malformed is a Fault, and ends the connection."""
         try:
-            message = json.loads(text)
-            for one in message if isinstance(message, list) else [message]:
-                self._hear_one(one, now)
-        except (KeyError, TypeError, ValueError, AttributeError):  # wherever it lacks what the protocol says it has
+            for message in messages.read(text):
+                self._hear_one(message, now)
+        except Malformed:
             self._events.append(Fault(f"Expected a message of primes.v1, got {text[:_SHOWN]!r}"))
+        except _Left as error:
+            self._events.append(Fault(str(error)))
 
-    def _hear_one(self, message: dict[str, Any], now: float) -> None:
-        if "method" in message:
-            self._hear_notice(message["method"], message["params"])
-        elif message["id"] == _RESUME:
-            self._hear_resumed(message)
-        else:
-            self._hear_response(message, str(message["id"]), now)
+    def _hear_one(self, message: messages.Message, now: float) -> None:
+        match message:
+            case messages.Session():
+                self._hear_session(message)
+            case messages.GoingAway():
+                self._events.append(Leaving(message.seconds))
+            case messages.FirstVerdict():
+                self._hear_verdict(message)
+            case messages.Jobs():
+                told = (Progress(str(job.id), job.state, job.seconds, job.depth) for job in message.jobs if job.id in self._open)
+                self._events.extend(told)
+            case messages.Result() | messages.Refusal():
+                self._hear_response(message, now)
 
-    def _hear_notice(self, method: str, params: dict[str, Any]) -> None:
-        if method == "session":
-            self._hear_session(params)
-        elif method == "going_away":
-            self._events.append(Leaving(float(params["reconnect_after"])))
-        elif method == "verdict":
-            self._hear_verdict(params)
-        elif method == "progress":
-            for job in params["jobs"]:
-                if job["id"] in self._open:
-                    self._events.append(Progress(job["id"], job["state"], job.get("seconds"), job.get("depth")))
-
-    def _hear_session(self, params: dict[str, Any]) -> None:
-        greeting = _Greeting.read(params)
+    def _hear_session(self, session: messages.Session) -> None:
         if self._phase is _Phase.GREETING:
-            self._begun = greeting
+            self._begun = session
             if self.saved is None:
-                self._talk(greeting, None)
+                self._talk(session)
             else:
                 self._phase = _Phase.RESUMING
+                self._resuming = True
                 self._outbox.say(_RESUME, "resume", {"session": self.saved.session, "offset": self.saved.offset})
-        elif params.get("recovered") is False:  # Redis lost its data
-            self._talk(greeting, recovered=False)
+        elif session.recovered is False:  # Redis lost its data
+            self._talk(session)
             self._ask_again()
 
-    def _hear_verdict(self, params: dict[str, Any]) -> None:
-        request = self._open.get(params["id"])
+    def _hear_verdict(self, told: messages.FirstVerdict) -> None:
+        request = self._find(told.id)
         if request is None or request.told:  # told before the connection was lost
             return
         request.told = True
-        self._events.append(Verdict(request.id, params["verdict"], params["proven"], params["method"]))
+        self._events.append(Verdict(request.id, told.verdict, told.proven, told.method))
 
-    def _hear_resumed(self, message: dict[str, Any]) -> None:
-        if "result" in message:
-            self._talk(_Greeting.read(message["result"]), bool(message["result"]["recovered"]))
-        elif message["error"]["data"]["retryable"]:
-            # What is asked over this socket would belong to the session that it began with.
-            self._events.append(Fault(message["error"]["message"]))
-        elif self._begun is not None:
-            self._talk(self._begun, recovered=False)
+    def _find(self, id: str | float | None) -> _Request | None:
+        return self._open.get(id) if isinstance(id, str) else None  # all of ours are strings
 
-    def _talk(self, greeting: _Greeting, recovered: bool | None) -> None:
-        self._phase = _Phase.TALKING
-        self.saved = Saved(greeting.session, greeting.offset)
-        self.instance = greeting.instance
-        self._events.append(Joined(greeting.instance, recovered))
+    def _hear_response(self, response: messages.Result | messages.Refusal, now: float) -> None:
+        if response.id == _RESUME:
+            return self._hear_resumed(response)
+        if self.saved is None:
+            raise Malformed("expected the session before a response")
+        if (request := self._find(response.id)) is not None:
+            self._hear_answer(request, response, now)
+        elif isinstance(response.id, str) and (request := self._find(response.id.removesuffix(_CANCEL))) is not None:
+            self._hear_cancelled(request, response, now)
+        # Else it is answered already, or was never asked.
+        if response.offset is not None:  # last: what could not be read is sent again
+            self._advance(self.saved, response.offset)
+        return None
 
-    def _hear_response(self, message: dict[str, Any], id: str, now: float) -> None:
-        request = self._open.get(id) or self._open.get(id.removesuffix(_CANCEL))
-        error = message.get("error")
-        told = error["data"] if error else message["result"]
-        if request is None:  # answered already, or never asked
-            pass
-        elif error and told["retryable"]:
-            self._postpone(request, float(told.get("retry_after", FIRST_RETRY)), now)
-        elif id != request.id:
-            self._hear_cancelled(request, error is None and told["cancelled"])
-        elif error:
-            self._fail(request, told["code"], error["message"], told)
+    def _hear_resumed(self, response: messages.Result | messages.Refusal) -> None:
+        if not self._resuming or self._begun is None:
+            raise Malformed("expected no answer to a resume that was not asked")
+        self._resuming = False
+        if isinstance(response, messages.Result):
+            self._talk(messages.read_resumed(response.fields))
+        elif response.retryable:
+            raise _Left(response.message)  # what is asked over this socket would belong to the session that it began with
         else:
-            self._settle(request, told)
-        if "offset" in told:  # last: what could not be read is sent again
-            self._advance(told["offset"])
+            self._talk(replace(self._begun, recovered=False))
 
-    def _postpone(self, request: _Request, seconds: float, now: float) -> None:
+    def _talk(self, session: messages.Session) -> None:
+        self._phase = _Phase.TALKING
+        self.saved = Saved(session.session, session.offset)
+        self.instance = session.instance
+        self._events.append(Joined(session.instance, session.recovered))
+
+    def _hear_answer(self, request: _Request, response: messages.Result | messages.Refusal, now: float) -> None:
+        if isinstance(response, messages.Result):
+            self._settle(request, messages.read_found(response.fields))
+        elif response.retryable:
+            self._postpone(request, response.retry_after, now)
+        else:
+            self._fail(request, response.code, response.message, response.fields)
+
+    def _hear_cancelled(self, request: _Request, response: messages.Result | messages.Refusal, now: float) -> None:
+        if isinstance(response, messages.Refusal) and response.retryable:
+            self._postpone(request, response.retry_after, now)
+        # True: the answer to the request itself says so. Else the server never had the request, or its answer came before.
+        elif isinstance(response, messages.Refusal) or not messages.read_cancelled(response.fields):
+            self._fail(request, "cancelled", "The client cancelled the job")
+
+    def _postpone(self, request: _Request, retry_after: float | None, now: float) -> None:
+        seconds = FIRST_RETRY if retry_after is None else retry_after
         request.not_before = now + seconds + random.random() * min(LONGEST_RETRY, seconds * 2**request.refusals)
         request.refusals = min(request.refusals + 1, 32)  # more would only overflow
         if request.asked:
@@ -318,21 +327,16 @@ class Conversation:
             self._asked -= 1
             self._queue.append(request)
 
-    def _hear_cancelled(self, request: _Request, stopped: bool) -> None:
-        # True: the answer to the request itself says so. Else the server never had the request, or its answer came before.
-        if not stopped:
-            self._fail(request, "cancelled", "The client cancelled the job")
-
-    def _settle(self, request: _Request, result: dict[str, Any]) -> None:
+    def _settle(self, request: _Request, found: messages.Found) -> None:
         answer = Answer(
             id=request.id,
-            verdict=result["verdict"],
-            proven=result["proven"],
-            method=result["method"],
-            queue_ms=result["queue_ms"],
-            compute_ms=result["compute_ms"],
-            evidence=dict(result.get("evidence", {})),
-            number=result.get("number"),
+            verdict=found.verdict,
+            proven=found.proven,
+            method=found.method,
+            queue_ms=found.queue_ms,
+            compute_ms=found.compute_ms,
+            evidence=found.evidence,
+            number=found.number,
             instance=self.instance,
         )
         self._close(request)
@@ -349,14 +353,12 @@ class Conversation:
         else:
             self._queue.remove(request)
 
-    def _advance(self, offset: str) -> None:
-        if self.saved is None:
-            raise ValueError("an answer before the session")
+    def _advance(self, saved: Saved, offset: str) -> None:
         epoch, _, number = offset.partition("-")
-        ours, _, reached = self.saved.offset.partition("-")
+        ours, _, reached = saved.offset.partition("-")
         # An answer that is repeated carries the offset of now; an older one must not take the session back.
-        if epoch != ours or int(number) > int(reached or 0):
-            self.saved = Saved(self.saved.session, offset)
+        if epoch != ours or int(number or 0) > int(reached or 0):
+            self.saved = Saved(saved.session, offset)
 
     def _ask_again(self) -> None:
         for request in self._open.values():

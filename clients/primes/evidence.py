@@ -1,20 +1,28 @@
 """Checks answers with nothing but arithmetic, so that nobody needs to trust whoever sent them."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
+
+from certificates import Malformed, Rejected, read, verify
+from certificates.small import BASES, BASES_BOUND, fails_strong_test, is_small_prime
 
 from .conversation import Answer, Operation
-from .expression import NotANumber, evaluate
-
-# Below this no composite number passes the strong test to all of BASES (Sorenson and Webster, 2015).
-EXACT_BELOW = 3_317_044_064_679_887_385_961_981
-BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
+from .expression import NotANumber, decimal, evaluate
 
 MOST_BITS = 5_000  # of a number that a strong test is made of here: 1,500 digits take pow() a third of a second
-MOST_BETWEEN = 5_000  # numbers that are tried between two primes below EXACT_BELOW; gaps there are below 2,000, as far as is known
+MOST_BETWEEN = 5_000  # numbers that are tried between two primes below BASES_BOUND; gaps there are below 2,000, as far as is known
+DRAWN = 3  # bases of strong tests; a composite passes one with a chance below 1/4
 BASE_BITS = 64
+
+# What evidence a verdict may bring. What comes with another is a lie, or a fault: nobody looks at it.
+KINDS = {"composite": {"factor", "witness"}, "prime": {"certificate"}, "probably_prime": set[str](), "neither": set[str]()}
+
+_DECIMAL = re.compile(r"[0-9]+")
+_SMALL = re.compile(r"[0-9]{1,20}")  # of a factor or witness: they are below 2^64
 
 DECIDED = "it passes 13 strong tests, which decide numbers of its size"
 
@@ -50,49 +58,83 @@ def refuted(words: str) -> Judgement:
     return Judgement(Outcome.REFUTED, words)
 
 
-def judge(number: str, operation: Operation, answer: Answer) -> Judgement:
-    """Check an answer to a question about `number`, an integer or an expression; its certificate, if any, is certificate.py's."""
+def judge(number: str, operation: Operation, answer: Answer, certificate: bytes | None = None) -> Judgement:
+    """Check an answer to a question about `number`, an integer or an expression.
+
+    `certificate` is the text of the one that the evidence names, if it names one and it could be had.
+    """
     try:
         n = evaluate(number)
-        found = None if answer.number is None else evaluate(answer.number)
     except NotANumber as error:
         return agreed(f"the number cannot be computed here: {error}")
     if operation is Operation.IS_PRIME:
-        return _judge(n, answer.verdict, answer.evidence)
-    if found is None:
+        return _judge(n, answer, certificate)
+    if answer.number is None:
         return shown("no prime is below 2") if operation is Operation.PREVIOUS and n <= 2 else refuted("no prime came")
-    return _judge_neighbour(n, found, operation, answer)
+    if not _DECIMAL.fullmatch(answer.number):
+        return refuted("what came as the prime is no number")
+    return _judge_neighbour(n, operation, answer, certificate)
 
 
-def _judge(n: int, verdict: str, evidence: Mapping[str, str]) -> Judgement:
+def _judge(n: int, answer: Answer, certificate: bytes | None) -> Judgement:
+    verdict, evidence = answer.verdict, answer.evidence
+    if verdict not in KINDS:
+        return agreed(f"the verdict {verdict!r} is not known here")
+    if strange := sorted(set[str]().union(*KINDS.values()) & evidence.keys() - KINDS[verdict]):
+        return refuted(f"a {strange[0]} is no evidence of this verdict")
     if verdict == "composite":
         return _judge_composite(n, evidence)
     if verdict == "neither":
         return shown("it is below 2") if n < 2 else refuted("it is not below 2")
-    if verdict in ("prime", "probably_prime"):
-        return _judge_prime(n)
-    return agreed(f"the verdict {verdict!r} is not known here")
+    return _judge_prime(n) if certificate is None else _judge_certificate(n, certificate)
 
 
 def _judge_prime(n: int) -> Judgement:
-    if n < EXACT_BELOW:
+    if n < BASES_BOUND:
         return shown(DECIDED) if is_small_prime(n) else refuted("it fails a strong test, or is below 2")
-    if n % 2 == 0:
-        return refuted("it is even")
+    if factor := next((p for p in BASES if n % p == 0), None):
+        return refuted(f"{factor} divides it")
     if n.bit_length() > MOST_BITS:
         return agreed(f"it is too large for a test here: it has more than {MOST_BITS:,} bits")
-    if fails_strong_test(n, secrets.randbits(BASE_BITS) + 2):
+    # Base 2 tells nearly every composite, each time; the others cannot be foreseen by whoever looks for one that passes.
+    if any(fails_strong_test(n, base) for base in (2, *(secrets.randbits(BASE_BITS) + 2 for _ in range(DRAWN)))):
         return refuted("it fails a strong test")
-    return agreed("it passes a strong test to a base drawn here, which is no proof")
+    return agreed(f"it passes strong tests to the base 2 and to {DRAWN} drawn here, which is no proof")
 
 
-def _judge_composite(n: int, evidence: Mapping[str, str]) -> Judgement:
+def _judge_certificate(n: int, text: bytes) -> Judgement:
+    try:
+        certificate = read(text)
+        if certificate.n != n:
+            return refuted("its certificate is for another number")
+        verify(certificate)
+    except (Malformed, Rejected) as error:
+        return refuted(f"its certificate does not hold: {error}")
+    return shown(f"all {certificate.length} steps of its certificate hold" if certificate.length > 1 else "its certificate holds")
+
+
+def _judge_composite(n: int, evidence: Mapping[str, Any]) -> Judgement:
     if "factor" in evidence:
-        factor = evaluate(evidence["factor"])
-        return (shown if 1 < factor < n and n % factor == 0 else refuted)(f"{factor} {_divides(n, factor)} it")
-    if "witness" not in evidence:
+        return _judge_factor(n, evidence["factor"])
+    if "witness" in evidence:
+        return _judge_witness(n, evidence["witness"])
+    if n >= BASES_BOUND:
         return agreed("no evidence came with it")
-    base = evaluate(evidence["witness"])
+    return shown("it fails a strong test") if n > 1 and not is_small_prime(n) else refuted("it is prime, or below 2")
+
+
+def _judge_factor(n: int, value: object) -> Judgement:
+    factor = _read_small(value)
+    if factor is None:
+        return refuted("what came as a factor is no number below 2^64")
+    divides = factor > 1 and n % factor == 0
+    return (shown if divides and factor < n else refuted)(f"{factor} {'divides' if divides else 'does not divide'} it")
+
+
+def _judge_witness(n: int, value: object) -> Judgement:
+    base = _read_small(value)
+    if base is None:
+        return refuted("what came as a witness is no number below 2^64")
     if n.bit_length() > MOST_BITS:
         return agreed(f"it is too large for a test here: it has more than {MOST_BITS:,} bits")
     if n > 2 and n % 2 == 1 and fails_strong_test(n, base):
@@ -100,43 +142,26 @@ def _judge_composite(n: int, evidence: Mapping[str, str]) -> Judgement:
     return refuted(f"it does not fail the strong test to the base {base}")
 
 
-def _divides(n: int, factor: int) -> str:
-    return "divides" if factor > 1 and n % factor == 0 else "does not divide"
+def _read_small(value: object) -> int | None:
+    return int(value) if isinstance(value, str) and _SMALL.fullmatch(value) else None
 
 
-def _judge_neighbour(n: int, found: int, operation: Operation, answer: Answer) -> Judgement:
+def _judge_neighbour(n: int, operation: Operation, answer: Answer, certificate: bytes | None) -> Judgement:
     """Whether it is the nearest prime."""
+    assert answer.number is not None  # looked at before
+    try:
+        found = decimal(answer.number)
+    except NotANumber as error:
+        return agreed(f"the prime that came cannot be checked here: {error}")
     low, high = (n, found) if operation is Operation.NEXT else (found, n)
     if low >= high:
         return refuted("it is on the wrong side of the number")
-    prime = _judge(found, answer.verdict, answer.evidence)
+    prime = _judge(found, answer, certificate)
     if prime.outcome is not Outcome.SHOWN:
         return prime
     low = max(low, 1)  # no prime is below 2
-    if high - low > MOST_BETWEEN:
+    if high - low > MOST_BETWEEN or high >= BASES_BOUND:
         return agreed(f"it is prime; whether another lies nearer is not checked among {high - low - 1:,}")
     if nearer := next(filter(is_small_prime, range(low + 1, high)), None):
         return refuted(f"{nearer} is a prime, and nearer")
     return shown("it is prime, and no number between is")
-
-
-def is_small_prime(n: int) -> bool:
-    """Whether n, below EXACT_BELOW, is prime."""
-    if n < 2 or any(n % base == 0 for base in BASES):
-        return n in BASES
-    return not any(fails_strong_test(n, base) for base in BASES)
-
-
-def fails_strong_test(n: int, base: int) -> bool:
-    """Whether odd n > 2 fails the strong probable prime test (Miller-Rabin) to this base. A multiple of n says nothing."""
-    if base % n == 0:
-        return False
-    twos = ((n - 1) & (1 - n)).bit_length() - 1
-    power = pow(base, (n - 1) >> twos, n)
-    if power in (1, n - 1):
-        return False
-    for _ in range(twos - 1):
-        power = power * power % n
-        if power == n - 1:
-            return False
-    return True

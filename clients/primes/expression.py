@@ -12,8 +12,9 @@ MOST_OPERAND = 150_000  # of n! and n#: above, the value has more bits than that
 NESTING = 50  # levels, as on the server
 CHUNK = 4_000  # digits that int() reads at once: it stops at 4,300
 
-_INTEGER = re.compile(r"([+-]?)(\d+(?:_\d+)*)")
-_TOKEN = re.compile(r"\s*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\S))")
+# As on the server: white space of any kind around an integer, but not the separators U+001C to U+001F; blanks of ASCII in an expression.
+_INTEGER = re.compile(r"[^\S\x1c-\x1f]*([+-]?)(\d+(?:_\d+)*)[^\S\x1c-\x1f]*")
+_TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\Z)|(.))", re.DOTALL)
 
 
 class NotANumber(ValueError):
@@ -22,7 +23,7 @@ class NotANumber(ValueError):
 
 def evaluate(text: str) -> int:
     """The value. Raises NotANumber."""
-    integer = _INTEGER.fullmatch(text.strip())
+    integer = _INTEGER.fullmatch(text)
     if integer is None:
         return _Parser(text).read()
     value = decimal("".join(str(unicodedata.decimal(digit)) for digit in integer[2].replace("_", "")))
@@ -44,7 +45,7 @@ class _Parser:
     """Recursive descent; every method leaves the token after what it read."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = [match[1] or match[2] or match[3] for match in _TOKEN.finditer(text)]
+        self._tokens = [match[match.lastindex or 0] for match in _TOKEN.finditer(text)]  # the last ones are empty: the end
         self._next = 0
 
     def read(self) -> int:
@@ -100,7 +101,7 @@ class _Parser:
             if self._take() != ")":
                 raise NotANumber("expected a closing parenthesis")
             return value
-        if not token[:1].isdigit():
+        if not token[:1].isdigit() or not token.isascii():
             raise NotANumber(f"expected a number, got {token or 'the end'!r}")
         digits = token.replace("_", "")
         return _bounded(int(digits, 16) if digits[:2] in ("0x", "0X") else decimal(digits))

@@ -10,10 +10,10 @@ from typing import TextIO
 from . import evidence, lines
 from .arguments import Request
 from .bar import Bar, Standing
-from .certificate import Mismatch, Unavailable, fetch, verify
+from .certificate import Mismatch, Unavailable, fetch
 from .checkpoint import Checkpoint, Unusable
 from .client import Client, Notice, Told, Waiting
-from .conversation import Answer, Operation, PrimesError, Progress
+from .conversation import Answer, PrimesError, Progress
 from .evidence import Judgement, Outcome
 from .questions import Question, count, read
 from .thread import beside
@@ -128,13 +128,12 @@ class Run:
 
     async def _judge(self, question: Question, answer: Answer) -> tuple[Judgement, Path | None]:
         """What the evidence shows, and the file that its certificate is in."""
-        if "certificate" not in answer.evidence:
+        if "certificate" not in answer.evidence or answer.verdict != "prime":
             return evidence.judge(question.number, self._request.operation, answer), None
-        proven = question.number if answer.number is None else answer.number
         async with self._fetches:
             try:
                 certificate = await beside(fetch, self._request.url, answer.evidence["certificate"])
-                judgement = await beside(verify, certificate, proven)
+                judgement = await beside(evidence.judge, question.number, self._request.operation, answer, certificate.text)
                 saved = None
                 if self._request.certificates and judgement.outcome is not Outcome.REFUTED:
                     saved = certificate.save(self._request.certificates)
@@ -142,9 +141,6 @@ class Run:
                 return evidence.refuted(str(error)), None
             except (Unavailable, OSError) as error:
                 return evidence.agreed(f"its certificate is not to be had: {error}"), None
-        if judgement.outcome is Outcome.SHOWN and self._request.operation is not Operation.IS_PRIME:
-            # The certificate speaks of the prime that was found; that it is the nearest is for arithmetic, where it can.
-            judgement = evidence.judge(question.number, self._request.operation, answer)
         return judgement, saved
 
     def _print(self, position: int, line: str, failed: bool) -> None:

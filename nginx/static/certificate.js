@@ -1,5 +1,5 @@
 // A primality certificate, and the readers of the two texts that it is written in: Primo's (format 4) and PARI's. What is read has
-// the right form; whether it proves anything is for verify.js to say. Takes and refuses what services/worker/certificate.py does.
+// the right form; whether it proves anything is for verify.js to say. Takes and refuses what the package certificates in Python does.
 
 const MOST_CHARACTERS = 64 * 2 ** 20; // of a text
 const MOST_DIGITS = 50_000; // of one number

@@ -2,10 +2,16 @@
 
 import { read } from "./certificate.js";
 import { evaluate } from "./expression.js";
-import { EXACT_BELOW, failsStrongTest, isFactor, isSmallPrime, isWitness, prove } from "./verify.js";
+import { BASES, EXACT_BELOW, failsStrongTest, isFactor, isSmallPrime, isWitness, prove } from "./verify.js";
 
-const TESTS = 4; // of a probable prime; a composite number passes one to a base drawn at random with a chance below 1/4
+const DRAWN = 3; // bases of strong tests; a composite number passes one with a chance below 1/4
 const BASE_BYTES = 8;
+
+// What evidence a verdict may bring. What comes with another is a lie, or a fault: nobody looks at it.
+const KINDS = { composite: ["factor", "witness"], prime: ["certificate"], probably_prime: [], neither: [] };
+const ALL_KINDS = Object.values(KINDS).flat();
+
+const DECIDED = "It passes 13 strong tests, which decide numbers of its size.";
 
 /**
  * Check {number, verdict, evidence} against the number that was asked about, an integer or an expression, in a text. `certificate` is the text
@@ -21,28 +27,46 @@ export function check({ number, verdict, evidence = {} }, certificate, note) {
   } catch (error) {
     return agreed(`The number cannot be computed here: ${error.message}.`);
   }
+  if (!Object.hasOwn(KINDS, verdict)) return agreed("The verdict is not known here.");
+  const strange = ALL_KINDS.find((kind) => Object.hasOwn(evidence, kind) && !KINDS[verdict].includes(kind));
+  if (strange) return refuted(`A ${strange} is no evidence of this verdict.`);
   if (verdict === "composite") return checkComposite(n, evidence);
-  if (verdict === "prime") return checkPrime(n, certificate, note);
-  if (verdict === "probably_prime") return checkProbable(n);
   if (verdict === "neither") return n < 2n ? shown("It is below 2.") : refuted("It is not below 2.");
-  return agreed("There is no verdict to check.");
+  return certificate === undefined ? checkPrime(n) : checkCertificate(n, certificate, note);
 }
 
-function checkComposite(n, { factor, witness }) {
-  if (factor !== undefined) return isFactor(n, integer(factor)) ? shown(`${factor} divides it.`) : refuted(`${factor} does not divide it.`);
-  if (witness === undefined) return agreed("No evidence came with it.");
-  const test = `the strong test to the base ${witness}`;
-  return isWitness(n, integer(witness)) ? shown(`It fails ${test}, as no prime does.`) : refuted(`It does not fail ${test}.`);
+function checkComposite(n, evidence) {
+  if (Object.hasOwn(evidence, "factor")) return checkFactor(n, evidence.factor);
+  if (Object.hasOwn(evidence, "witness")) return checkWitness(n, evidence.witness);
+  if (n >= EXACT_BELOW) return agreed("No evidence came with it.");
+  return n > 1n && !isSmallPrime(n) ? shown("It fails a strong test.") : refuted("It is prime, or below 2.");
 }
 
-function integer(text) {
-  return /^[0-9]{1,20}$/.test(text) ? BigInt(text) : 0n; // evidence is below 2^64; 0 shows nothing
+function checkFactor(n, value) {
+  const factor = readSmall(value);
+  if (factor === undefined) return refuted("What came as a factor is no number below 2^64.");
+  return isFactor(n, factor) ? shown(`${factor} divides it.`) : refuted(`${factor} does not divide it, or is 1 or the number itself.`);
 }
 
-function checkPrime(n, certificate, note) {
-  if (certificate !== undefined) return checkCertificate(n, certificate, note);
-  if (n >= EXACT_BELOW) return agreed("No certificate came with it.");
-  return isSmallPrime(n) ? shown("It passes 13 strong tests, which decide numbers of its size.") : refuted("It is composite: it fails a strong test.");
+function checkWitness(n, value) {
+  const base = readSmall(value);
+  if (base === undefined) return refuted("What came as a witness is no number below 2^64.");
+  const test = `the strong test to the base ${base}`;
+  return isWitness(n, base) ? shown(`It fails ${test}, as no prime does.`) : refuted(`It does not fail ${test}.`);
+}
+
+function readSmall(value) {
+  return typeof value === "string" && /^[0-9]{1,20}$/.test(value) ? BigInt(value) : undefined;
+}
+
+function checkPrime(n) {
+  if (n < EXACT_BELOW) return isSmallPrime(n) ? shown(DECIDED) : refuted("It fails a strong test, or is below 2.");
+  const factor = BASES.find((base) => n % base === 0n);
+  if (factor) return refuted(`${factor} divides it.`);
+  // Base 2 tells nearly every composite, each time; the others cannot be foreseen by whoever looks for one that passes.
+  const bases = [2n, ...Array.from({ length: DRAWN }, randomBase)];
+  if (bases.some((base) => failsStrongTest(n, base))) return refuted("It is composite: it fails a strong test.");
+  return agreed(`It passes strong tests to the base 2 and to ${DRAWN} drawn here; that is no proof.`);
 }
 
 function checkCertificate(n, text, note) {
@@ -55,14 +79,6 @@ function checkCertificate(n, text, note) {
     if (!["Malformed", "Rejected"].includes(error.name)) throw error;
     return refuted(`The certificate does not hold: ${error.message}.`);
   }
-}
-
-function checkProbable(n) {
-  if (n < EXACT_BELOW) return isSmallPrime(n) ? shown("It passes 13 strong tests, which decide numbers of its size.") : refuted("It is composite.");
-  for (let test = 0; test < TESTS; test += 1) {
-    if (n % 2n === 0n || failsStrongTest(n, randomBase())) return refuted("It is composite: it fails a strong test.");
-  }
-  return agreed(`It passes ${TESTS} strong tests to bases drawn here; that is no proof.`);
 }
 
 function randomBase() {

@@ -1,10 +1,14 @@
 // What a client of primes.v1 says and what it makes of what it hears, without I/O: client.js brings the socket and the time.
 // A request is open until its answer came, over however many sockets: see "The one rule" in docs/protocol-v1.md.
 
+import { Malformed, read, readCancelled, readFound, readResumed } from "./messages.js";
+
 const MOST_OPEN = 10_000; // requests without an answer, those included that wait here for the window
 const FIRST_RETRY = 1; // s after a refusal, where the server names no other
 const LONGEST_RETRY = 30; // s, a guess at what a person bears
 const EVICTED = 4001; // close code: another socket has the session
+const RESUME = "resume"; // id of that request
+const SHOWN = 60; // characters of a message that a fault repeats
 
 /** A request that failed for good, or was cancelled; `code` is for programs, as in the protocol. */
 export class PrimesError extends Error {
@@ -24,7 +28,7 @@ class Request {
   cancelled = false; // its client wants no answer any more
   notBefore = 0; // ms: after a refusal
   refusals = 0;
-  verdict = undefined; // told before the answer, while a proof is under way
+  told = false; // the verdict before the proof
 
   constructor(id, method, params, settle, tell) {
     this.id = id;
@@ -46,6 +50,7 @@ export class Conversation {
   #made = 0;
   #phase = "away"; // then "greeting", perhaps "resuming", then "talking"
   #outbox = [];
+  #resuming = false; // `resume` was asked over the present socket, and has no answer
   #begun; // what the present socket's own session is
   #prefix;
   #window;
@@ -106,6 +111,7 @@ export class Conversation {
   /** A socket is open. */
   begin() {
     this.#phase = "greeting";
+    this.#resuming = false;
   }
 
   /** It is closed, with this code. */
@@ -116,64 +122,58 @@ export class Conversation {
     this.#askAgain();
   }
 
-  /** Take one message of the server. Returns false when the socket is to be closed, and the session resumed over another. */
+  /**
+   * Take one message of the server. Returns false when the socket is to be closed, and the session resumed over another: after a message
+   * that is malformed, and when the session cannot be resumed over this one.
+   */
   hear(text, now) {
-    let message;
     try {
-      message = JSON.parse(text);
-    } catch {
-      this.#tell({ type: "fault", message: `Expected JSON, got ${String(text).slice(0, 40)}` });
+      for (const message of read(text)) if (!this.#hearOne(message, now)) return false;
+      return true;
+    } catch (error) {
+      if (!(error instanceof Malformed)) throw error;
+      this.#tell({ type: "fault", message: `Expected a message of primes.v1, got ${String(text).slice(0, SHOWN)}` });
       return false;
     }
-    return (Array.isArray(message) ? message : [message]).every((one) => this.#hearOne(one, now));
   }
 
   #hearOne(message, now) {
-    if (message.method) {
-      this.#hearNotice(message.method, message.params);
-      return true;
-    }
-    if (message.id === "resume") return this.#hearResumed(message);
-    const request = this.#open.get(message.id) ?? this.#open.get(String(message.id).replace(/\/cancel$/, ""));
-    const told = message.result ?? message.error?.data ?? {};
-    if (told.offset) this.#advance(told.offset);
-    if (!request) return true; // answered already, or never asked
-    if (message.error?.data?.retryable) this.#postpone(request, message.error.data, now);
-    else if (message.id !== request.id) this.#hearCancelled(request, message);
-    else this.#settle(request, message);
+    if (message.kind === "session") this.#hearSession(message);
+    else if (message.kind === "going_away") this.#tell({ type: "leaving", seconds: message.seconds });
+    else if (message.kind === "verdict") this.#hearVerdict(message.params);
+    else if (message.kind === "progress") for (const job of message.jobs) this.#open.get(job.id)?.tell({ ...job, type: "progress" });
+    else if (message.id === RESUME) return this.#hearResumed(message);
+    else if (message.kind !== "new") this.#hearResponse(message, now);
     return true;
   }
 
-  #hearNotice(method, params) {
-    if (method === "session") this.#hearSession(params);
-    else if (method === "going_away") this.#tell({ type: "leaving", seconds: params.reconnect_after });
-    else if (method === "progress") for (const job of params.jobs) this.#open.get(job.id)?.tell({ type: "progress", ...job });
-    else if (method === "verdict") this.#hearVerdict(params);
-  }
-
-  #hearSession(params) {
+  #hearSession(session) {
     if (this.#phase === "greeting") {
-      this.#begun = params;
-      if (this.session) {
+      this.#begun = session;
+      if (this.session !== undefined) {
         this.#phase = "resuming";
-        this.#say("resume", "resume", { session: this.session, offset: this.offset });
-      } else this.#talk(params);
-    } else if (params.recovered === false) {
-      this.#talk(params); // Redis lost its data
+        this.#resuming = true;
+        this.#say(RESUME, "resume", { session: this.session, offset: this.offset });
+      } else this.#talk(session);
+    } else if (session.recovered === false) {
+      this.#talk(session); // Redis lost its data
       this.#askAgain();
     }
   }
 
   #hearVerdict(params) {
     const request = this.#open.get(params.id);
-    if (!request || request.verdict) return; // told before the connection was lost
-    request.verdict = params.verdict;
-    request.tell({ type: "verdict", ...params, instance: this.instance });
+    if (!request || request.told) return; // told before the connection was lost
+    request.told = true;
+    request.tell({ ...params, type: "verdict", instance: this.instance });
   }
 
-  #hearResumed({ result, error }) {
-    if (error?.data?.retryable) return false; // what is asked over this socket would belong to another session
-    this.#talk(result ?? this.#begun);
+  #hearResumed(response) {
+    if (!this.#resuming) throw new Malformed("Expected no answer to a resume that was not asked");
+    this.#resuming = false;
+    if (response.kind === "result") this.#talk(readResumed(response.fields));
+    else if (response.retryable) return false; // what is asked over this socket would belong to the session that it began with
+    else this.#talk({ ...this.#begun, recovered: false });
     return true;
   }
 
@@ -185,17 +185,31 @@ export class Conversation {
     this.#tell({ type: "session", instance, recovered });
   }
 
-  #hearCancelled(request, { result }) {
-    // true: the answer to the request itself says so. Else the server never had the request, or its answer came before.
-    if (!result?.cancelled) this.#fail(request, "cancelled", "The client cancelled the job", {});
+  #hearResponse(response, now) {
+    if (this.session === undefined) throw new Malformed("Expected the session before a response");
+    const request = this.#open.get(response.id);
+    const cancelled = typeof response.id === "string" ? this.#open.get(response.id.replace(/\/cancel$/, "")) : undefined;
+    if (request) this.#hearAnswer(request, response, now);
+    else if (cancelled) this.#hearCancelled(cancelled, response, now);
+    // Else it is answered already, or was never asked.
+    if (response.offset !== undefined) this.#advance(response.offset); // last: what could not be read is sent again
   }
 
-  #settle(request, { result, error }) {
-    if (error) this.#fail(request, error.data?.code ?? "error", error.message, error.data ?? {});
-    else {
-      this.#close(request);
-      request.settle(Object.freeze({ ...result, instance: this.instance }));
-    }
+  #hearAnswer(request, response, now) {
+    if (response.kind === "result") this.#settle(request, readFound(response.fields));
+    else if (response.retryable) this.#postpone(request, now, response.retryAfter);
+    else this.#fail(request, response.code, response.message, response.fields);
+  }
+
+  #hearCancelled(request, response, now) {
+    if (response.retryable) this.#postpone(request, now, response.retryAfter);
+    // true: the answer to the request itself says so. Else the server never had the request, or its answer came before.
+    else if (response.kind === "refusal" || !readCancelled(response.fields)) this.#fail(request, "cancelled", "The client cancelled the job", {});
+  }
+
+  #settle(request, found) {
+    this.#close(request);
+    request.settle(Object.freeze({ ...found, instance: this.instance }));
   }
 
   #fail(request, code, message, data) {
@@ -209,9 +223,9 @@ export class Conversation {
     else this.#queue = this.#queue.filter((other) => other !== request);
   }
 
-  #postpone(request, { retry_after: seconds = FIRST_RETRY }, now) {
+  #postpone(request, now, seconds = FIRST_RETRY) {
     request.notBefore = now + 1000 * (seconds + Math.random() * Math.min(LONGEST_RETRY, seconds * 2 ** request.refusals));
-    request.refusals += 1;
+    request.refusals = Math.min(request.refusals + 1, 32); // more would only overflow
     if (!request.asked) return;
     request.asked = false;
     this.#asked -= 1;
@@ -219,10 +233,10 @@ export class Conversation {
   }
 
   #advance(offset) {
-    const [epoch, number] = offset.split("-");
-    const [ours, reached] = this.offset.split("-");
+    const [epoch, number = "0"] = offset.split("-");
+    const [ours, reached = "0"] = this.offset.split("-");
     // An answer that is repeated carries the offset of now; an older one must not take the session back.
-    if (epoch !== ours || Number(number) > Number(reached)) this.offset = offset;
+    if (epoch !== ours || BigInt(number) > BigInt(reached)) this.offset = offset;
   }
 
   #forgetSession() {

@@ -5,8 +5,11 @@ const MOST_BITS = 140_000; // of a value and of all on the way to it: 42,000 dig
 const MOST_OPERAND = 150_000n; // of n! and n#: above, the value has more bits than that
 const NESTING = 50; // levels, as on the server
 
-const INTEGER = /^([+-]?)(\p{Nd}+(?:_\p{Nd}+)*)$/u;
-const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(.))/suyg;
+// As on the server: white space of any kind around an integer, blanks of ASCII in an expression. Python and JavaScript differ in what
+// is white space, so it is written out: all that Unicode calls so.
+const BLANK = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*";
+const INTEGER = new RegExp(`^${BLANK}([+-]?)(\\p{Nd}+(?:_\\p{Nd}+)*)${BLANK}$`, "u");
+const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|$|(.))/suyg;
 
 /** The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here. */
 export class NotANumber extends Error {
@@ -15,7 +18,7 @@ export class NotANumber extends Error {
 
 /** The value of an integer, in digits of any script, or of an expression, as a BigInt. Throws NotANumber. */
 export function evaluate(text) {
-  const integer = INTEGER.exec(text.trim());
+  const integer = INTEGER.exec(text);
   if (!integer) return new Parser(text).read();
   const digits = integer[2].replaceAll("_", "");
   const value = parse(/^[0-9]+$/.test(digits) ? digits : Array.from(digits, decimal).join(""));
@@ -45,7 +48,7 @@ class Parser {
   #next = 0;
 
   constructor(text) {
-    this.#tokens = Array.from(text.trim().matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]);
+    this.#tokens = Array.from(text.matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]); // the last ones are undefined: the end
   }
 
   read() {
@@ -107,7 +110,7 @@ class Parser {
     const token = this.#ahead;
     if (!/^[0-9]/.test(token ?? "")) throw new NotANumber(`Expected a number or (, got ${token ?? "the end"}`);
     this.#next += 1;
-    return parse(token.replaceAll("_", ""));
+    return bounded(parse(token.replaceAll("_", "")));
   }
 }
 

@@ -17,7 +17,7 @@ addEventListener("message", async ({ data: { id, answers } }) => {
 async function checkOne(id, answer) {
   try {
     const digest = answer.evidence?.certificate;
-    if (digest === undefined) return check(answer);
+    if (digest === undefined || answer.verdict !== "prime") return check(answer);
     const { text, same } = await fetchCertificate(digest);
     if (same === false) return { outcome: "refuted", words: "The certificate is not the one that the answer names." };
     const result = check(answer, text, noteOf(id));

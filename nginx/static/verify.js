@@ -1,10 +1,10 @@
 // Checks evidence with nothing but arithmetic, so that nobody needs to trust whoever sent it: a factor or a witness of a
-// composite number, a certificate of a prime one. Accepts and rejects what services/worker/verify.py does; docs/certificates.md
+// composite number, a certificate of a prime one. Accepts and rejects what the package certificates in Python does; docs/certificates.md
 // tells the theorems.
 
 // Below this no composite number passes the strong test to all of BASES (Sorenson and Webster, 2015).
 export const EXACT_BELOW = 3_317_044_064_679_887_385_961_981n;
-const BASES = [2n, 3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n, 37n, 41n];
+export const BASES = [2n, 3n, 5n, 7n, 11n, 13n, 17n, 19n, 23n, 29n, 31n, 37n, 41n];
 
 // Bases tried to find one for a factor of N-1: if N is prime each misses with a chance of one in the factor.
 const MOST_BASES = 128;

@@ -9,9 +9,8 @@ import time
 import gmpy2
 import msgspec
 
-from services.worker.certificate import read
+from certificates import read, verify
 from services.worker.prove.certify import MEMORY, Made, Route
-from services.worker.verify import verify
 
 COLUMNS = ("Digits", "Steps", "Certify: CPU, wall", "Verify Primo's text", "Verify PARI's text", "Size: Primo's, PARI's", "Memory")
 

@@ -5,6 +5,7 @@ import { test } from "node:test";
 
 import { Conversation, PrimesError } from "../../nginx/static/conversation.js";
 
+const RESULT = { verdict: "prime", proven: true, method: "BPSW", queue_ms: 1, compute_ms: 0.1 };
 const SESSION = { session: "token", offset: "0", expires_in: 600, instance: "web0" };
 
 /** A conversation with all that it tells, and the answers by number. */
@@ -30,7 +31,7 @@ class Talk {
   }
 
   answer(id, offset, verdict = "prime") {
-    return this.hear({ id, result: { verdict, proven: true, offset } });
+    return this.hear({ id, result: { ...RESULT, verdict, offset } });
   }
 
   refuse(id, code, data = {}) {
@@ -74,7 +75,7 @@ test("an array is as many answers", () => {
   const ids = ["2", "3"].map((number) => talk.ask(number));
   talk.connect();
   talk.take();
-  talk.conversation.hear(JSON.stringify(ids.map((id, index) => ({ jsonrpc: "2.0", id, result: { verdict: "prime", offset: `5-${index + 1}` } }))), 0);
+  talk.conversation.hear(JSON.stringify(ids.map((id, index) => ({ jsonrpc: "2.0", id, result: { ...RESULT, offset: `5-${index + 1}` } }))), 0);
   assert.equal(talk.answers.length, 2);
 });
 
@@ -243,7 +244,7 @@ test("a verdict before the proof is told once, progress each time", () => {
   talk.connect();
   talk.take();
   for (const _ of [1, 2]) talk.hear({ method: "verdict", params: { id, verdict: "probably_prime", proven: false, method: "BPSW" } });
-  for (const _ of [1, 2]) talk.hear({ method: "progress", params: { jobs: [{ id, state: "running", seconds: 2, verdict: "probably_prime" }, { id: "x" }] } });
+  for (const _ of [1, 2]) talk.hear({ method: "progress", params: { jobs: [{ id, state: "running", seconds: 2, verdict: "probably_prime" }, { id: "x", state: "queued" }] } });
   talk.answer(id, "5-1");
   assert.deepEqual(told, ["verdict probably_prime", ...Array(2).fill("progress probably_prime")]);
 });

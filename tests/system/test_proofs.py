@@ -8,8 +8,7 @@ from typing import Any
 import gmpy2
 from websockets.asyncio.client import connect
 
-from services.worker import certificate
-from services.worker.verify import verify
+import certificates
 from tests.system.stack import Stack
 
 PRIME = gmpy2.next_prime(gmpy2.mpz(10) ** 149)  # of 150 digits
@@ -32,9 +31,9 @@ async def prove(url: str, number: str) -> list[dict[str, Any]]:
 def check(stack: Stack, sha256: str) -> None:
     status, _, text = stack.get(f"/certificates/{sha256}")
     assert (status, hashlib.sha256(text).hexdigest()) == (200, sha256)
-    read = certificate.read(text)
+    read = certificates.read(text)
     assert read.n == PRIME
-    verify(read)
+    certificates.verify(read)
 
 
 def test_a_proof_comes_after_a_first_verdict_and_can_be_checked(stack: Stack) -> None:

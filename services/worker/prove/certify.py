@@ -17,8 +17,8 @@ import gmpy2
 import msgspec
 from gmpy2 import mpz
 
+from certificates.text import MOST_DIGITS
 from services.runtime.tether import tether
-from services.worker.certificate import MOST_DIGITS
 
 MEMORY = 256  # MiB of PARI's stack unless told otherwise; 1,000 digits take less than half of it
 

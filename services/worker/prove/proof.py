@@ -10,9 +10,9 @@ from typing import IO
 import gmpy2
 import msgspec
 
-from services.worker.certificate import MOST_BYTES, Certificate, Kind, Malformed, read
+from certificates import Certificate, Kind, Malformed, Rejected, read, verify
+from certificates.text import MOST_BYTES
 from services.worker.prove.certify import Failure, Made, Status
-from services.worker.verify import Rejected, verify
 
 PIECE = 1 << 16  # bytes read at once: a stream sets aside what it is asked for, and memory is short here
 

@@ -8,11 +8,10 @@ from typing import Any
 
 import gmpy2
 
+import certificates
 from services.jobs import names
 from services.jobs.messages import Job, Wanted, digest
 from services.jobs.names import Lane
-from services.worker import certificate
-from services.worker.verify import verify
 from tests.integration.conftest import Front
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.stack import Stack, Web, Worker
@@ -57,9 +56,9 @@ def check(web: Web, result: dict[str, Any], number: str) -> str:
     assert text.status == 200
     assert hashlib.sha256(text.body).hexdigest() == sha256
     for body in (text.body, web.get(f"/certificates/{sha256}?format=pari").body):
-        read = certificate.read(body)
+        read = certificates.read(body)
         assert read.n == gmpy2.mpz(number)
-        verify(read)
+        certificates.verify(read)
     return sha256
 
 
@@ -100,9 +99,9 @@ def test_a_certificate_comes_for_a_small_prime_too(manned: Front) -> None:
             await ask(client, id, number, certificate=True)
             result = await answer(client, id)
             sha256 = result["evidence"]["certificate"]
-            read = certificate.read((await in_thread(lambda: web.get(f"/certificates/{sha256}"))).body)  # noqa: B023  # waited for in this very turn
+            read = certificates.read((await in_thread(lambda: web.get(f"/certificates/{sha256}"))).body)  # noqa: B023  # waited for in this very turn
             assert read.n == int(number)
-            verify(read)
+            certificates.verify(read)
         await client.close()
 
     run(scenario())

@@ -11,9 +11,8 @@ import msgspec
 import pytest
 from gmpy2 import mpz
 
-from services.worker.certificate import Chain, Kind, Pocklington, read
+from certificates import Chain, Kind, Pocklington, read, verify
 from services.worker.prove.certify import Failure, Made, Route, Status, certify, enough_factors, small_factors
-from services.worker.verify import verify
 from tests.unit import oracle
 from tests.unit.worker.compute.test_primes import ARNAULT
 
@@ -25,8 +24,7 @@ EVERY_PRIME = """
 import sys
 from gmpy2 import is_prime, mpz, next_prime
 from services.worker.prove.certify import Route, certify
-from services.worker.certificate import read
-from services.worker.verify import verify
+from certificates import read, verify
 from cypari import pari
 numbers = [mpz(2)]
 for start in (0, 2**16, 2**32, 2**62, 2**64 - 200, 2**64 - 60, 2**64, 2**81, 10**24, 10**25, 10**40):

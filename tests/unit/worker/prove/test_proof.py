@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from gmpy2 import mpz
 
-from services.worker.certificate import Kind, read
+from certificates import Kind, read
 from services.worker.prove import proof
 from services.worker.prove.certify import Failure, Made, Status
 from services.worker.prove.proof import NotPrime, OutOfMemory, Proof, ProofFailed, check, prove, receive, unpack
@@ -126,16 +126,16 @@ def test_the_certifying_process_ends_when_the_proof_is_interrupted() -> None:
 
 
 def test_the_process_that_asks_loads_no_pari() -> None:
-    code = "import sys, services.worker.prove.proof, services.worker.verify; print([m for m in sys.modules if 'pari' in m])"
+    code = "import sys, certificates.__main__, services.worker.prove.proof; print([m for m in sys.modules if 'cypari' in m])"
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"[]\n"
 
 
 def test_checking_needs_gmpy2_alone() -> None:
     code = (
-        "import sys; before = set(sys.modules); import services.worker.verify;"
+        "import sys; before = set(sys.modules); import certificates.__main__;"
         "print(sorted({m.split('.')[0] for m in set(sys.modules) - before} - sys.stdlib_module_names))"
     )
-    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"['gmpy2', 'services']\n"
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"['certificates', 'gmpy2']\n"
 
 
 def has_loaded_pari(process: int) -> bool:

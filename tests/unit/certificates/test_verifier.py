@@ -18,29 +18,25 @@ from gmpy2 import mpz
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker import verify
-from services.worker.certificate import (
-    Affine,
-    Certificate,
-    Chain,
-    Coefficients,
-    Factor,
-    Invariant,
-    Malformed,
-    Pocklington,
-    Step,
-    read,
-    read_primo,
-)
+from certificates.__main__ import main
+from certificates.ecpp import exceeds_bound, multiply
+from certificates.n_minus_1 import has_bases, is_base, power_in
+from certificates.primo import read_primo
+from certificates.reader import read
+from certificates.rejection import Rejected
+from certificates.small import BASES, BASES_BOUND, is_small_prime
+from certificates.structure import Affine, Certificate, Chain, Coefficients, Factor, Invariant, Pocklington, Step
+from certificates.text import Malformed
+from certificates.verifier import verify
 from services.worker.compute import primes
-from services.worker.verify import Rejected, exceeds_bound, has_bases, is_small_prime, multiply
 from tests.integration.processes import killed_at_last
-from tests.unit import oracle, textbook
-from tests.unit.test_certificate import integers, pari_chains, pocklingtons, primo_chains
-from tests.unit.textbook import VECTORS
+from tests.unit import oracle
+from tests.unit.certificates import textbook
+from tests.unit.certificates.test_reader import integers, pari_chains, pocklingtons, primo_chains
+from tests.unit.certificates.textbook import VECTORS
 from tests.unit.worker.compute.test_primes import ARNAULT
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 GOLDEN = sorted(path.name for path in VECTORS.glob("*.p*"))
 
 
@@ -56,7 +52,7 @@ def chain(name: str) -> Chain:
 
 def holds(certificate: Certificate) -> bool:
     try:
-        verify.verify(certificate)
+        verify(certificate)
     except Rejected:
         return False
     return True
@@ -64,7 +60,7 @@ def holds(certificate: Certificate) -> bool:
 
 def reason(certificate: Certificate) -> str:
     with pytest.raises(Rejected) as caught:
-        verify.verify(certificate)
+        verify(certificate)
     return caught.value.reason
 
 
@@ -72,7 +68,7 @@ def reason(certificate: Certificate) -> str:
 def test_a_certificate_proves_its_number(name: str) -> None:
     certificate = golden(name)
     done: list[tuple[int, int]] = []
-    verify.verify(certificate, lambda *progress: done.append(progress))
+    verify(certificate, lambda *progress: done.append(progress))
     assert gmpy2.is_prime(certificate.n)
     assert done == [(number, certificate.length) for number in range(1, certificate.length + 1)]
     if isinstance(certificate, Chain):
@@ -163,7 +159,7 @@ def test_steps_that_are_missing_doubled_or_moved_are_rejected(name: str) -> None
     for index, step in enumerate(steps):
         assert not holds(replace(whole, steps=(*steps[:index], step, *steps[index:])))
         rest = replace(whole, steps=(*steps[:index], *steps[index + 1 :]))
-        if index + 1 == len(steps) and step.n < verify.BASES_BOUND:
+        if index + 1 == len(steps) and step.n < BASES_BOUND:
             assert holds(rest)  # the number that it began with is below 3.3e24, where the strong tests decide too
         else:
             assert not holds(rest)
@@ -216,7 +212,7 @@ def test_a_certificate_by_n_minus_1_with_any_field_changed_is_rejected_unless_wh
         part = 1
         for factor in changed.factors:
             assert oracle.is_prime(int(factor.p)) and (changed.n - 1) % factor.p == 0
-            part *= verify.power_in(changed.n - 1, factor.p)
+            part *= power_in(changed.n - 1, factor.p)
         assert part**3 > changed.n
 
 
@@ -229,7 +225,7 @@ def test_any_certificate_is_rejected_or_its_number_is_prime(certificate: Certifi
 
 
 def test_the_bases_are_those_of_the_worker() -> None:
-    assert (verify.BASES, verify.BASES_BOUND) == (primes.BASES, primes.BASES_BOUND)
+    assert (BASES, BASES_BOUND) == (primes.BASES, primes.BASES_BOUND)
 
 
 def test_numbers_below_100_000_are_called_what_they_are() -> None:
@@ -243,8 +239,8 @@ def test_larger_small_numbers_are_called_what_they_are(start: int, end: int) -> 
 
 
 def test_the_first_composite_that_passes_all_bases_is_not_called_prime() -> None:
-    assert not is_small_prime(mpz(verify.BASES_BOUND))
-    assert not is_small_prime(gmpy2.next_prime(verify.BASES_BOUND))  # nor a prime above: nobody has proved it
+    assert not is_small_prime(mpz(BASES_BOUND))
+    assert not is_small_prime(gmpy2.next_prime(BASES_BOUND))  # nor a prime above: nobody has proved it
 
 
 @given(st.integers(5, 10**40), st.integers(-3, 3))
@@ -402,7 +398,7 @@ def test_a_rejection_says_which_step_fails() -> None:
     steps = list(whole.steps)
     steps[6] = replace(steps[6], t=steps[6].t + 2)
     with pytest.raises(Rejected, match=r"step 7 \(\d{12}….*\): s does not divide m = n \+ 1 - t") as caught:
-        verify.verify(replace(whole, steps=tuple(steps)))
+        verify(replace(whole, steps=tuple(steps)))
     assert caught.value.step == 7
 
 
@@ -464,7 +460,7 @@ def test_no_carmichael_number_is_proved_by_the_factors_of_its_predecessor() -> N
         factors = factors_of(n - 1)
         assert all(pow(base, n - 1, n) == 1 for base in range(2, 100) if gmpy2.gcd(base, n) == 1)
         assert not has_bases(mpz(n), [Factor(p) for p in factors])
-        assert not all(any(verify.is_base(mpz(base), mpz(n), p) for base in range(2, 2_000)) for p in factors), n
+        assert not all(any(is_base(mpz(base), mpz(n), p) for base in range(2, 2_000)) for p in factors), n
         assert not holds(Pocklington(mpz(n), tuple(map(Factor, factors))))
 
 
@@ -478,7 +474,7 @@ def test_a_product_of_two_primes_that_are_1_modulo_f_is_found_in_its_digits() ->
     base = join(pow(generator[p], (p - 1) // part, p), p, pow(generator[r], (r - 1) // part, r), r)
     inner = {5: (2,), 7: (2,), 11: (5,)}
     factors = tuple(Factor(mpz(f), base, Pocklington(mpz(f), tuple(Factor(mpz(g)) for g in inner[f]))) for f in inner)
-    assert all(verify.is_base(base, mpz(n), factor.p) for factor in factors)
+    assert all(is_base(base, mpz(n), factor.p) for factor in factors)
     assert part**2 < n < part**3
     assert reason(Pocklington(mpz(n), factors)) == "n is a product of two factors 1 modulo F"
 
@@ -506,14 +502,14 @@ def test_a_certificate_by_n_minus_1_that_does_not_hold_is_rejected_in_words(text
 def test_bases_are_found_where_every_small_prime_is_a_square() -> None:
     n = gmpy2.fac(427) + 1
     assert all(gmpy2.jacobi(p, n) == 1 for p in oracle.primes(427)[1:])
-    verify.verify(Pocklington(n, (Factor(mpz(2)), Factor(mpz(3)), Factor(mpz(5)), Factor(mpz(7)))))
+    verify(Pocklington(n, (Factor(mpz(2)), Factor(mpz(3)), Factor(mpz(5)), Factor(mpz(7)))))
 
 
 # The program.
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
-    status = verify.main(arguments)
+    status = main(arguments)
     return status, *capsys.readouterr()
 
 
@@ -554,10 +550,11 @@ def test_a_certificate_for_another_number_than_was_asked_for_is_not_accepted(cap
     assert (status, out) == (1, f"{file}: not proven, step 0 (97): expected a certificate for 89\n")
 
 
-def test_an_interrupt_ends_it_without_a_traceback(tmp_path: Path) -> None:
+@pytest.mark.parametrize("module", ["certificates", "services.worker.verify"])
+def test_an_interrupt_ends_it_without_a_traceback(tmp_path: Path, module: str) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    verifier = subprocess.Popen([sys.executable, "-m", "services.worker.verify", pipe], cwd=ROOT, stderr=subprocess.PIPE)
+    verifier = subprocess.Popen([sys.executable, "-m", module, pipe], cwd=ROOT, stderr=subprocess.PIPE)
     with killed_at_last(verifier) as program:
         with pipe.open("wb"):  # it has begun to read
             program.send_signal(signal.SIGINT)

@@ -4,10 +4,10 @@ from dataclasses import astuple
 from math import isqrt
 from pathlib import Path
 
-from services.worker.certificate import Affine, Certificate, Chain, Coefficients, Curve, Invariant, Pocklington, Step
+from certificates.structure import Affine, Certificate, Chain, Coefficients, Curve, Invariant, Pocklington, Step
 from tests.unit import oracle
 
-VECTORS = Path(__file__).parent / "vectors" / "certificates"
+VECTORS = Path(__file__).parent / "vectors"
 
 Point = tuple[int, int] | None  # None is O
 

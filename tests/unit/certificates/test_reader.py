@@ -8,26 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.worker import certificate as module
-from services.worker.certificate import (
-    MOST_DEPTH,
-    MOST_DIGITS,
-    MOST_STEPS,
-    Affine,
-    Chain,
-    Coefficients,
-    Factor,
-    Invariant,
-    Kind,
-    Malformed,
-    Pocklington,
-    Step,
-    read,
-    read_pari,
-    read_primo,
-)
-from tests.unit import textbook
-from tests.unit.textbook import VECTORS
+from certificates import reader
+from certificates.pari import read_pari
+from certificates.primo import read_primo
+from certificates.reader import read
+from certificates.structure import Affine, Chain, Coefficients, Factor, Invariant, Kind, Pocklington, Step
+from certificates.text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, Malformed
+from tests.unit.certificates import textbook
+from tests.unit.certificates.textbook import VECTORS
 
 integers = st.one_of(st.integers(), st.integers(-(10**300), 10**300)).map(gmpy2.mpz)
 positive = st.one_of(st.integers(1, 99), st.integers(1, 10**100)).map(gmpy2.mpz)
@@ -188,7 +176,7 @@ def test_a_long_line_is_quoted_by_its_beginning() -> None:
 
 
 def test_a_text_that_is_too_long_is_refused_before_it_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_BYTES", 10)
+    monkeypatch.setattr(reader, "MOST_BYTES", 10)
     with pytest.raises(Malformed, match="expected at most 10 bytes, got 11"):
         read(b"\xff" * 11)
 

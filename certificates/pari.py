@@ -1,0 +1,135 @@
+"""Reads the text that PARI prints, a vector.
+
+For ECPP it is [[N, t, s, a, [x, y]], …]; for N-1 [N, [p, …, [p, base, [N, […]]], …]]; for a number below 2^64 that number alone.
+"""
+
+import re
+from collections.abc import Callable
+from typing import NoReturn, TypeVar
+
+from .arithmetic import whole
+from .structure import Affine, Certificate, Chain, Factor, Pocklington, Step
+from .text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, SHOWN, Malformed, quote
+
+T = TypeVar("T")
+
+_SPACE = re.compile(r"[ \t\r\n]*")
+_DECIMAL = re.compile(r"-?[0-9]+")
+
+
+def read_pari(text: str) -> Certificate:
+    """A certificate as PARI prints it. Raises Malformed."""
+    vector = _Vector(text)
+    certificate: Certificate
+    if vector.next() != "[":
+        certificate = Chain(vector.integer("[ or a number"))
+    elif vector.then() == "[":
+        steps = vector.items(vector.step)
+        certificate = Chain(steps[0].n, steps)
+    else:
+        certificate = vector.pocklington(0)
+    vector.end()
+    return certificate
+
+
+class _Vector:
+    """Reads numbers and nested vectors of them, from left to right."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = self._skip(0)  # the next character that is no space
+        self._count = 0  # items of lists so far, in all
+
+    def _skip(self, at: int) -> int:
+        match = _SPACE.match(self._text, at)
+        assert match  # it matches nothing, too
+        return match.end()
+
+    def next(self) -> str:
+        """The next character; empty at the end."""
+        return self._text[self._at : self._at + 1]
+
+    def then(self) -> str:
+        """The one after that."""
+        at = self._skip(self._at + 1)
+        return self._text[at : at + 1]
+
+    def fail(self, expected: str) -> NoReturn:
+        """Of what comes next."""
+        line = self._text.count("\n", 0, self._at) + 1
+        column = self._at - self._text.rfind("\n", 0, self._at)
+        came = self._text[self._at : self._at + SHOWN + 1]
+        raise Malformed(f"line {line}, column {column}: expected {expected}, got {quote(came) if came else 'the end of the text'}")
+
+    def take(self, character: str) -> None:
+        """This character."""
+        if self.next() != character:
+            self.fail(character)
+        self._at = self._skip(self._at + 1)
+
+    def integer(self, expected: str = "a number") -> int:
+        """A decimal number."""
+        match = _DECIMAL.match(self._text, self._at, self._at + MOST_DIGITS + 1)
+        if not match:
+            self.fail(expected)
+        if match.end() - self._at > MOST_DIGITS:
+            self.fail(f"a number of at most {MOST_DIGITS} characters")
+        self._at = self._skip(match.end())
+        return whole(match[0], 10)
+
+    def items(self, item: Callable[[], T]) -> tuple[T, ...]:
+        """A vector of one such thing or more."""
+        found = []
+        self.take("[")
+        while True:
+            self._count += 1
+            if self._count > MOST_STEPS:
+                self.fail(f"at most {MOST_STEPS} steps or factors")
+            found.append(item())
+            if self.next() == "]":
+                self.take("]")
+                return tuple(found)
+            if self.next() != ",":
+                self.fail(", or ]")
+            self.take(",")
+
+    def step(self) -> Step:
+        """One step of ECPP."""
+        self.take("[")
+        n, t, s, a = (self._before_comma() for _ in range(4))
+        self.take("[")
+        x = self._before_comma()
+        y = self.integer()
+        self.take("]")
+        self.take("]")
+        return Step(n, t, s, Affine(a, x, y))
+
+    def _before_comma(self) -> int:
+        number = self.integer()
+        self.take(",")
+        return number
+
+    def pocklington(self, depth: int) -> Pocklington:
+        """An N-1 certificate, so deep within others."""
+        if depth > MOST_DEPTH:
+            self.fail(f"at most {MOST_DEPTH} certificates within each other")
+        self.take("[")
+        n = self._before_comma()
+        factors = self.items(lambda: self._factor(depth))
+        self.take("]")
+        return Pocklington(n, factors)
+
+    def _factor(self, depth: int) -> Factor:
+        if self.next() != "[":
+            return Factor(self.integer("a factor of N-1"))
+        self.take("[")
+        p = self._before_comma()
+        base = self._before_comma()
+        certificate = self.pocklington(depth + 1)
+        self.take("]")
+        return Factor(p, base, certificate)
+
+    def end(self) -> None:
+        """Nothing is left."""
+        if self.next():
+            self.fail("the end of the text")
