@@ -37,11 +37,8 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, Walk
         stack.close()
 
 
-def differences(logs: Walks, ask: Callable[[], None], expected: Files) -> list[str]:
-    """What is wrong with the files that are expected to be entered each time that something is asked.
-
-    It is asked until they are as expected, or often.
-    """
+def expect(logs: Walks, ask: Callable[[], None], expected: Files) -> None:
+    """Fail unless these are the files that are entered each time that something is asked; it is asked until they are, or often."""
     ask()  # once before: what is made at the first time is no part of the way
     files: Files = {}
     for _ in range(ROUNDS):
@@ -53,9 +50,10 @@ def differences(logs: Walks, ask: Callable[[], None], expected: Files) -> list[s
                 entered = set(lines.read().splitlines())
             files[role] = files.get(role, entered) & entered
         if files == expected:
-            break
+            return
     unnamed = [f"{role}: {file} is entered and not named" for role in files for file in sorted(files[role] - expected[role])]
-    return unnamed + [f"{role}: {file} is named and not entered" for role in files for file in sorted(expected[role] - files[role])]
+    idle = [f"{role}: {file} is named and not entered" for role in files for file in sorted(expected[role] - files[role])]
+    pytest.fail("\n".join(["docs/tree.md:", *unnamed, *idle]))
 
 
 def told(heading: str) -> Files:
@@ -75,7 +73,7 @@ def test_the_way_of_a_message_on_a_plain_socket_is_told(walked: tuple[Web, Walks
             client.send("97")
             assert client.recv(timeout=30) == "is a prime number"
 
-        assert not differences(logs, ask, told("A message `97` on a plain socket"))
+        expect(logs, ask, told("A message `97` on a plain socket"))
 
 
 def test_the_way_of_a_request_of_primes_v1_is_told(walked: tuple[Web, Walks]) -> None:
@@ -88,7 +86,7 @@ def test_the_way_of_a_request_of_primes_v1_is_told(walked: tuple[Web, Walks]) ->
             client.send(json.dumps({"jsonrpc": "2.0", "id": next(ids), "method": "is_prime", "params": {"number": "97"}}))
             assert json.loads(client.recv(timeout=30))["result"]["verdict"] == "prime"
 
-        assert not differences(logs, ask, told("A request of `primes.v1`"))
+        expect(logs, ask, told("A request of `primes.v1`"))
 
 
 def test_the_way_of_a_line_of_an_upload_is_told(walked: tuple[Web, Walks]) -> None:
@@ -103,4 +101,4 @@ def test_the_way_of_a_line_of_an_upload_is_told(walked: tuple[Web, Walks]) -> No
             answer = b"".join(iter(lambda: client.recv(65_536), b""))
         assert b'"verdict":"prime"' in answer and b'"done":true' in answer
 
-    assert not differences(logs, ask, told("A line of an upload"))
+    expect(logs, ask, told("A line of an upload"))
