@@ -1,5 +1,6 @@
--- Defines `leave`: one asker waits for a run no longer; when it was the last, the entry is acknowledged and deleted with what
--- leads to it, and true returned. An entry without askers is of nobody else either: an older web process wrote it.
+-- Defines `leave`: one asker waits for a run no longer; when it was the last, the entry is acknowledged and
+-- deleted with what leads to it, and true returned. An entry without askers is of nobody else either: an
+-- older web process wrote it.
 -- `questions`: prefix of the questions' keys
 local function leave(stream, consumers, questions, askers, entry, asker)
     redis.call('HDEL', askers, asker)

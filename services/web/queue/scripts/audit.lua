@@ -1,5 +1,5 @@
--- Returns which of these entries are no longer in the stream: answered, or lost with Redis' data. It only looks; one step, since
--- it asks up to a thousand times.
+-- Returns which of these entries are no longer in the stream: answered, or lost with Redis' data. It only
+-- looks; one step, since it asks up to a thousand times.
 -- KEYS: the stream   ARGV: entry ids
 local stream, ids = KEYS[1], ARGV
 local gone = {}

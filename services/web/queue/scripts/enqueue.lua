@@ -1,22 +1,38 @@
 -- Appends as many entries to a lane's stream as there is room for, the first ones first.
--- Returns of each quick entry its id, of each costly one {lane, id, how, what is known so far (MessagePack) or ''}; how:
---   ''        it is a new run, and the bell was rung if no worker is sure to be awake (quick entries need no bell, since
---             workers wait for them in Redis)
---   'joined'  the question's run is under way, and its answer will be this job's too
---   'known'   the answer is kept, and the job went to the quick lane with it
--- A list that is shorter than the entries: there was no room for the others.
--- One step with the marks of their sessions' requests: what is marked as in flight is in a stream, and will be answered.
+-- Returns of each quick entry its id, and of each costly one {lane, id, how, so_far}:
+--   how ''        it is a new run, and the bell was rung if no worker is sure to be awake
+--   how 'joined'  the question's run is under way, and its answer will be this job's too
+--   how 'known'   the answer is kept, and the job went to the quick lane with it
+--   so_far        what is known of a run that was joined (MessagePack), or ''
+-- A list that is shorter than the entries says that there was no room for the others.
+-- Quick entries need no bell, since workers wait for them in Redis.
+-- One step with the marks of sessions' requests: what is marked is in a stream, and will be answered.
 --
--- KEYS: the lane's stream, the quick lane's, of each costly entry its question's hash, of each session its hash and its
--- history. Derived from prefixes: the stream that a question names, its askers' hash, the certificate's of a kept answer.
--- ARGV: a MessagePack map (services/web/queue/enqueue.py says of what), then of each quick entry its batch of jobs, of each
--- costly one its batch, the field of its asker, and the asker (MessagePack each)
+-- KEYS: the lane's stream, the quick lane's, of each costly entry its question's hash, of each session its
+-- hash and its history. Derived from prefixes: the stream that a question names, its askers' hash, the
+-- certificate's of a kept answer.
+-- ARGV: a MessagePack map (services/web/queue/enqueue.py says of what), then of each quick entry its batch of
+-- jobs, of each costly one its batch, the field of its asker, and the asker (MessagePack each)
 local ask = cmsgpack.unpack(ARGV[1])
 local stream, quick = KEYS[1], KEYS[2]
 local length = redis.call('XLEN', stream)
 local last = math.min(ask.entries, ask.most_entries - length) -- entry that there is room for
 
--- Sends a job to the quick lane with its kept answer; nil when that names a certificate that was let go: a new one is made.
+if last < 1 then
+    return {}
+end
+local places = {}
+if ask.questions == 0 then
+    for i = 1, last do
+        places[i] = redis.call('XADD', stream, '*', 'reply', ask.web, 'jobs', ARGV[1 + i])
+    end
+    if #KEYS == 2 then -- nothing to mark; to make the functions below would cost a tenth of the call
+        return places
+    end
+end
+
+-- Sends a job to the quick lane with its kept answer; nil when that names a certificate that was let go: a
+-- new one is made.
 local function reuse(question, answer, certificate, batch)
     if certificate ~= '' and redis.call('EXISTS', ask.certificates .. certificate) == 0 then
         redis.call('HDEL', question, 'answer', 'certificate')
@@ -26,7 +42,8 @@ local function reuse(question, answer, certificate, batch)
     return { 'quick', id, 'known', '' }
 end
 
--- Adds an asker to the run that a question names; nil when there is none, or as many as may wait for it wait already.
+-- Adds an asker to the run that a question names; nil when there is none, or as many as may wait for it wait
+-- already.
 local function join(run, so_far, field, asker)
     local lane, id = string.match(run or '', '^(%S+) (%S+)$')
     if not lane or #redis.call('XRANGE', ask.streams .. lane, id, id) == 0 then
@@ -42,7 +59,8 @@ end
 
 -- The place of a question that somebody asked before; nil where it has to be computed.
 local function find(question, batch, field, asker)
-    local run, so_far, answer, certificate = unpack(redis.call('HMGET', question, 'entry', 'so_far', 'answer', 'certificate'))
+    local known = redis.call('HMGET', question, 'entry', 'so_far', 'answer', 'certificate')
+    local run, so_far, answer, certificate = unpack(known)
     return answer and reuse(question, answer, certificate, batch) or join(run, so_far, field, asker)
 end
 
@@ -56,29 +74,20 @@ local function begin(question, batch, field, asker)
     return { ask.lane, id, '', '' }
 end
 
-local function append_quick()
-    local ids = {}
-    for i = 1, last do
-        ids[i] = redis.call('XADD', stream, '*', 'reply', ask.web, 'jobs', ARGV[1 + i])
-    end
-    return ids
-end
-
 local function append_costly()
-    local places, begun = {}, false
+    local begun = false
     local unclaimed = waiting(stream, ask.consumers, length) -- waiting.lua
     for i = 1, last do
-        local question, batch, field, asker = KEYS[2 + i], unpack(ARGV, 3 * i - 1, 3 * i + 1)
-        places[i] = find(question, batch, field, asker)
+        local batch, field, asker = unpack(ARGV, 3 * i - 1, 3 * i + 1)
+        places[i] = find(KEYS[2 + i], batch, field, asker)
         if not places[i] then
-            places[i] = begin(question, batch, field, asker)
+            places[i] = begin(KEYS[2 + i], batch, field, asker)
             begun = true
         end
     end
     if begun and unclaimed <= 0 then
         redis.call('PUBLISH', ask.bell, '')
     end
-    return places
 end
 
 -- Where an entry is and whose it is, as a session's mark says it.
@@ -87,7 +96,8 @@ local function locate(place)
     return at .. ' ' .. ask.web .. ' '
 end
 
--- When a session begins (ms since 1970), and the fields of its hash. `held`: 1 if this web process holds its socket
+-- When a session begins (ms since 1970), and the fields of its hash. `held`: 1 if this web process holds its
+-- socket
 local function open(held)
     local now = redis.call('TIME')
     local epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
@@ -98,7 +108,8 @@ local function open(held)
     return epoch, fields
 end
 
--- The fields of a session's requests behind its epoch, and what they hold: of each session one read, however many requests.
+-- The fields of a session's requests behind its epoch, and what they hold: of each session one read, however
+-- many requests.
 local function read(session, first, count)
     local fields = { 'epoch' }
     for n = 1, count do
@@ -107,10 +118,10 @@ local function read(session, first, count)
     return fields, redis.call('HMGET', session, unpack(fields))
 end
 
--- Marks a session's requests, four fields of `ask.marks` each from `first` on: the entry, the job, the request's id, and 0, or
--- for a job that Redis lost and nobody here waits for when it had it (ms since 1970): in a session that was made later its
--- client asks again.
-local function mark(places, session, history, held, first, count)
+-- Marks a session's requests, four fields of `ask.marks` each from `first` on: the entry, the job, the
+-- request's id, and 0, or for a job that Redis lost and nobody here waits for when it had it (ms since 1970):
+-- in a session that was made later its client asks again.
+local function mark(session, history, held, first, count)
     local fields, known = read(session, first, count)
     local epoch, set = known[1], {}
     for n = 1, count do
@@ -135,14 +146,13 @@ local function mark(places, session, history, held, first, count)
     end
 end
 
-if last < 1 then
-    return {}
+if ask.questions > 0 then
+    append_costly()
 end
-local places = ask.questions == 0 and append_quick() or append_costly()
 local at = 1 -- in ask.marks
 for k = 3 + ask.questions, #KEYS, 2 do
     local held, count = ask.marks[at], ask.marks[at + 1]
-    mark(places, KEYS[k], KEYS[k + 1], held, at + 2, count)
+    mark(KEYS[k], KEYS[k + 1], held, at + 2, count)
     at = at + 2 + 4 * count
 end
 return places

@@ -1,7 +1,10 @@
--- Jobs of one lane that nobody waits for any more leave their runs. A run without askers is deleted, and its computation stopped.
+-- Jobs of one lane that nobody waits for any more leave their runs. A run without askers is deleted, and its
+-- computation stopped.
 -- Returns how many were deleted. One step: nobody joins a run between its last asker's leaving and its end.
--- KEYS: the stream, then of each run the hash of its askers. Derived from a prefix: the question that the entry names.
--- ARGV: consumer group, channel of cancellations, lane, prefix of the questions' keys, then of each run its entry, and who leaves
+-- KEYS: the stream, then of each run the hash of its askers. Derived from a prefix: the question that the
+-- entry names.
+-- ARGV: consumer group, channel of cancellations, lane, prefix of the questions' keys, then of each run its
+-- entry, and who leaves
 local stream = KEYS[1]
 local consumers, cancellations, lane, questions = unpack(ARGV, 1, 4)
 local deleted = {}
