@@ -15,9 +15,8 @@ from services.jobs.names import GROUP, Lane
 
 _finish = Script(MESSAGEPACK, SET_ASIDE, LEAVE_RUN, SCRIPTS / "finish.lua")
 
-
 # What is the same each time, in the order in which the script names it.
-_SETTLED = (
+_FIXED = (
     *(GROUP, names.deliveries(""), names.results(""), names.HISTORY, names.DEAD_LENGTH),
     *(names.JOBS, names.ASKERS_OF, names.question(""), names.CANCELLATIONS),
 )
@@ -100,7 +99,7 @@ def _arrange(
         keys.append(names.DEAD)
     plain = [part for publication in publications for part in publication]
     letters = [part for letter in dead for part in letter.fields(lane)]
-    arguments: list[str | bytes | int] = [lane, *_SETTLED]
+    arguments: list[str | bytes | int] = [lane, *_FIXED]
     for parts in (ids, plain, letters):
         arguments += (len(parts), *parts)
     for token, answers in sessions.items():

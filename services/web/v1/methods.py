@@ -14,7 +14,7 @@ from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Resuming
 from services.web.v1.errors import Code, Refused
 from services.web.v1.ids import write_id
-from services.web.v1.params import ABSENT, SHOWN, Params, read_flag, read_texts, show
+from services.web.v1.params import ABSENT, SHOWN, Params, read_flag, read_text, show
 
 LONGEST = 3_600  # seconds of a request's deadline: above what any job may compute
 
@@ -109,7 +109,7 @@ def _read_cancel(id: str, params: Raw, limits: Limits) -> Cancelling:
 def _read_resume(id: str, params: Raw, limits: Limits) -> Resuming:
     """A session's token, and the offset after which it goes on. Raises Refused."""
     given = _resume.read(params)
-    session, offset = read_texts("session and offset", given.session, given.offset)
+    session, offset = read_text("session", given.session), read_text("offset", given.offset)
     if not _OFFSET.fullmatch(offset):
         raise Refused(Code.INVALID_PARAMS, f'Expected an offset as it was given, or "0", got {offset[:SHOWN]!r}')
     epoch, _, number = offset.rpartition("-")

@@ -58,9 +58,9 @@ def read_flag(name: str, text: Raw) -> bool:
         raise Refused(Code.INVALID_PARAMS, f"Expected {name} as true or false, got {show(text)}") from None
 
 
-def read_texts(names: str, *texts: Raw) -> list[str]:
-    """Strings. Raises Refused."""
+def read_text(name: str, text: Raw) -> str:
+    """A string. Raises Refused."""
     try:
-        return [_text.decode(text) for text in texts]
-    except msgspec.DecodeError as error:
-        raise Refused(Code.INVALID_PARAMS, f"Expected {names} as strings: {error}") from None
+        return _text.decode(text)
+    except msgspec.DecodeError:
+        raise Refused(Code.INVALID_PARAMS, f"Expected {name} as a string, got {show(text)}") from None

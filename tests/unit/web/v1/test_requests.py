@@ -176,6 +176,12 @@ def test_resume_refuses_what_is_no_offset(offset: str) -> None:
     assert code(request(id=1, method="resume", params=["token", offset])) is Code.INVALID_PARAMS
 
 
+@pytest.mark.parametrize("params", [["token", 7], {"session": "token", "offset": 7}])
+def test_resume_takes_strings_alone_and_says_which_is_none(params: Any) -> None:
+    expected = Rejected("1", Code.INVALID_PARAMS, "Expected offset as a string, got 7")
+    assert call(request(id=1, method="resume", params=params)) == expected
+
+
 def test_resume_is_refused_in_a_batch() -> None:
     (failed,) = read(f"[{request(id=1, method='resume', params=['token', '0'])}]", LIMITS).calls
     assert isinstance(failed, Rejected)
