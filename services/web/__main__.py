@@ -25,7 +25,7 @@ from services.web.drain import Drain
 from services.web.http.certificate import Certificate
 from services.web.http.handlers import Description, Hello, JSONHandler, NotFound, Primes
 from services.web.operators import dead_letters, figures
-from services.web.operators.access import DeadLetterAccess
+from services.web.operators.access import read_access
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
 from services.web.socket import MAX_MESSAGE, ChatSocket
@@ -46,7 +46,7 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self._redis = connect(settings)
-        self._dead_letters = DeadLetterAccess(settings)
+        self._dead_letters = read_access(settings)
         self._dispatcher = Dispatcher(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
