@@ -29,7 +29,7 @@ from services.web.http.hello import Hello
 from services.web.http.primes import Primes
 from services.web.instance import Instance
 from services.web.operators import dead_letters, figures
-from services.web.operators.access import DeadLetterAccess
+from services.web.operators.access import read_access
 from services.web.settings import WebSettings
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.sockets.heartbeat import beat
@@ -49,7 +49,7 @@ class Web:
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
         self._redis = connect(settings)
-        self._dead_letters = DeadLetterAccess(settings)
+        self._dead_letters = read_access(settings)
         self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from tornado.web import RequestHandler, url
 
 from services.dead.letter import Summary, identify
-from services.web.operators.access import DeadLetterAccess
+from services.web.operators.access import DeadLetterAccess, NotConfigured
 
 log = logging.getLogger("services.web")
 
@@ -40,14 +40,15 @@ class Denied(Exception):
 class DeadLetterHandler(RequestHandler):
     """Answers in JSON. No cookie says who asks, so no page of somebody else's can ask in an operator's name."""
 
-    def initialize(self, access: DeadLetterAccess) -> None:
+    def initialize(self, access: DeadLetterAccess | NotConfigured) -> None:
         """`access` is the process' one."""
-        self._access = access
+        self._given = access
 
     def prepare(self) -> None:
         """Nothing goes on without a way to Redis, and no change without the token."""
-        if self._access.obstacle:
-            raise Denied(404, "not_configured", self._access.obstacle)
+        if isinstance(self._given, NotConfigured):
+            raise Denied(404, "not_configured", str(self._given))
+        self._access = self._given
         if self.request.method == "GET":
             return
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
@@ -146,7 +147,7 @@ def gone(id: str) -> Denied:
     return Denied(404, "no_such_letter", f"{id}: no such dead letter, or no more")
 
 
-def routes(access: DeadLetterAccess) -> list[Any]:
+def routes(access: DeadLetterAccess | NotConfigured) -> list[Any]:
     """For the operators' port."""
     given = {"access": access}
     return [

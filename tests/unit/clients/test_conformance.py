@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from services.worker.compute.evaluation import NoInteger
-from services.worker.compute.evaluation import evaluate as compute
 
 from services.jobs import expression
 from services.web.ask import question
+from services.worker.compute.evaluation import NoInteger
+from services.worker.compute.evaluation import evaluate as compute
 from tests.unit.clients.node import Twin
 from tests.unit.clients.twins import judge, play, table, value
 

@@ -56,8 +56,9 @@ def askers(node: Node, lane: Lane, entry: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def mark_of(node: Node, token: str, request: str) -> Mark | None:
-    return Mark.read(node.admin.hget(names.session(token), f"?{request}"))
+def mark_of(node: Node, token: str, request: str) -> Mark | int | None:
+    kept = node.admin.hget(names.session(token), f"?{request}")
+    return None if kept is None else Mark.read(kept)
 
 
 # Quick entries
