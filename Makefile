@@ -62,6 +62,7 @@ lint: .venv/ready
 	$(BIN)/ruff format --check
 	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh tests/*.sh tests/*/*.sh .ci/run
 	$(BIN)/hadolint services/*/Dockerfile
+	$(BIN)/oxlint nginx/static nginx/operators tests/javascript
 	tests/requirements.sh --check
 
 types: .venv/ready
