@@ -64,6 +64,7 @@ lint: .venv/ready
 	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
+	$(BIN)/oxlint nginx/static nginx/operators tests/javascript
 	$(BIN)/python -m tests.requirements --check
 
 types: .venv/ready

@@ -12,7 +12,7 @@ MOST_OPERAND = 150_000  # of n! and n#: above, the value has more bits than that
 NESTING = 50  # levels, as on the server
 CHUNK = 4_000  # digits that int() reads at once: it stops at 4,300
 
-# As on the server: white space of any kind around an integer, but not the separators U+001C to U+001F; blanks of ASCII in an expression.
+# As on the server: around an integer white space of any kind but the separators U+001C to U+001F, in an expression ASCII's.
 _INTEGER = re.compile(r"[^\S\x1c-\x1f]*([+-]?)(\d+(?:_\d+)*)[^\S\x1c-\x1f]*")
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\Z)|(.))", re.DOTALL)
 

@@ -62,7 +62,7 @@ function showTiles({ figures, alerts }) {
 function showAlerts(alerts) {
   const order = { firing: 0, pending: 1 };
   const items = alerts
-    .sort((a, b) => order[a.state] - order[b.state] || a.activeAt.localeCompare(b.activeAt))
+    .toSorted((a, b) => order[a.state] - order[b.state] || a.activeAt.localeCompare(b.activeAt))
     .map(({ labels, annotations, state, activeAt }) => {
       const fires = state === "firing";
       const title = `${labels.alertname} ${fires ? `(${labels.severity})` : "(about to fire)"}`;

@@ -23,6 +23,7 @@ export function read(text) {
   if (text.length > MOST_CHARACTERS) throw new Malformed(`expected at most ${MOST_CHARACTERS} characters, got ${text.length}`);
   const strange = /[^\0-\x7f]/.exec(text);
   if (strange) throw new Malformed(`character ${strange.index}: expected ASCII, got ${strange[0]}`);
+  // oxlint-disable-next-line no-control-regex -- Python takes them for white space
   return /^[\s\x1c-\x1f]*\[PRIMO/.test(text) ? readPrimo(text) : readPari(text);
 }
 
@@ -123,7 +124,7 @@ function readPari(text) {
   const vector = new Vector(text);
   let certificate;
   if (vector.next !== "[") certificate = { n: vector.integer("[ or a number"), steps: [] };
-  else if (vector.then === "[") {
+  else if (vector.second === "[") {
     const steps = vector.items(() => vector.step());
     certificate = { n: steps[0].n, steps };
   } else certificate = vector.pocklington(0);
@@ -155,7 +156,7 @@ class Vector {
     return this.#text.charAt(this.#at);
   }
 
-  get then() {
+  get second() {
     return this.#text.charAt(this.#skip(this.#at + 1));
   }
 

@@ -105,7 +105,7 @@ export class Conversation {
 
   /** Wait for nothing any more. */
   close() {
-    for (const request of [...this.#open.values()]) this.#fail(request, "closed", "The client is closed", {});
+    for (const request of this.#open.values()) this.#fail(request, "closed", "The client is closed", {});
   }
 
   /** A socket is open. */

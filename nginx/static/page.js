@@ -51,7 +51,7 @@ class Page {
 
   async #recall() {
     const former = await (await this.#history).all();
-    this.#table.append(former.reverse());
+    this.#table.append(former.toReversed());
     for (const entry of former) if (!entry.check && !entry.error) this.#checkIfQuick(entry);
     this.#summarize();
   }

@@ -165,7 +165,7 @@ class LineReader {
     if (done && this.#rest === undefined) return false;
     const lines = (this.#rest + (done ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true }))).split("\n");
     this.#rest = done ? undefined : lines.pop();
-    this.#lines = lines.reverse();
+    this.#lines = lines.toReversed();
     return true;
   }
 }

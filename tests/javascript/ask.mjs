@@ -18,5 +18,5 @@ await Promise.all(
     console.log(JSON.stringify({ number, verdict, evidence }));
   }),
 );
-console.log(JSON.stringify({ instances: [...instances].sort() }));
+console.log(JSON.stringify({ instances: [...instances].toSorted() }));
 client.close();

@@ -216,7 +216,7 @@ test("a question with the server is cancelled there, whichever of its two messag
     talk.conversation.cancel(id);
     assert.deepEqual(talk.take(), ["cancel t-1/cancel t-1"]);
     const messages = [() => talk.refuse(id, "cancelled", { offset: "5-1" }), () => talk.hear({ id: `${id}/cancel`, result: { cancelled: true } })];
-    for (const message of errorFirst ? messages : messages.reverse()) message();
+    for (const message of errorFirst ? messages : messages.toReversed()) message();
     assert.equal(talk.answers.length, 1);
     assert.equal(talk.answers[0][1].code, "cancelled");
     assert.equal(talk.conversation.asked, 0);

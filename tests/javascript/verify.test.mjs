@@ -41,25 +41,6 @@ test("small numbers are decided", () => {
   assert.throws(() => isSmallPrime(EXACT_BELOW), RangeError);
 });
 
-test("a verdict is shown, agreed with or refuted", () => {
-  const outcome = (number, verdict, evidence) => check({ number, verdict, evidence }).outcome;
-  assert.equal(outcome("91", "composite", { factor: "7" }), "shown");
-  assert.equal(outcome("91", "composite", { factor: "5" }), "refuted");
-  assert.equal(outcome("97", "composite", { factor: "97" }), "refuted");
-  assert.equal(outcome("91", "composite", { witness: "2" }), "shown");
-  assert.equal(outcome("97", "composite", { witness: "2" }), "refuted");
-  assert.equal(outcome("97", "composite", { witness: "two" }), "refuted");
-  assert.equal(outcome("91", "composite"), "agreed");
-  assert.equal(outcome("97", "prime"), "shown");
-  assert.equal(outcome("91", "prime"), "refuted");
-  assert.equal(outcome("2^127-1", "prime"), "agreed");
-  assert.equal(outcome("2^127-1", "probably_prime"), "agreed");
-  assert.equal(outcome("2^127+1", "probably_prime"), "refuted");
-  assert.equal(outcome("-7", "neither"), "shown");
-  assert.equal(outcome("7", "neither"), "refuted");
-  assert.equal(outcome("9^9^9", "composite", { factor: "3" }), "agreed");
-});
-
 // A proof of 10^30 + 57 by one step, and one of 10^40 + 121 by the factors of 10^40 + 120.
 const CHAIN = `[PRIMO - Primality Certificate]
 Format=4
