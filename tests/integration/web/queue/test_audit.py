@@ -72,8 +72,8 @@ async def audit(server: RedisServer, place: Place) -> None:
     ledger.written(Lane.HEAVY, entries, [place])
     entry.written -= AGE
     pulse.hear(b"1")  # a beat after all that was published
-    parts = [Audit(redis, ledger, writers, answers, histories=sessions, pulse=pulse), *writers.values()]
-    running = [asyncio.create_task(part.run()) for part in parts]
+    auditing = Audit(redis, ledger, writers, answers, histories=sessions, pulse=pulse)
+    running = [asyncio.create_task(run()) for run in (auditing.run, *(writer.run for writer in writers.values()))]
     try:
         async with asyncio.timeout(BOUND):
             while not server.length(Lane.HEAVY):  # noqa: ASYNC110 - Redis sets no event
