@@ -12,7 +12,7 @@ from services.web.ask.question import Question
 from services.web.queue.audit import Audit, State
 from services.web.queue.cancellation import Cancellation
 from services.web.queue.cleanup import Cleanup
-from services.web.queue.ledger import Answered, Ledger, LedgerFull
+from services.web.queue.ledger import Ledger, LedgerFull, OnAnswer
 from services.web.queue.writer import Writer
 
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
@@ -40,7 +40,7 @@ class Dispatcher:
         for lane in Lane:
             PENDING.labels(lane).set_function(partial(self._count_pending, lane))
 
-    def submit(self, question: Question, asker: Asker, answered: Answered, noted: Answered | None = None) -> int:
+    def submit(self, question: Question, asker: Asker, answered: OnAnswer, noted: OnAnswer | None = None) -> int:
         """Queue a question; `answered` is called once, `noted` with what is known before the answer, while a proof is made.
 
         Returns the job's id. Raises LedgerFull. A session's answer comes to its client by `sessions`; `answered` only says that

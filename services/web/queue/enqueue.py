@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from services.broker.client import BrokerClient
 from services.broker.script import WAITING, Script
@@ -41,6 +42,17 @@ class Enqueued(NamedTuple):
         return cls(Place(Lane(lane.decode()), id), how.decode(), so_far)
 
 
+class Runs(msgspec.Struct, frozen=True, gc=False):
+    """What enqueue.lua must know to find and begin runs."""
+
+    consumers: str = names.GROUP
+    streams: str = names.JOBS
+    askers: str = names.ASKERS_OF
+    most_askers: int = names.ASKERS
+    question_ttl: int = names.QUESTION_TTL  # seconds
+    certificates: str = names.certificate("")
+
+
 class Ask(msgspec.Struct, frozen=True, gc=False):
     """The first argument of enqueue.lua, a MessagePack map of these names."""
 
@@ -52,14 +64,10 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     entries: int
     questions: int  # none, or as many as entries
     marks: list[str | int]  # of each session: whether its socket is here, how many requests, and four fields of each
-    consumers: str = names.GROUP
-    streams: str = names.JOBS
-    askers_of: str = names.ASKERS_OF
-    most_askers: int = names.ASKERS
-    question_ttl: int = names.QUESTION_TTL  # seconds
-    certificates: str = names.certificate("")
+    runs: Runs | UnsetType = UNSET  # of the costly lanes alone: each name takes its time to decode
 
 
+RUNS = Runs()
 _encoder = msgspec.msgpack.Encoder()
 
 
@@ -98,6 +106,7 @@ def arrange(
             (job,) = entry.jobs
             questions.append(names.question(messages.digest(job)))
             carried += names.asker(web, job.id), messages.encode(Asker(job.session, job.request, job.expires))
-    ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks)
+    runs = RUNS if questions else UNSET
+    ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks, runs)
     keys = [names.stream(lane), names.stream(Lane.QUICK), *questions, *sessions]
     return keys, [_encoder.encode(ask), *carried]

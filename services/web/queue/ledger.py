@@ -14,7 +14,7 @@ from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.ask.question import Question
 
-Answered = Callable[[Answer], None]
+OnAnswer = Callable[[Answer], None]
 
 ENTRY_JOBS = 256  # most quick jobs in one stream entry: larger gains nothing more per job; a heavy one travels alone
 ENTRY_COST = 1_000  # µs of estimated work in one entry: workers share load by entries, and their loops yield between
@@ -42,8 +42,8 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     lane: Lane
     cost: int  # estimated µs
     accepted: float  # time.monotonic()
-    answered: Answered
-    noted: Answered | None = None  # told what is known before the answer
+    answered: OnAnswer
+    noted: OnAnswer | None = None  # told what is known before the answer
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
     since: int = 0  # when the last of its entries that vanished was written (ms since 1970, by Redis' clock); 0: none did
@@ -93,8 +93,8 @@ class Ledger:
         self,
         question: Question,
         asker: Asker,
-        answered: Answered,
-        noted: Answered | None = None,
+        answered: OnAnswer,
+        noted: OnAnswer | None = None,
     ) -> Pending:
         """Take a job on; `answered` is called once, `noted` with what is known before the answer. Raises LedgerFull."""
         if len(self._pending) >= self._most_pending:

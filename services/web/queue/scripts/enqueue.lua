@@ -34,7 +34,7 @@ end
 -- Sends a job to the quick lane with its kept answer; nil when that names a certificate that was let go: a
 -- new one is made.
 local function reuse(question, answer, certificate, batch)
-    if certificate ~= '' and redis.call('EXISTS', ask.certificates .. certificate) == 0 then
+    if certificate ~= '' and redis.call('EXISTS', ask.runs.certificates .. certificate) == 0 then
         redis.call('HDEL', question, 'answer', 'certificate')
         return nil
     end
@@ -46,11 +46,11 @@ end
 -- already.
 local function join(run, so_far, field, asker)
     local lane, id = string.match(run or '', '^(%S+) (%S+)$')
-    if not lane or #redis.call('XRANGE', ask.streams .. lane, id, id) == 0 then
+    if not lane or #redis.call('XRANGE', ask.runs.streams .. lane, id, id) == 0 then
         return nil
     end
-    local askers = ask.askers_of .. lane .. ':' .. id
-    if redis.call('HLEN', askers) >= ask.most_askers then
+    local askers = ask.runs.askers .. lane .. ':' .. id
+    if redis.call('HLEN', askers) >= ask.runs.most_askers then
         return nil
     end
     redis.call('HSET', askers, field, asker)
@@ -69,14 +69,14 @@ local function begin(question, batch, field, asker)
     local id = redis.call('XADD', stream, '*', 'reply', ask.web, 'jobs', batch, 'question', digest)
     redis.call('HSET', question, 'entry', ask.lane .. ' ' .. id)
     redis.call('HDEL', question, 'so_far')
-    redis.call('EXPIRE', question, ask.question_ttl)
-    redis.call('HSET', ask.askers_of .. ask.lane .. ':' .. id, field, asker)
+    redis.call('EXPIRE', question, ask.runs.question_ttl)
+    redis.call('HSET', ask.runs.askers .. ask.lane .. ':' .. id, field, asker)
     return { ask.lane, id, '', '' }
 end
 
 local function append_costly()
     local begun = false
-    local unclaimed = waiting(stream, ask.consumers, length) -- waiting.lua
+    local unclaimed = waiting(stream, ask.runs.consumers, length) -- waiting.lua
     for i = 1, last do
         local batch, field, asker = unpack(ARGV, 3 * i - 1, 3 * i + 1)
         places[i] = find(KEYS[2 + i], batch, field, asker)

@@ -73,7 +73,7 @@ async def audit(server: RedisServer, place: Place) -> None:
     entry.written -= AGE
     pulse.hear(b"1")  # a beat after all that was published
     auditing = Audit(redis, ledger, writers, answers, histories=sessions, pulse=pulse)
-    running = [asyncio.create_task(auditing.run()), *(asyncio.create_task(writer.run()) for writer in writers.values())]
+    running = [asyncio.create_task(run()) for run in (auditing.run, *(writer.run for writer in writers.values()))]
     try:
         async with asyncio.timeout(BOUND):
             while not server.length(Lane.HEAVY):  # noqa: ASYNC110 - Redis sets no event

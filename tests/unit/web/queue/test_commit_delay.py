@@ -8,20 +8,20 @@ def test_the_first_write_begins_at_once() -> None:
 
 
 def test_after_a_crowd_the_next_write_waits_out_the_rest_of_the_time() -> None:
-    gathering = CommitDelay(0.5)
-    gathering.note(100.0, CROWD)
-    assert gathering.rest(100.125) == 0.375
-    assert gathering.rest(100.5) == 0
+    delay = CommitDelay(0.5)
+    delay.note(100.0, CROWD)
+    assert delay.rest(100.125) == 0.375
+    assert delay.rest(100.5) == 0
 
 
 def test_after_a_few_jobs_it_does_not() -> None:
-    gathering = CommitDelay(0.5)
-    gathering.note(100.0, CROWD)
-    gathering.note(100.5, CROWD - 1)
-    assert gathering.rest(100.5) <= 0
+    delay = CommitDelay(0.5)
+    delay.note(100.0, CROWD)
+    delay.note(100.5, CROWD - 1)
+    assert delay.rest(100.5) <= 0
 
 
 def test_without_a_time_no_write_waits() -> None:
-    gathering = CommitDelay(0.0)
-    gathering.note(100.0, 1_000)
-    assert gathering.rest(100.0) == 0
+    delay = CommitDelay(0.0)
+    delay.note(100.0, 1_000)
+    assert delay.rest(100.0) == 0
