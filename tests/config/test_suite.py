@@ -57,7 +57,7 @@ def test_a_part_is_told_to_end_before_it_is_killed(tmp_path: Path) -> None:
 def in_background(*command: str) -> "subprocess.CompletedProcess[str]":
     """Run a command as `COMMAND &` in a script does: SIGINT is ignored, and every process that follows inherits that."""
     script = ["bash", "-c", "trap '' INT; exec \"$@\"", "bash", *command]
-    return subprocess.run(script, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(script, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
 
 
 def test_a_part_hears_an_interrupt_though_the_run_was_started_in_the_background() -> None:
