@@ -1,4 +1,4 @@
-"""The rooms of `services/` stand in floors: what stands higher imports nothing of what stands lower."""
+"""The rooms of `services/` stand on floors: each imports only of those below it."""
 
 import ast
 import re
@@ -9,7 +9,7 @@ import pytest
 from tests.unit.docs.documents import ROOT, read
 
 # What the modules of each room may import of `services` beside their own.
-ABOVE: dict[str, set[str]] = {
+BELOW: dict[str, set[str]] = {
     "jobs": set(),
     "runtime": set(),
     "broker": {"jobs", "runtime"},
@@ -29,16 +29,16 @@ def imported(module: Path) -> set[str]:
     return {name.split(".")[1] for name in modules if name.startswith("services.")}
 
 
-@pytest.mark.parametrize("room", ABOVE)
-def test_a_room_imports_only_of_those_above_it(room: str) -> None:
+@pytest.mark.parametrize("room", BELOW)
+def test_a_room_imports_only_of_those_below_it(room: str) -> None:
     modules = list((ROOT / "services" / room).rglob("*.py"))
     assert modules
     for module in modules:
-        assert imported(module) <= ABOVE[room] | {room}, module
+        assert imported(module) <= BELOW[room] | {room}, module
 
 
 def test_every_room_is_in_the_picture_of_the_tree() -> None:
     rooms = {path.parent.relative_to(ROOT / "services") for path in (ROOT / "services").glob("**/__init__.py")} - {Path()}
-    assert {room.parts[0] for room in rooms} == ABOVE.keys()
+    assert {room.parts[0] for room in rooms} == BELOW.keys()
     drawn = set(re.findall(r"^ +(\w+)/ ", read("docs/tree.md"), re.MULTILINE))
     assert {room.name for room in rooms} <= drawn
