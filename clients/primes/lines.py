@@ -31,7 +31,7 @@ def tell(question: Question, operation: Operation, answer: Answer, judgement: Ju
         verdict += "" if answer.number is None or answer.proven else ", probably"
     words = _tell_check(answer, judgement)
     if "certificate" in answer.evidence:
-        words += f"; certificate {answer.evidence['certificate'][:16]}…" if saved is None else f"; certificate in {saved}"
+        words += f"; certificate {str(answer.evidence['certificate'])[:16]}…" if saved is None else f"; certificate in {saved}"
     return f"{shorten(question.number)}: {verdict}, {words}"
 
 

