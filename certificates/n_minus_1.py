@@ -7,7 +7,7 @@ from math import isqrt, prod
 from .arithmetic import gcd, jacobi
 from .rejection import Note, Rejected, shorten
 from .small import is_small_prime
-from .structure import Factor, Pocklington
+from .structure import Pocklington, ProvenFactor
 
 # Bases for a factor p of N-1 are sought among the primes below. Where N is prime, each has a chance of 1 - 1/p, so that more than a
 # few misses tell of a composite. Only the factor 2 is different: of 1477!+1 every prime up to 1477 is a square, and can be no base.
@@ -53,7 +53,7 @@ class Pocklingtons:
         self._done += 1
         self._note(self._done, self._steps)
 
-    def _verify_factor(self, factor: Factor, expect: Callable[[bool, str], None]) -> None:
+    def _verify_factor(self, factor: ProvenFactor, expect: Callable[[bool, str], None]) -> None:
         if factor.certificate is None:
             expect(is_small_prime(factor.p), f"the factor {shorten(factor.p)} is no prime below 3.3e24 and has no certificate")
         else:
@@ -74,7 +74,7 @@ def is_square(n: int) -> bool:
     return isqrt(n) ** 2 == n
 
 
-def has_bases(n: int, factors: Sequence[Factor]) -> bool:
+def has_bases(n: int, factors: Sequence[ProvenFactor]) -> bool:
     """Whether each prime factor p of n - 1 has a base a with a^(n-1) = 1 modulo n and gcd(a^((n-1)/p) - 1, n) = 1."""
     if is_square(n) or not all(is_base(factor.base, n, factor.p) for factor in factors if factor.base is not None):
         return False

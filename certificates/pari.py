@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from .arithmetic import whole
-from .structure import Affine, Certificate, Chain, Factor, Pocklington, Step
+from .structure import Affine, Certificate, Chain, Pocklington, ProvenFactor, Step
 from .text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, SHOWN, Malformed, quote
 
 T = TypeVar("T")
@@ -119,15 +119,15 @@ class _Vector:
         self.take("]")
         return Pocklington(n, factors)
 
-    def _factor(self, depth: int) -> Factor:
+    def _factor(self, depth: int) -> ProvenFactor:
         if self.next() != "[":
-            return Factor(self.integer("a factor of N-1"))
+            return ProvenFactor(self.integer("a factor of N-1"))
         self.take("[")
         p = self._before_comma()
         base = self._before_comma()
         certificate = self.pocklington(depth + 1)
         self.take("]")
-        return Factor(p, base, certificate)
+        return ProvenFactor(p, base, certificate)
 
     def end(self) -> None:
         """Nothing is left."""

@@ -73,7 +73,7 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
-class Factor:
+class ProvenFactor:
     """A prime factor of n - 1. A large one has a certificate of its own, and comes with a base; a small one has neither."""
 
     p: int
@@ -86,7 +86,7 @@ class Pocklington:
     """An N-1 certificate: enough prime factors of n - 1."""
 
     n: int
-    factors: tuple[Factor, ...]
+    factors: tuple[ProvenFactor, ...]
 
     @property
     def kind(self) -> Kind:

@@ -27,7 +27,7 @@ class Mismatch(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Certificate:
+class FetchedCertificate:
     """A text with the SHA-256 that the answer named."""
 
     sha256: str
@@ -47,14 +47,14 @@ def address(url: str, sha256: str) -> str:
     return urljoin(re.sub(r"^ws", "http", url), f"certificates/{sha256}")
 
 
-def fetch(url: str, sha256: object) -> Certificate:
+def fetch(url: str, sha256: object) -> FetchedCertificate:
     """Fetch it over HTTP, and check its SHA-256. Raises Unavailable, Mismatch."""
     if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
         raise Mismatch(f"expected the SHA-256 of a certificate, got {str(sha256)[:NAMED]!r}")
     text = _get(address(url, sha256))
     if hashlib.sha256(text).hexdigest() != sha256:
         raise Mismatch(f"expected a certificate with the SHA-256 {sha256}, got {hashlib.sha256(text).hexdigest()}")
-    return Certificate(sha256, text, "primo" if text.lstrip().startswith(b"[PRIMO") else "pari")
+    return FetchedCertificate(sha256, text, "primo" if text.lstrip().startswith(b"[PRIMO") else "pari")
 
 
 def _get(address: str) -> bytes:

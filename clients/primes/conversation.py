@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import messages
-from .messages import Malformed
+from .messages import MalformedMessage
 
 MOST_OPEN = 10_000  # requests without an answer, those included that wait here for the window
 WINDOW = 200  # requests with the server at once; it refuses more than 256
@@ -230,7 +230,7 @@ class Conversation:
         try:
             for message in messages.read(text):
                 self._hear_one(message, now)
-        except Malformed:
+        except MalformedMessage:
             self._events.append(Fault(f"Expected a message of primes.v1, got {text[:_SHOWN]!r}"))
         except _Left as error:
             self._events.append(Fault(str(error)))
@@ -276,7 +276,7 @@ class Conversation:
         if response.id == _RESUME:
             return self._hear_resumed(response)
         if self.saved is None:
-            raise Malformed("expected the session before a response")
+            raise MalformedMessage("expected the session before a response")
         if (request := self._find(response.id)) is not None:
             self._hear_answer(request, response, now)
         elif isinstance(response.id, str) and (request := self._find(response.id.removesuffix(_CANCEL))) is not None:
@@ -288,7 +288,7 @@ class Conversation:
 
     def _hear_resumed(self, response: messages.Result | messages.Refusal) -> None:
         if not self._resuming or self._begun is None:
-            raise Malformed("expected no answer to a resume that was not asked")
+            raise MalformedMessage("expected no answer to a resume that was not asked")
         self._resuming = False
         if isinstance(response, messages.Result):
             self._talk(messages.read_resumed(response.fields))

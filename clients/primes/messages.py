@@ -13,7 +13,7 @@ Object = Mapping[str, Any]
 _OFFSET = re.compile(r"[0-9]{1,20}(?:-[0-9]{1,20})?")
 
 
-class Malformed(ValueError):
+class MalformedMessage(ValueError):
     """The text is no message of primes.v1."""
 
 
@@ -107,11 +107,11 @@ Message = Session | GoingAway | FirstVerdict | Jobs | New | Result | Refusal
 
 
 def read(text: str | bytes) -> Iterator[Message]:
-    """The message of a text, or those of a batch, one by one. Raises Malformed when it comes to one that is none."""
+    """The message of a text, or those of a batch, one by one. Raises MalformedMessage when it comes to one that is none."""
     try:
         message = json.loads(text, parse_constant=_refuse_constant)
     except (ValueError, RecursionError):
-        raise Malformed("expected JSON") from None
+        raise MalformedMessage("expected JSON") from None
     for one in message if isinstance(message, list) and message else [message]:
         fields = _expect_object(one)
         yield _read_notice(fields) if "method" in fields else _read_response(fields)
@@ -141,7 +141,7 @@ def _read_job(job: Object) -> Job:
 
 def _read_response(message: Object) -> Message:
     if ("result" in message) == ("error" in message):
-        raise Malformed("expected a result or an error")
+        raise MalformedMessage("expected a result or an error")
     if "result" in message:
         result = _object(message, "result")
         return Result(_id(message), result, _optional_offset(result))
@@ -159,22 +159,22 @@ def _read_response(message: Object) -> Message:
 
 
 def read_session(fields: Object, recovered: bool | None) -> Session:
-    """Raises Malformed."""
+    """Raises MalformedMessage."""
     return Session(_string(fields, "session"), _offset(fields), _string(fields, "instance"), recovered)
 
 
 def read_resumed(fields: Object) -> Session:
-    """The result of `resume`. Raises Malformed."""
+    """The result of `resume`. Raises MalformedMessage."""
     return read_session(fields, _boolean(fields, "recovered"))
 
 
 def read_cancelled(fields: Object) -> bool:
-    """The result of `cancel`. Raises Malformed."""
+    """The result of `cancel`. Raises MalformedMessage."""
     return _boolean(fields, "cancelled")
 
 
 def read_found(fields: Object) -> Found:
-    """The result of a question. Raises Malformed."""
+    """The result of a question. Raises MalformedMessage."""
     return Found(
         verdict=_string(fields, "verdict"),
         proven=_boolean(fields, "proven"),
@@ -188,7 +188,7 @@ def read_found(fields: Object) -> Found:
 
 def _expect_object(value: Any) -> Object:
     if not isinstance(value, dict):
-        raise Malformed("expected an object")
+        raise MalformedMessage("expected an object")
     return value
 
 
@@ -199,21 +199,21 @@ def _object(fields: Object, name: str) -> Object:
 def _list(fields: Object, name: str) -> list[Any]:
     value = fields.get(name)
     if not isinstance(value, list):
-        raise Malformed(f"expected an array as {name}")
+        raise MalformedMessage(f"expected an array as {name}")
     return value
 
 
 def _string(fields: Object, name: str) -> str:
     value = fields.get(name)
     if not isinstance(value, str):
-        raise Malformed(f"expected a string as {name}")
+        raise MalformedMessage(f"expected a string as {name}")
     return value
 
 
 def _boolean(fields: Object, name: str) -> bool:
     value = fields.get(name)
     if not isinstance(value, bool):
-        raise Malformed(f"expected true or false as {name}")
+        raise MalformedMessage(f"expected true or false as {name}")
     return value
 
 
@@ -227,7 +227,7 @@ def _is_number(value: Any) -> bool:
 def _amount(fields: Object, name: str) -> float:
     value: Any = fields.get(name)
     if not _is_number(value) or value < 0:
-        raise Malformed(f"expected a number from 0 on as {name}")
+        raise MalformedMessage(f"expected a number from 0 on as {name}")
     return float(value)
 
 
@@ -238,7 +238,7 @@ def _optional_amount(fields: Object, name: str) -> float | None:
 def _offset(fields: Object) -> str:
     value = _string(fields, "offset")
     if not _OFFSET.fullmatch(value):
-        raise Malformed("expected an offset such as 0 or 1795454158536-1")
+        raise MalformedMessage("expected an offset such as 0 or 1795454158536-1")
     return value
 
 
@@ -249,6 +249,6 @@ def _optional_offset(fields: Object) -> str | None:
 def _id(fields: Object) -> str | float:
     value: Any = fields.get("id")
     if not isinstance(value, str) and not _is_number(value):
-        raise Malformed("expected a string or a number as id")
+        raise MalformedMessage("expected a string or a number as id")
     id: str | float = value
     return id

@@ -19,19 +19,19 @@ class Witness(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="witne
     base: int
 
 
-class Certificate(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="certificate"):
+class CertificateName(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="certificate"):
     """A certificate that the number is prime, verified and kept for a while under its SHA-256 (hexadecimal)."""
 
     sha256: str
 
 
-Evidence = Factor | Witness | Certificate
+Evidence = Factor | Witness | CertificateName
 
 
 @lru_cache(maxsize=1_000)  # most composites have one of a few
 def describe(evidence: Evidence) -> Mapping[str, str]:
     """The JSON form, the same for every protocol: {"factor": "7"}, {"witness": "2"} or {"certificate": "9f86…"}."""
-    if isinstance(evidence, Certificate):
+    if isinstance(evidence, CertificateName):
         return {"certificate": evidence.sha256}
     return {"factor": str(evidence.factor)} if isinstance(evidence, Factor) else {"witness": str(evidence.base)}
 

@@ -22,7 +22,7 @@ from services.runtime.tasks import end_all_others
 from services.runtime.tether import tether
 from services.runtime.watchdog import watch
 from services.web.drain import Drain
-from services.web.http.certificate import Certificate
+from services.web.http.certificate import CertificateHandler
 from services.web.http.description import Description
 from services.web.http.handler import JSONHandler, NotFound
 from services.web.http.hello import Hello
@@ -72,7 +72,7 @@ class Web:
                 url(r"/", Hello),
                 url(r"/chatsocket", ChatSocket, sockets),
                 url(r"/primes/(.*)", Primes, {"dispatcher": dispatcher, "settings": settings}),
-                url(r"/certificates/(.*)", Certificate, {"redis": self._redis}),
+                url(r"/certificates/(.*)", CertificateHandler, {"redis": self._redis}),
                 url(r"/jobs", ReceiveHandler, uploads),
                 url(r"/jobs/([^/]*)", AnswerHandler, uploads),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),

@@ -15,7 +15,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 FORMATS = "primo", "pari"
 
 
-class Certificate(JSONHandler):
+class CertificateHandler(JSONHandler):
     """One certificate as text; its name is the SHA-256 of what comes without `?format=`."""
 
     ROUTE = "/certificates/SHA256"

@@ -9,7 +9,7 @@ import msgspec
 from services.broker.connection import PASSING
 from services.broker.finish import DeadLetter
 from services.jobs.chunks import Outcome
-from services.jobs.evidence import Certificate
+from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Job
 from services.jobs.names import Lane
 from services.worker.claims.claim import ChunkClaim, Claim, Entry, JobsClaim, KnownClaim, RunClaim
@@ -74,7 +74,7 @@ class ChildAnswers:
             if await persist(lambda: self._runs.promote(claim, answer)):
                 return
             answer = crowded(answer)
-        if isinstance(answer.evidence, Certificate) and report.pari:
+        if isinstance(answer.evidence, CertificateName) and report.pari:
             certificate = answer.evidence.sha256
             await persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))
         await persist(lambda: self._runs.finish(claim, answer, dead))

@@ -14,7 +14,7 @@ from services.broker.connection import PASSING
 from services.broker.finish import Answered, DeadLetter, finish
 from services.broker.script import Script
 from services.jobs import messages, names
-from services.jobs.evidence import Certificate
+from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import GROUP, Lane
 from services.worker.claims.claim import RunClaim
@@ -136,7 +136,7 @@ def close_call(claim: RunClaim, kept: Answer | None, ttl: int) -> tuple[list[str
     digest = messages.digest(claim.job)
     entry = f"{claim.lane} {claim.id.decode()}"
     answer = b"" if kept is None else messages.encode(kept)
-    certificate = kept.evidence.sha256 if kept is not None and isinstance(kept.evidence, Certificate) else ""
+    certificate = kept.evidence.sha256 if kept is not None and isinstance(kept.evidence, CertificateName) else ""
     keys = [names.question(digest), claim.askers, names.KNOWN]
     return keys, [entry, answer, certificate, ttl, digest, names.KNOWN_LENGTH, names.question("")]
 

@@ -2,7 +2,7 @@
 
 import time
 
-from services.jobs.evidence import Certificate
+from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.worker.compute.answer import read_number
 from services.worker.compute.frames import Report
@@ -25,5 +25,5 @@ def prove(job: Job, memory: int) -> Report:
         return Report(Answer(job.id, Verdict.UNKNOWN, method, fault=Fault.UNPROVEN, best=Verdict.PROBABLY_PRIME))
     elapsed = (time.perf_counter_ns() - started) // 1000
     method = f"{made.kind} certificate of {made.steps} steps, verified"
-    answer = Answer(job.id, Verdict.PRIME, method, compute_us=elapsed, evidence=Certificate(made.sha256))
+    answer = Answer(job.id, Verdict.PRIME, method, compute_us=elapsed, evidence=CertificateName(made.sha256))
     return Report(answer, primo=made.primo, pari=made.pari)

@@ -12,7 +12,7 @@ from certificates import reader
 from certificates.pari import read_pari
 from certificates.primo import read_primo
 from certificates.reader import read
-from certificates.structure import Affine, Chain, Coefficients, Factor, Invariant, Kind, Pocklington, Step
+from certificates.structure import Affine, Chain, Coefficients, Invariant, Kind, Pocklington, ProvenFactor, Step
 from certificates.text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, Malformed
 from tests.unit.certificates import textbook
 from tests.unit.certificates.textbook import VECTORS
@@ -38,11 +38,11 @@ pari_chains = st.lists(pari_steps, min_size=1, max_size=5).map(lambda steps: Cha
 
 
 def nest(inner: st.SearchStrategy[Pocklington]) -> st.SearchStrategy[Pocklington]:
-    factors = st.builds(Factor, integers) | st.builds(Factor, integers, integers, inner)
+    factors = st.builds(ProvenFactor, integers) | st.builds(ProvenFactor, integers, integers, inner)
     return st.builds(Pocklington, integers, st.lists(factors, min_size=1, max_size=4).map(tuple))
 
 
-plain = st.builds(Pocklington, integers, st.lists(st.builds(Factor, integers), min_size=1, max_size=4).map(tuple))
+plain = st.builds(Pocklington, integers, st.lists(st.builds(ProvenFactor, integers), min_size=1, max_size=4).map(tuple))
 pocklingtons = st.recursive(plain, nest, max_leaves=6)
 
 

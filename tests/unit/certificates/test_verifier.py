@@ -25,7 +25,7 @@ from certificates.primo import read_primo
 from certificates.reader import read
 from certificates.rejection import Rejected
 from certificates.small import BASES, BASES_BOUND, is_small_prime
-from certificates.structure import Affine, Certificate, Chain, Coefficients, Factor, Invariant, Pocklington, Step
+from certificates.structure import Affine, Certificate, Chain, Coefficients, Invariant, Pocklington, ProvenFactor, Step
 from certificates.text import Malformed
 from certificates.verifier import verify
 from services.worker.compute import primes
@@ -183,7 +183,7 @@ def changed_pocklingtons(certificate: Pocklington) -> Iterator[tuple[str, str, P
     factors = certificate.factors
     for index, factor in enumerate(factors):
 
-        def put(*given: Factor, at: int = index) -> Pocklington:
+        def put(*given: ProvenFactor, at: int = index) -> Pocklington:
             return replace(certificate, factors=(*factors[:at], *given, *factors[at + 1 :]))
 
         yield "factors", "doubled", put(factor, factor)
@@ -449,7 +449,7 @@ def factors_of(m: int) -> list[mpz]:
 def test_every_prime_below_2_000_is_proved_by_the_factors_of_its_predecessor_and_no_composite_is() -> None:
     prime = oracle.sieve(2_000)
     for n in range(3, 2_000):
-        certificate = Pocklington(mpz(n), tuple(map(Factor, factors_of(n - 1))))
+        certificate = Pocklington(mpz(n), tuple(map(ProvenFactor, factors_of(n - 1))))
         assert holds(certificate) == prime[n], n
 
 
@@ -459,9 +459,9 @@ def test_no_carmichael_number_is_proved_by_the_factors_of_its_predecessor() -> N
     for n in carmichael:
         factors = factors_of(n - 1)
         assert all(pow(base, n - 1, n) == 1 for base in range(2, 100) if gmpy2.gcd(base, n) == 1)
-        assert not has_bases(mpz(n), [Factor(p) for p in factors])
+        assert not has_bases(mpz(n), [ProvenFactor(p) for p in factors])
         assert not all(any(is_base(mpz(base), mpz(n), p) for base in range(2, 2_000)) for p in factors), n
-        assert not holds(Pocklington(mpz(n), tuple(map(Factor, factors))))
+        assert not holds(Pocklington(mpz(n), tuple(map(ProvenFactor, factors))))
 
 
 def test_a_product_of_two_primes_that_are_1_modulo_f_is_found_in_its_digits() -> None:
@@ -473,7 +473,7 @@ def test_a_product_of_two_primes_that_are_1_modulo_f_is_found_in_its_digits() ->
     }
     base = join(pow(generator[p], (p - 1) // part, p), p, pow(generator[r], (r - 1) // part, r), r)
     inner = {5: (2,), 7: (2,), 11: (5,)}
-    factors = tuple(Factor(mpz(f), base, Pocklington(mpz(f), tuple(Factor(mpz(g)) for g in inner[f]))) for f in inner)
+    factors = tuple(ProvenFactor(mpz(f), base, Pocklington(mpz(f), tuple(ProvenFactor(mpz(g)) for g in inner[f]))) for f in inner)
     assert all(is_base(base, mpz(n), factor.p) for factor in factors)
     assert part**2 < n < part**3
     assert reason(Pocklington(mpz(n), factors)) == "n is a product of two factors 1 modulo F"
@@ -502,7 +502,7 @@ def test_a_certificate_by_n_minus_1_that_does_not_hold_is_rejected_in_words(text
 def test_bases_are_found_where_every_small_prime_is_a_square() -> None:
     n = gmpy2.fac(427) + 1
     assert all(gmpy2.jacobi(p, n) == 1 for p in oracle.primes(427)[1:])
-    verify(Pocklington(n, (Factor(mpz(2)), Factor(mpz(3)), Factor(mpz(5)), Factor(mpz(7)))))
+    verify(Pocklington(n, (ProvenFactor(mpz(2)), ProvenFactor(mpz(3)), ProvenFactor(mpz(5)), ProvenFactor(mpz(7)))))
 
 
 # The program.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.jobs import messages, names
-from services.jobs.evidence import Certificate
+from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Asker, Job, Verdict
 from services.jobs.names import Lane
 from services.worker.claims.claim import RunClaim
@@ -46,8 +46,8 @@ def test_a_cheap_answer_is_not_kept(node: Node) -> None:
     assert node.admin.keys("*") == []
 
 
-@pytest.mark.parametrize(("evidence", "certificate"), [(None, b""), (Certificate("a-digest"), b"a-digest")])
-def test_an_answer_is_kept_for_a_time(node: Node, evidence: Certificate | None, certificate: bytes) -> None:
+@pytest.mark.parametrize(("evidence", "certificate"), [(None, b""), (CertificateName("a-digest"), b"a-digest")])
+def test_an_answer_is_kept_for_a_time(node: Node, evidence: CertificateName | None, certificate: bytes) -> None:
     answer = Answer(7, Verdict.PRIME, "BPSW", evidence=evidence)
     before = node.admin.time()[0]
     assert close(node, answer) == []
