@@ -35,7 +35,7 @@ RULES = {
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" +hgetall +time +multi +exec ~{KEYS}:known ~{KEYS}:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
     " +publish +subscribe +unsubscribe"
-    " +xadd +xlen +xrange +xreadgroup +xautoclaim +xclaim +xpending +xack +xdel"
+    " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",
     # The dead letters of the operators' page. In brackets what puts one back: into a lane it may append, and no more.
     "operators": f"~{KEYS}:dead &primes:bell:* {_CONNECT} +xlen +xrange +xdel +publish"

@@ -1,6 +1,7 @@
 """Steps that several tests take to bring a worker into the state that they are about."""
 
 import contextlib
+import itertools
 import os
 import signal
 from collections.abc import Iterator
@@ -9,16 +10,17 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from services.jobs import names
 from services.jobs.messages import Answer, Job, decode_answers, encode
 from services.jobs.names import Lane
-from tests.integration.plain_clients import HEAVY
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Response, Web, Worker
 from tests.integration.waiting import wait_until
 
+_even = itertools.count(10**300, 2)  # each of the heavy lane by its length, decided at once, and asked only once: nothing is kept
+
 
 def warm(web: Web, worker: Worker) -> int:
     """Have the worker, the only one awake, start its child process; returns the child's id."""
-    assert web.get(f"/primes/{HEAVY}").status == 200
+    assert web.get(f"/primes/{next(_even)}").status == 200
     return worker.child
 
 

@@ -17,6 +17,7 @@ TAKEOVERS = Counter("primes_worker_takeovers_total", "Entries taken over after t
 for _lane in Lane:
     TAKEOVERS.labels(_lane)
 
+TRIES = 16  # overdue entries looked at for one that can be had: others were deleted, or another worker was faster
 RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
 
 
@@ -31,22 +32,28 @@ class Takeover:
         self._opening = opening
 
     async def take_over(self, lane: Lane) -> Claim | None:
-        """Claim the oldest entry whose lease ran out, if there is one."""
-        stream = names.stream(lane)
+        """Claim the oldest entry whose lease ran out, if there is one.
+
+        Not by XAUTOCLAIM, which looks at no more than ten pending entries for each that it shall claim, the same ones each time:
+        behind ten long jobs of living workers nobody would find what a dead one left.
+        """
         try:
-            reply: Any = await self._redis.xautoclaim(stream, GROUP, self._consumer, self._lease_ms, count=1)
-            entries = reply[1]
-            if not entries:
-                return None
-            id = entries[0][0]
-            held: Any = await self._redis.xpending_range(stream, GROUP, id, id, 1)
+            for _ in range(TRIES):
+                found: Any = await self._redis.xpending_range(names.stream(lane), GROUP, "-", "+", 1, idle=self._lease_ms)
+                if not found:
+                    return None
+                if (claim := await self._claim(lane, found[0]["message_id"], found[0]["times_delivered"] + 1)) is not None:
+                    TAKEOVERS.labels(lane).inc()
+                    return claim
         except ResponseError as error:
             await group.make_missing(self._redis, lane, error)
-            return None
-        for claim in await self._opening.open(lane, entries, held[0]["times_delivered"]) if held else []:
-            TAKEOVERS.labels(lane).inc()
-            return claim
         return None
+
+    async def _claim(self, lane: Lane, id: bytes, deliveries: int) -> Claim | None:
+        """Take this entry; None where another worker was faster, or it was deleted, or nobody can read it."""
+        entries: Any = await self._redis.xclaim(names.stream(lane), GROUP, self._consumer, self._lease_ms, [id])
+        claims = await self._opening.open(lane, entries, deliveries)
+        return claims[0] if claims else None
 
     async def give_back(self, claims: Iterable[Claim]) -> None:
         """Let another worker start these at once, as if this delivery had not been."""

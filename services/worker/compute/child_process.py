@@ -46,17 +46,17 @@ class ChildProcess:
     async def compute(self, job: Job, look: Look | None = None) -> Report:
         """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too.
 
-        `look`: for a job that several wait for; else its own time alone counts.
+        `look`: for a job that several wait for, of whom it tells; else the job's own time counts.
         """
         process = await self._start()
-        seconds = time_left(job)
-        if seconds <= 0:
+        pause = await _patience(job, look)
+        if pause <= 0:
             return Report(late(job))
         self._known = None
         started = time.monotonic()
         asking = asyncio.ensure_future(self._ask(process, job))
         try:
-            came = await self._wait(asking, seconds if look is None else min(LOOK, seconds), look or _stop)
+            came = await self._wait(asking, pause, look or _stop)
             return asking.result() if came else Report(late(job, time.monotonic() - started, self._known))
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._mourn(process) from error
@@ -146,6 +146,17 @@ def time_left(job: Job) -> float:
         return math.inf
     left = job.expires / 1000 - time.time()
     return left - min(EARLY, left / 4)
+
+
+async def _patience(job: Job, look: Look | None) -> float:
+    """Seconds until it is looked for the first time who still waits; not above 0: nobody does.
+
+    Others may wait for longer than the one that asked first.
+    """
+    left = time_left(job)
+    if look is None:
+        return left
+    return min(LOOK, left) if left > 0 else await look(None)
 
 
 async def _stop(known: Answer | None) -> float:

@@ -1,7 +1,5 @@
 """From a claim to its answer by way of a child process, for each type of claim."""
 
-import time
-from functools import partial
 from typing import assert_never
 
 import msgspec
@@ -20,7 +18,7 @@ from services.worker.claims.tally import count_answers, trace
 from services.worker.compute.child_process import ChildProcess
 from services.worker.compute.frames import Report
 from services.worker.lanes.attempts import Attempts
-from services.worker.lanes.runs import Runs, crowded, wants_proof
+from services.worker.lanes.runs import Patience, Runs, crowded, wants_proof
 from services.worker.prove.keep import Certificates
 
 
@@ -64,22 +62,29 @@ class ChildAnswers:
         await self._outcomes.store(claim, Outcome.of_answers(claim.chunk, answers), dead)
 
     async def _answer_run(self, claim: RunClaim, child: ChildProcess) -> None:
-        """Compute for all who wait, unless somebody did so meanwhile; what is to be proven moves on."""
+        """Compute until somebody's answer is there, or nobody waits; a client may join as the last one's time ends."""
+        while not await self._end_run(claim, child):
+            pass
+
+    async def _end_run(self, claim: RunClaim, child: ChildProcess) -> bool:
+        """Compute for all who wait, unless somebody did so meanwhile; what is to be proven moves on. False: the run goes on."""
         dead: list[DeadLetter] = []
         known = await self._runs.find_known(claim)
-        look = partial(self._runs.look, claim, time.monotonic())
-        report = Report(known) if known else await self._attempts.compute(claim, claim.job, child, dead, look)
+        patience = Patience(self._runs, claim)
+        report = Report(known) if known else await self._attempts.compute(claim, claim.job, child, dead, patience.look)
         answer = _timed(claim, report.answer)
         if claim.lane is Lane.HEAVY and wants_proof(claim.job, answer):
             if await persist(lambda: self._runs.promote(claim, answer)):
-                return
+                return True
             answer = crowded(answer)
         if isinstance(answer.evidence, CertificateName) and report.pari:
             certificate = answer.evidence.sha256
             await persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))
-        await persist(lambda: self._runs.finish(claim, answer, dead))
+        if not await persist(lambda: self._runs.finish(claim, answer, dead, deserted=patience.over)):
+            return False
         count_answers(claim.lane, [answer])
         trace([claim], [[answer]])
+        return True
 
     async def _compute_all(
         self, claim: JobsClaim | ChunkClaim, jobs: list[Job], child: ChildProcess, dead: list[DeadLetter]

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Iterable
+from functools import partial
 
 from services.broker.connection import PASSING, Backoff
 from services.jobs.names import Lane
@@ -70,7 +71,10 @@ class ChildLane:
                     self._free.put_nowait(child)
                     await self.bell.wait()
                 else:
-                    self._leases.take(claim, task=running.create_task(self._answer(claim, child)))
+                    task = running.create_task(self._answers.answer(claim, child))
+                    # Not by the task itself: one that is cancelled before its first step runs none of its own lines.
+                    task.add_done_callback(partial(self._release, claim, child))
+                    self._leases.take(claim, task=task)
         while not self._free.empty():
             await self._free.get_nowait().close()
 
@@ -88,9 +92,7 @@ class ChildLane:
         claims = await self._reader.read(self._lane, 1, self._leases.ids(self._lane))
         return claims[0] if claims else None
 
-    async def _answer(self, claim: Claim, child: ChildProcess) -> None:
-        try:
-            await self._answers.answer(claim, child)
-        finally:
-            self._leases.drop([claim])
-            self._free.put_nowait(child)
+    def _release(self, claim: Claim, child: ChildProcess, _: "asyncio.Task[None]") -> None:
+        """A computation has ended, however it did."""
+        self._leases.drop([claim])
+        self._free.put_nowait(child)

@@ -12,7 +12,7 @@ import redis.asyncio
 
 from services.broker.connection import PASSING
 from services.broker.finish import Answered, DeadLetter, finish
-from services.broker.script import Script
+from services.broker.script import MESSAGEPACK, Script
 from services.jobs import messages, names
 from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
@@ -25,7 +25,7 @@ COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to
 
 _scripts = Path(__file__).parent / "scripts"
 CLOSE = Script(_scripts / "close.lua")
-PROMOTE = Script(_scripts / "promote.lua")
+PROMOTE = Script(MESSAGEPACK, _scripts / "promote.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,42 +60,49 @@ class Runs:
         return None if kept is None else messages.decode_answer(kept)
 
     async def look(self, claim: RunClaim, started: float, known: Answer | None) -> float:
-        """Answer those whose time is over with what is `known`. Returns seconds until the next look; 0 when nobody else waits,
-        who will be answered with the end of the run.
+        """Answer those whose time is over with what is `known`. Returns seconds until the next look; 0 when nobody else waits:
+        the last ones are answered with the end of the run.
 
         `started`: time.monotonic() of the computation's beginning.
         """
         try:
             waiting = await self._waiting(claim)
-            soon = (time.time() + EARLY) * 1000
+            soon = ends_now()
             over = [each for each in waiting if each.asker.expires and each.asker.expires <= soon]
             if len(over) == len(waiting):
                 return 0.0
-            if over:
-                await self._redis.hdel(claim.askers, *(each.field for each in over))
+            if over:  # answered first: what dies in between leaves them to the next look, whose answer finds nobody
                 await self._answer(claim.lane, [], over, late(claim.job, time.monotonic() - started, known))
+                await self._redis.hdel(claim.askers, *(each.field for each in over))
         except PASSING:
             return LOOK
         ends = (each.asker.expires / 1000 - EARLY - time.time() for each in waiting if each.asker.expires and each not in over)
         return max(0.01, min([LOOK, *ends]))
 
-    async def finish(self, claim: RunClaim, answer: Answer, dead: Sequence[DeadLetter]) -> None:
-        """Answer all who wait, keep the answer if it was costly, acknowledge and delete the entry."""
-        waiting = await self._close(claim, answer)
+    async def finish(self, claim: RunClaim, answer: Answer, dead: Sequence[DeadLetter], *, deserted: bool) -> bool:
+        """Answer all who wait, keep the answer if it was costly, acknowledge and delete the entry.
+
+        `deserted`: the computation was stopped since nobody waited for longer. Where somebody does by now, nothing is done, and
+        False is returned: the run goes on.
+        """
+        waiting = await self._close(claim, answer, deserted)
+        if waiting is None:
+            return False
         await self._answer(claim.lane, [claim.id], waiting, answer, dead)
         DEAD_LETTERS.labels(claim.lane).inc(len(dead))
+        return True
 
     async def promote(self, claim: RunClaim, answer: Answer) -> bool:
         """Move the run to the lane of proofs; nothing happens if it is ours no longer. False if too many wait there."""
         keys, arguments = promote_call(claim, answer, self._consumer)
         return bool(await PROMOTE(self._redis, keys, *arguments) != b"full")
 
-    async def _close(self, claim: RunClaim, answer: Answer) -> list[Waiter]:
-        """Let nobody join any more; returns who waits."""
+    async def _close(self, claim: RunClaim, answer: Answer, deserted: bool) -> list[Waiter] | None:
+        """Let nobody join any more; returns those that wait, None where a deserted run is not."""
         keep = bool(self._cache_ttl) and answer.fault is None and answer.compute_us >= COSTLY
-        keys, arguments = close_call(claim, answer if keep else None, self._cache_ttl)
+        keys, arguments = close_call(claim, answer if keep else None, self._cache_ttl, ends_now() if deserted else None)
         fields = await CLOSE(self._redis, keys, *arguments)
-        return _read_askers(claim, zip(fields[::2], fields[1::2], strict=True))
+        return None if fields is None else _read_askers(claim, zip(fields[::2], fields[1::2], strict=True))
 
     async def _waiting(self, claim: RunClaim) -> list[Waiter]:
         fields: Any = await self._redis.hgetall(claim.askers)
@@ -118,6 +125,27 @@ class Runs:
         UNHEARD.inc(finished.unheard)
 
 
+class Patience:
+    """How long the askers of one run wait: it lives as long as the most patient one, whoever asked first."""
+
+    def __init__(self, runs: Runs, claim: RunClaim) -> None:
+        self._runs = runs
+        self._claim = claim
+        self._started = time.monotonic()
+        self.over = False  # whether nobody waited any more at the last look
+
+    async def look(self, known: Answer | None) -> float:
+        """See `Runs.look`."""
+        pause = await self._runs.look(self._claim, self._started, known)
+        self.over = pause <= 0
+        return pause
+
+
+def ends_now() -> int:
+    """Requests whose time is over by then (ms since 1970) are answered now, so that what is known arrives in time."""
+    return int((time.time() + EARLY) * 1000)
+
+
 def wants_proof(job: Job, answer: Answer) -> bool:
     """Whether the client of this answer waits for a proof."""
     if answer.verdict is Verdict.PROBABLY_PRIME:
@@ -131,14 +159,20 @@ def crowded(answer: Answer) -> Answer:
     return msgspec.structs.replace(answer, verdict=Verdict.UNKNOWN, best=answer.verdict, method=method, fault=Fault.UNPROVEN)
 
 
-def close_call(claim: RunClaim, kept: Answer | None, ttl: int) -> tuple[list[str], list[str | bytes | int]]:
-    """Keys and arguments of close.lua; `kept`: the answer to keep for `ttl` seconds, None for none."""
+def close_call(
+    claim: RunClaim, kept: Answer | None, ttl: int, deserted_by: int | None = None
+) -> tuple[list[str], list[str | bytes | int]]:
+    """Keys and arguments of close.lua; `kept`: the answer to keep for `ttl` seconds, None for none.
+
+    `deserted_by`: close it only if nobody waits beyond that time (ms since 1970); None: in any case.
+    """
     digest = messages.digest(claim.job)
     entry = f"{claim.lane} {claim.id.decode()}"
     answer = b"" if kept is None else messages.encode(kept)
     certificate = kept.evidence.sha256 if kept is not None and isinstance(kept.evidence, CertificateName) else ""
     keys = [names.question(digest), claim.askers, names.KNOWN]
-    return keys, [entry, answer, certificate, ttl, digest, names.KNOWN_LENGTH, names.question("")]
+    deserted = "" if deserted_by is None else deserted_by
+    return keys, [entry, answer, certificate, ttl, digest, names.KNOWN_LENGTH, names.question(""), deserted]
 
 
 def promote_call(claim: RunClaim, so_far: Answer, consumer: str) -> tuple[list[str], list[str | bytes | int]]:

@@ -3,10 +3,22 @@
 -- run or the answer. What dies between this and the answers' publication loses nothing: entry and askers are
 -- there until then. The keys of other questions whose answers go are their digests behind `questions`, a
 -- prefix.
+-- Of a run whose computation was stopped since nobody waited for longer, nothing is done, and nil is told,
+-- where somebody does: one who joined after the worker's last look.
 local question, askers, known = unpack(KEYS)
-local run, answer, certificate, ttl, digest, most, questions = unpack(ARGV)
+local run, answer, certificate, ttl, digest, most, questions, deserted_by = unpack(ARGV)
 -- run: "LANE ID" · answer: MessagePack, '' for none to keep · certificate: SHA-256 of the answer's, or '' ·
--- ttl: seconds
+-- ttl: seconds · deserted_by: ms since 1970 beyond which nobody waited, '' for a run that has its answer
+
+local function is_awaited(waiting)
+    for i = 2, #waiting, 2 do
+        local expires = cmsgpack.unpack(waiting[i])[3] or 0
+        if expires == 0 or expires > tonumber(deserted_by) then
+            return true
+        end
+    end
+    return false
+end
 
 local function end_run()
     if redis.call('HGET', question, 'entry') == run then -- else another one of the same question is under way
@@ -32,8 +44,12 @@ local function keep_answer()
     forget_oldest()
 end
 
+local waiting = redis.call('HGETALL', askers)
+if deserted_by ~= '' and is_awaited(waiting) then
+    return nil
+end
 end_run()
 if answer ~= '' then
     keep_answer()
 end
-return redis.call('HGETALL', askers)
+return waiting

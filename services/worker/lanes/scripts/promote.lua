@@ -11,7 +11,10 @@ local bell, promotions, sessions, new_askers, ttl, most = unpack(ARGV, 8)
 local lane = string.match(proofs, '[^:]+$')
 
 local function is_held()
-    local pending = redis.call('XPENDING', stream, group, entry, entry, 1)
+    local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
+    if pending.err then -- no group: Redis came back empty, and the run is lost with it
+        return false
+    end
     return #pending == 1 and pending[1][2] == consumer
 end
 
@@ -27,8 +30,7 @@ end
 
 -- MessagePack of an array of what is MessagePack already.
 local function array(parts)
-    local ARRAY_16 = '\220' -- two bytes of length follow, the high one first
-    return ARRAY_16 .. string.char(math.floor(#parts / 256), #parts % 256) .. table.concat(parts)
+    return array_head(#parts) .. table.concat(parts) -- messagepack.lua
 end
 
 -- Returns MessagePack of [asker, who] for each.

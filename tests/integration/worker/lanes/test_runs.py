@@ -124,11 +124,33 @@ def test_each_one_gets_its_own_deadline(manned: Front) -> None:
         await client.until(lambda: len(client.errors) == 2, "two are told that their time is over")
         assert [error["id"] for error in client.errors] == [1, 2]
         assert {error["error"]["data"]["code"] for error in client.errors} == {"deadline"}
-        assert (askers(manned), manned.redis.length(Lane.HEAVY), state(child)) == (1, 1, "T")
+        await eventually(lambda: askers(manned) == 1, "they wait no more")
+        assert (manned.redis.length(Lane.HEAVY), state(child)) == (1, "T")
         client.numbers[3] = HEAVY
         thaw(child)
         await client.until(lambda: 3 in client.answers, "the third one is answered")
         await client.close()
+
+    run(scenario())
+
+
+def test_a_run_lives_as_long_as_its_most_patient_asker(manned: Front) -> None:
+    """The one that asked first has little time, and it is over before a child is free."""
+    child = freeze_child(manned.web0, manned.worker0)
+
+    async def scenario() -> None:
+        busy, client = [await RpcClient().connect(manned.web0.url) for _ in range(2)]
+        await busy.ask(HEAVY)
+        await eventually(lambda: manned.worker0.metric("primes_worker_running", lane="heavy") == 1, "the only child is busy")
+        await client.send({"id": 1, "method": "is_prime", "params": {"number": COSTLY, "deadline": 1.0}})
+        await client.send({"id": 2, "method": "is_prime", "params": {"number": COSTLY}})
+        await client.until(lambda: client.errors, "the first one is told that its time is over")
+        assert [error["id"] for error in client.errors] == [1]
+        client.numbers[2] = COSTLY
+        thaw(child)
+        await client.until(lambda: 2 in client.answers, "the second one is answered")
+        for each in (busy, client):
+            await each.close()
 
     run(scenario())
 

@@ -20,8 +20,8 @@ ANSWER = Answer(7, Verdict.PROBABLY_PRIME, "BPSW")
 TTL = 600  # s
 
 
-def close(node: Node, kept: Answer | None = None) -> Any:
-    keys, arguments = close_call(RUN, kept, TTL)
+def close(node: Node, kept: Answer | None = None, deserted_by: int | None = None) -> Any:
+    keys, arguments = close_call(RUN, kept, TTL, deserted_by)
     return run(node.worker, CLOSE, keys, *arguments)
 
 
@@ -69,3 +69,20 @@ def test_the_oldest_answers_go_when_there_are_too_many(node: Node) -> None:
     fields = [node.admin.hkeys(names.question(f"old-{n}")) for n in range(3)]
     assert fields[:2] == [[b"entry"]] * 2  # a run of it may be under way
     assert b"answer" in fields[2]
+
+
+@pytest.mark.parametrize("expires", [0, 2_001])
+def test_a_deserted_run_goes_on_for_one_that_joined_and_waits_for_longer(node: Node, expires: int) -> None:
+    node.admin.hset(QUESTION, "entry", "heavy 5-0")
+    askers = {"web 7": messages.encode(Asker(expires=1_000)), "web 8": messages.encode(Asker(expires=expires))}
+    node.admin.hset(RUN.askers, mapping=askers)
+    assert close(node, deserted_by=2_000) is None
+    assert node.admin.hgetall(QUESTION) == {b"entry": b"heavy 5-0"}
+
+
+def test_a_deserted_run_for_which_nobody_waits_is_over(node: Node) -> None:
+    node.admin.hset(QUESTION, "entry", "heavy 5-0")
+    who = messages.encode(Asker(expires=2_000))
+    node.admin.hset(RUN.askers, "web 7", who)
+    assert close(node, deserted_by=2_000) == [b"web 7", who]
+    assert not node.admin.exists(QUESTION)

@@ -125,3 +125,10 @@ def test_one_more_is_taken_before_the_lane_of_proofs_is_full(node: Node) -> None
             filling.xadd(PROOFS, {"jobs": 1})
         filling.execute()
     assert node.admin.xrange(PROOFS, promote(node, held))
+
+
+def test_a_run_that_redis_lost_with_its_group_is_over(node: Node) -> None:
+    held = claim(node)
+    node.admin.flushall()
+    assert promote(node, held) == b""
+    assert node.admin.keys("*") == []

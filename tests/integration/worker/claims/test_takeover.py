@@ -1,0 +1,81 @@
+"""Entries whose lease ran out, against Redis alone: each is found, whatever else is pending."""
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from services.broker.connection import connect
+from services.jobs import messages, names
+from services.jobs.messages import Job
+from services.jobs.names import GROUP, Lane
+from services.runtime.settings import Settings
+from services.worker.claims.claim import Claim, RunClaim
+from services.worker.claims.opening import Opening
+from services.worker.claims.takeover import TRIES, Takeover
+from tests.integration.redis_server import RedisServer
+
+LEASE = 60.0  # s: none runs out in a test
+OVERDUE = 61_000  # ms
+STREAM = names.stream(Lane.HEAVY)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path)
+    server.start()
+    server.admin.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
+    yield server
+    server.close()
+
+
+def hold(server: RedisServer, worker: str, count: int, *, idle: int = 0) -> list[bytes]:
+    """So many new entries that this worker holds, and renewed so many ms ago."""
+    ids = [server.admin.xadd(STREAM, {"reply": "web", "jobs": messages.encode([Job(n, "97")])}) for n in range(count)]
+    server.admin.xreadgroup(GROUP, worker, {STREAM: ">"})
+    server.admin.xclaim(STREAM, GROUP, worker, 0, ids, idle=idle, justid=True)
+    return ids
+
+
+def take_over(server: RedisServer, worker: str = "idle") -> Claim | None:
+    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
+    redis = connect(Settings(redis_url=f"unix://{server.socket}", **access, _cli_parse_args=[]))
+
+    async def scenario() -> Claim | None:
+        try:
+            return await Takeover(redis, worker, LEASE, Opening(redis, worker)).take_over(Lane.HEAVY)
+        finally:
+            await redis.aclose()
+
+    return asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("ahead", [0, 11, 300])
+def test_what_a_dead_worker_left_is_found_behind_what_living_ones_hold(server: RedisServer, ahead: int) -> None:
+    if ahead:
+        hold(server, "living", ahead)
+    (left,) = hold(server, "dead", 1, idle=OVERDUE)
+    claim = take_over(server)
+    assert isinstance(claim, RunClaim)
+    assert (claim.id, claim.deliveries) == (left, 2)
+    assert take_over(server, "another") is None
+
+
+def test_the_oldest_goes_first(server: RedisServer) -> None:
+    first, second = hold(server, "dead", 2, idle=OVERDUE)
+    assert [claim.id for claim in (take_over(server), take_over(server)) if claim] == [first, second]
+
+
+def test_an_entry_that_was_deleted_while_it_was_pending_hides_none(server: RedisServer) -> None:
+    *gone, left = hold(server, "dead", TRIES, idle=OVERDUE)
+    server.admin.xdel(STREAM, *gone)
+    claim = take_over(server)
+    assert claim is not None and claim.id == left
+    assert server.admin.xpending(STREAM, GROUP)["pending"] == 1
+
+
+def test_a_group_that_went_with_redis_data_is_made_again(server: RedisServer) -> None:
+    server.admin.flushall()
+    assert take_over(server) is None
+    assert server.admin.xinfo_groups(STREAM)[0]["name"] == GROUP.encode()
