@@ -12,6 +12,7 @@ from tests.system.stack import Stack
 
 # A socket or request that breaks is what some tests are about, and the browser says so.
 BREAK = re.compile(r"WebSocket|net::ERR_(CONNECTION|EMPTY|INCOMPLETE)|status of 50[234]")
+expect.set_options(timeout=30_000)  # ms: a page whose machine runs two stacks takes a while to come up
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 
 

@@ -13,7 +13,7 @@ from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
 from tests.suite.part import TIMED_OUT, Part, Result
-from tests.suite.parts import ALERTS, CONTAINERS, MORE_CONTAINERS, PROCESSES, UNIT
+from tests.suite.parts import CONTAINERS, MORE_CONTAINERS, PROCESSES, SECOND, UNIT
 from tests.suite.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +114,7 @@ def test_every_folder_of_tests_is_run() -> None:
     alone = {word for one in (UNIT, PROCESSES) for word in one.command if word.startswith("tests/")}
     in_containers = {word for one in (CONTAINERS, MORE_CONTAINERS) for word in one.command if word.startswith("tests/")}
     assert alone <= folders
-    assert in_containers - {ALERTS} <= folders
-    assert alone | in_containers == folders | {ALERTS}
+    assert in_containers - set(SECOND) <= folders
+    assert alone | in_containers == folders | set(SECOND)
     configured = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["pytest"]["ini_options"]["testpaths"]
     assert set(configured) == folders

@@ -39,18 +39,18 @@ PROCESSES = Part(
 )
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests. They wait more than they compute.
-ALERTS = "tests/system/test_alerts.py"
+SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
 CONTAINERS = Part(
     "tests of containers",
     1_500,
-    (".ci/engine/with.sh", *_pytest(1_500, *IN_CONTAINERS, "tests/system", f"--deselect={ALERTS}")),
+    (".ci/engine/with.sh", *_pytest(1_500, *IN_CONTAINERS, "tests/system", *(f"--deselect={file}" for file in SECOND))),
 )
 MORE_CONTAINERS = Part(
     "tests of containers, second stack",
     1_500,
     (
         *(".ci/engine/with.sh", "env", "TEST_STACK=1"),
-        *_pytest(1_500, *IN_CONTAINERS, "tests/config", "tests/browser", "tests/chaos", ALERTS),
+        *_pytest(1_500, *IN_CONTAINERS, "tests/config", "tests/browser", "tests/chaos", *SECOND),
     ),
 )
 # On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
