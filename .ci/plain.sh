@@ -22,7 +22,9 @@ if "${become[@]}" "${bare[@]}" sh -c "'$python' -c ''" 2>/dev/null; then become+
 place=$(mktemp -d)
 trap 'rm -rf "$place"' EXIT
 mkdir "$place/tree" "$place/home" "$place/bin"
-tar --create --exclude=./.venv --exclude=./.git --exclude=./.local --exclude='./.*_cache' --exclude='__pycache__' . | tar --extract --directory="$place/tree"
+left_out=(--exclude=./.venv --exclude=./.git --exclude=./.local --exclude='./.*_cache' --exclude='__pycache__')
+# Status 1 says that something changed meanwhile: what runs beside this makes its caches in the same folder.
+{ tar --create --warning=no-file-changed "${left_out[@]}" . || [[ $? == 1 ]]; } | tar --extract --directory="$place/tree"
 ln -s "$(readlink -f .venv)" "$place/tree/.venv"
 # Everything that PATH has, the first of each name, except Docker.
 IFS=: read -r -a folders <<<"$PATH"
