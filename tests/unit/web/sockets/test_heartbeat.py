@@ -1,8 +1,11 @@
 """Each socket is pinged once an interval, and never many at once."""
 
 import asyncio
+import time
 from collections import Counter, defaultdict
 from itertools import pairwise
+
+import pytest
 
 from services.web.sockets import heartbeat
 from services.web.sockets.heartbeat import PHASES, beat
@@ -61,3 +64,26 @@ def test_a_socket_may_go_while_others_are_told() -> None:
 
     asyncio.run(beat_until_done(sockets, 0.05))
     assert (len(leaving.beats), len(staying.beats)) == (1, ROUNDS)
+
+
+@pytest.mark.parametrize(("late", "apart"), [(0.0, 10.0), (0.15, 10.0), (0.3, PHASES * 0.3)])
+def test_a_busy_loop_stretches_no_interval(monkeypatch: pytest.MonkeyPatch, late: float, apart: float) -> None:
+    """A turn is due every 0.2 s; one that always comes later than that cannot be made up for."""
+    now, yielding = 1_000.0, asyncio.sleep
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += max(seconds, late)
+        await yielding(0)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    socket = Socket(0)
+
+    async def scenario() -> None:
+        beating = asyncio.ensure_future(beat({socket}, 10.0))
+        await socket.done.wait()
+        beating.cancel()
+
+    asyncio.run(scenario())
+    assert [later - earlier for earlier, later in pairwise(socket.beats)] == pytest.approx([apart] * (ROUNDS - 1))
