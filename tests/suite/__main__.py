@@ -10,6 +10,7 @@ from tests.suite import table
 from tests.suite.part import TIMED_OUT
 from tests.suite.parts import (
     BENCHMARK,
+    CHAOS,
     CONTAINERS,
     CONTAINERS_READY,
     COVERAGE,
@@ -37,6 +38,7 @@ async def suite(run: Run) -> None:
         if not await run.until_one_fails(UNIT, LINT, TYPES):
             ready.cancel()
             return
+        await run.in_sight(CHAOS)
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
     async with asyncio.TaskGroup() as group:

@@ -32,10 +32,12 @@ UNIT = Part(
 )
 
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
+# By itself: its load would hold up whatever ran beside it.
+CHAOS = Part("chaos of processes", 600, _pytest(600, *ON_THEIR_OWN, "tests/chaos"))
 PROCESSES = Part(
     "tests of processes",
     900,
-    _side_by_side(900, *ON_THEIR_OWN, "tests/chaos", "tests/system", "tests/integration"),
+    _side_by_side(900, *ON_THEIR_OWN, "tests/system", "tests/integration"),
 )
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests. They wait more than they compute.
@@ -58,4 +60,4 @@ COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-dire
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
+PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, CHAOS, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
