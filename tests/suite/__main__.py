@@ -41,10 +41,8 @@ async def suite(run: Run) -> None:
         await run.in_sight(CHAOS)
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
-    async with asyncio.TaskGroup() as group:
-        group.create_task(run.out_of_sight(MORE_CONTAINERS))
-        group.create_task(run.out_of_sight(COVERAGE))
-        await run.in_sight(CONTAINERS)
+    for part in (CONTAINERS, MORE_CONTAINERS, COVERAGE):
+        await run.in_sight(part)
     await run.in_sight(BENCHMARK)
 
 

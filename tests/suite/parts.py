@@ -40,7 +40,7 @@ PROCESSES = Part(
     _side_by_side(900, *ON_THEIR_OWN, "tests/system", "tests/integration"),
 )
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
-# Two stacks, each with about half of the tests. They wait more than they compute.
+# Two stacks, each with about half of the tests, one after the other: side by side on two cores a browser now and then ran no page.
 SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
 CONTAINERS = Part(
     "tests of containers",
@@ -55,8 +55,8 @@ MORE_CONTAINERS = Part(
         *_pytest(1_500, *IN_CONTAINERS, "tests/config", "tests/browser", "tests/chaos", *SECOND),
     ),
 )
-# On what CPU the containers' tests leave: tracing takes the unit tests twice their time.
-COVERAGE = Part("coverage", 1_500, ("nice", "-n", "19", "make", "--no-print-directory", "coverage"))
+# Tracing takes the unit tests twice their time.
+COVERAGE = Part("coverage", 900, ("make", "--no-print-directory", "coverage"))
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
