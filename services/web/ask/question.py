@@ -8,7 +8,7 @@ from services.jobs import expression
 from services.jobs.messages import Operation, Wanted
 from services.web.ask import number
 
-TOO_LARGE = (number.TooManyDigits, expression.TooLarge)
+TOO_LARGE = (*number.TOO_LARGE, expression.TooLarge)
 
 
 class Question(msgspec.Struct, frozen=True, gc=False):

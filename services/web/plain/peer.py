@@ -45,7 +45,7 @@ class PlainPeer:
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
             job = self._dispatcher.submit(Question(number.read(text, self._max_digits)), ANYBODY, self._settle)
-        except number.TooManyDigits as error:
+        except number.TOO_LARGE as error:
             _too_large.inc()
             self._reply(f"Number too large: {error}".encode())
         except LedgerFull:

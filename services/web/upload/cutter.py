@@ -115,7 +115,7 @@ class Cutter:
             return "", None
         try:
             return number.read(text, self._most_digits), None
-        except number.TooManyDigits as error:
+        except number.TOO_LARGE as error:
             return "", Refusal(index, "too_large", f"Number too large: {error}")
         except number.NotAnInteger:
             return "", Refusal(index, "not_an_integer", f"Expected a decimal integer, got {text[:SHOWN]!r}")

@@ -10,7 +10,8 @@ _encoder = msgspec.json.Encoder()
 
 def write_id(id: "int | str | msgspec.UnsetType") -> str:
     """The id as canonical JSON text. Raises ValueError."""
-    text = _encoder.encode(id)
-    if len(text) > ID_BYTES:
-        raise ValueError(f"Expected an id of at most {ID_BYTES} bytes, got {len(text):,}")
+    size = len(id) if isinstance(id, str) else 0  # at least; a long one is not copied to be measured
+    text = b"" if size > ID_BYTES else _encoder.encode(id)
+    if (size := max(size, len(text))) > ID_BYTES:
+        raise ValueError(f"Expected an id of at most {ID_BYTES} bytes, got {size:,}")
     return text.decode()

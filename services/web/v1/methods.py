@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from services.jobs.messages import Operation, Wanted
-from services.web.ask import question
+from services.web.ask import number, question
 from services.web.ask.operations import OPERATIONS
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Resuming
@@ -17,6 +17,8 @@ from services.web.v1.ids import write_id
 from services.web.v1.params import ABSENT, SHOWN, Params, read_flag, read_text, show
 
 LONGEST = 3_600  # seconds of a request's deadline: above what any job may compute
+
+CHARACTER_BYTES = 6  # of one character in JSON at most, as it is escaped
 
 _INTEGER = re.compile(rb"-?\d+")
 _OFFSET = re.compile(r"0|\d{1,16}-\d{1,16}")
@@ -69,6 +71,8 @@ def _read_wanted(given: _Provable) -> Wanted:
 def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wanted) -> Question:
     """A string that `question` reads, or an integer. Raises Refused."""
     raw = bytes(given)
+    if len(raw) > (longest := CHARACTER_BYTES * number.longest(most_digits)):
+        raise Refused(Code.TOO_LARGE, f"Number too large: {len(raw):,} bytes came, at most {longest:,} are taken")
     try:
         text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
         if text is not None:

@@ -14,6 +14,7 @@ from services.web.v1.methods import METHODS
 from services.web.v1.params import SHOWN
 
 BATCH = 100  # most requests in one batch
+USUAL_BYTES = 16_384  # longest message that is tried as the usual one: to read a larger one twice would take milliseconds
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -38,16 +39,24 @@ class _Identified(msgspec.Struct, gc=False):
     id: int | str
 
 
+_EXPECTED_BATCH = f"Expected a batch of 1 to {BATCH} requests"
+
 _request = msgspec.json.Decoder(_Request)
 _usual = msgspec.json.Decoder(_Usual)
 _identified = msgspec.json.Decoder(_Identified)
-_list = msgspec.json.Decoder(list[Raw])
+# An array whose members have names, so that reading ends at the first one too many, rather than with a million of them in memory.
+_Batch = msgspec.defstruct(
+    "_Batch", [(f"_{n}", Raw, Raw(b"")) for n in range(BATCH)], array_like=True, forbid_unknown_fields=True, gc=False
+)
+_batch = msgspec.json.Decoder(_Batch)
 
 
 def read_usual(message: str | bytes, limits: Limits) -> "Asked | None":
     """What `read` says of the message that nearly every client sends, read in one go: is_prime of a decimal number and nothing
     else, with an integer as id. None for every other message, good or bad.
     """
+    if len(message) > USUAL_BYTES:
+        return None
     try:
         usual = _usual.decode(message)
         id = str(usual.id)
@@ -61,12 +70,13 @@ def read(message: str | bytes, limits: Limits) -> Message:
     try:
         if message.lstrip()[:1] not in ("[", b"["):
             return Message(_read_call(message, limits), batch=False)
-        members = _list.decode(message)
+        members = [member for member in msgspec.structs.astuple(_batch.decode(message)) if member]
+    except msgspec.ValidationError:
+        return Message([Rejected(NO_ID, Code.INVALID_REQUEST, f"{_EXPECTED_BATCH}, got more")], batch=False)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         return Message([Rejected(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")], batch=False)
-    if not 0 < len(members) <= BATCH:
-        sentence = f"Expected a batch of 1 to {BATCH} requests, got {len(members):,}"
-        return Message([Rejected(NO_ID, Code.INVALID_REQUEST, sentence)], batch=False)
+    if not members:
+        return Message([Rejected(NO_ID, Code.INVALID_REQUEST, f"{_EXPECTED_BATCH}, got none")], batch=False)
     calls = [call for member in members for call in _read_call(member, limits)]
     if any(isinstance(call, Resuming) for call in calls):
         calls = [_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in calls]

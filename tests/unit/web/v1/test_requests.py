@@ -1,6 +1,7 @@
 """`primes.v1` reads JSON-RPC 2.0 as it is written, refuses the rest with a code, and never raises."""
 
 import json
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -163,7 +164,7 @@ def test_reads_a_batch_with_its_faults_and_without_its_notifications() -> None:
 def test_a_batch_is_bounded() -> None:
     assert len(read("[" + ",".join([is_prime([7])] * 100) + "]", LIMITS).calls) == 100
     failed = call("[" + ",".join([is_prime([7])] * 101) + "]")
-    assert failed == Rejected("null", Code.INVALID_REQUEST, "Expected a batch of 1 to 100 requests, got 101")
+    assert failed == Rejected("null", Code.INVALID_REQUEST, "Expected a batch of 1 to 100 requests, got more")
 
 
 def test_resume_reads_an_offset() -> None:
@@ -290,3 +291,33 @@ def test_the_usual_request_is_read_as_any_other(fields: dict[str, Any], as_text:
     message = message if as_text else message.encode()
     usual = read_usual(message, LIMITS)
     assert usual is None or read(message, LIMITS) == Message([usual], batch=False)
+
+
+LARGEST = 2 << 20  # bytes of a message
+MALFORMED = {
+    "blanks": b" " * LARGEST,
+    "an array of numbers": b"[" + b"1," * (LARGEST // 2) + b"1]",
+    "an array of objects": b"[" + b"{}," * (LARGEST // 3) + b"1]",
+    "brackets": b"[" * LARGEST,
+    "a long number": USUAL % (b"7", b"1" * LARGEST),
+    "blanks for a number": USUAL % (b"7", b" " * LARGEST),
+    "underscores": USUAL % (b"7", b"1_" * (LARGEST // 2)),
+    "digits of another script": USUAL % (b"7", "\u0661".encode() * (LARGEST // 2)),
+    "escapes": USUAL % (b"7", b"\\u0031" * (LARGEST // 6)),
+    "a long id": USUAL % (b'"' + b"1" * LARGEST + b'"', b"97"),
+    "an id of digits": USUAL % (b"1" * LARGEST, b"97"),
+    "a long method": (USUAL % (b"7", b"97")).replace(b"is_prime", b"is_prime" * (LARGEST // 8)),
+    "a long deadline": (USUAL % (b"7", b"97")).replace(b'"}}', b'","deadline":1' + b"0" * LARGEST + b"}}"),
+}
+
+
+@pytest.mark.parametrize("message", MALFORMED.values(), ids=MALFORMED)
+def test_reading_takes_no_more_memory_than_twice_the_message(message: bytes) -> None:
+    tracemalloc.start()
+    try:
+        assert read_usual(message, LIMITS) is None
+        assert all(isinstance(one, Rejected) for one in read(message, LIMITS).calls)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak <= 2 * len(message) + 65_536
