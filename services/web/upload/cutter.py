@@ -1,21 +1,22 @@
 """Cuts the text of an upload, in whatever pieces it comes, into chunks of lines. No I/O."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from services.jobs.chunks import Chunk, Refusal
 from services.jobs.names import Lane
 from services.web.ask import cost, number
 
 CHUNK_COST = 1_000  # µs of estimated work in a chunk: workers share the load by chunks, and others are served between them
-CHUNK_LINES = CHUNK_COST // cost.BASE  # most lines in a chunk; blank and refused ones count too
+CHUNK_LINES = CHUNK_COST // cost.BASE  # most lines in a chunk that are not empty; refused ones count too
 
 FAST_DIGITS = 20  # what 64 bits may have: lines of so many plain digits go as they came, the worker's int() reads them
-CHUNK_BYTES = CHUNK_LINES * (FAST_DIGITS + 1)  # after so many no more lines are looked at for one chunk
+CHUNK_BYTES = CHUNK_LINES * (FAST_DIGITS + 1)  # after so many no more lines are looked at for one chunk, empty ones neither
 SHOWN = 40  # characters of a bad line that its error repeats
 
 LINE_BYTES = 65_536  # a line this long is read whatever the most digits are: leading zeros and spaces are free
 DIGIT_BYTES = 5  # of the widest digit in UTF-8, with an underscore
+MARK = "\ufeff".encode()  # at the head of a file that says so that it is UTF-8: no part of the first line
 
 
 class Cutter:
@@ -30,7 +31,8 @@ class Cutter:
         self._rest = b""  # the beginning of a line whose end has not come
         self._overlong = False  # whether that line is too long already, and no more of it is kept
         self._waiting: deque[bytes] = deque()  # whole lines
-        self._bytes = 0  # of these
+        self._bytes = self._filled = 0  # of these, and how many of them are not empty
+        self._begun = False  # whether the first line is known
         self._chunks = 0
         self.lines = 0  # that went out in chunks
         self.answers = 0  # lines of these that are not blank
@@ -43,35 +45,70 @@ class Cutter:
         if not self._overlong:
             self._rest = (self._rest + tail)[: self._longest + 2]
             self._overlong = len(self._rest) > self._longest + 1  # one more may be the end of "\r\n"
-        while len(self._waiting) >= CHUNK_LINES or self._bytes >= CHUNK_BYTES:
+        while self._fill():
             yield from self._cut()
 
     def end(self) -> Iterator[tuple[Lane, Chunk]]:
         """The text is over; gives what is left."""
         if self._rest:
             self._take(b"")
-        while self._waiting:
+        while self._fill() or self._waiting:
             yield from self._cut()
 
     def _take(self, head: bytes) -> None:
         """Whole lines, the first of them with what was kept of it."""
+        if self._begun and not (self._waiting or self._rest or self._overlong):
+            head = self._skip(head)
         lines = head.split(b"\n")
         lines[0] = self._rest if self._overlong else self._rest + lines[0]
+        if not self._begun:
+            self._begun, lines[0] = True, lines[0].removeprefix(MARK)
+        if b"\r" in head or self._rest[-1:] == b"\r":
+            lines = [line.removesuffix(b"\r") for line in lines]
         self._rest, self._overlong = b"", False
-        self._waiting += lines
+        self._wait(lines)
+
+    def _skip(self, head: bytes) -> bytes:
+        """Counts empty lines at the beginning all at once; returns what comes after them."""
+        rest = head.lstrip(b"\r\n")
+        empty = head[: len(head) - len(rest)]
+        ends = empty if rest else empty + b"\n"
+        if ends.count(b"\r\n") != ends.count(b"\r"):  # some are no part of an end: such a line is not empty
+            return head
+        begin = empty.rfind(b"\n") + 1
+        self.lines += empty.count(b"\n")
+        return head[begin:]
+
+    def _wait(self, lines: Sequence[bytes], *, again: bool = False) -> None:
+        """Lines to be cut: the next ones, or some that were taken and come `again`."""
+        if again:
+            self._waiting.extendleft(reversed(lines))
+        else:
+            self._waiting += lines
         self._bytes += sum(map(len, lines)) + len(lines)
+        self._filled += len(lines) - lines.count(b"")
+
+    def _fill(self) -> bool:
+        """Whether what waits is enough for a chunk. None begins with an empty line, so a text of these alone has none."""
+        while self._waiting and not self._waiting[0]:
+            self._waiting.popleft()
+            self._bytes -= 1
+            self.lines += 1
+        return self._filled >= CHUNK_LINES or self._bytes >= CHUNK_BYTES
 
     def _cut(self) -> Iterator[tuple[Lane, Chunk]]:
         """The lines of one cheap chunk, or of fewer lines and the costly one that ended it."""
         lines: list[bytes] = []
-        size = 0
-        while self._waiting and len(lines) < CHUNK_LINES and size < CHUNK_BYTES:
+        size = filled = 0
+        while self._waiting and filled < CHUNK_LINES and size < CHUNK_BYTES:
             lines.append(line := self._waiting.popleft())
-            size += len(line) + 1
+            if line:
+                filled += 1
+                size += len(line)
+            size += 1
         self._bytes -= size
+        self._filled -= filled
         text = b"\n".join(lines)
-        if b"\r" in text:
-            text = b"\n".join([line.removesuffix(b"\r") for line in lines])
         plain = text.split(b"\n")
         if max(map(len, plain)) <= FAST_DIGITS and not text.translate(None, b"0123456789\n"):
             yield Lane.QUICK, self._chunk(text.decode(), len(plain), len(plain) - plain.count(b""))
@@ -98,8 +135,7 @@ class Cutter:
             answers += bool(canonical or refusal)
             if refusal:
                 refused.append(refusal)
-        self._waiting.extendleft(reversed(lines))
-        self._bytes += sum(map(len, lines)) + len(lines)
+        self._wait(lines, again=True)
         if texts:
             yield Lane.QUICK, self._chunk("\n".join(texts), len(texts), answers, refused)
         if costly:
@@ -107,7 +143,6 @@ class Cutter:
 
     def _read(self, line: bytes, index: int) -> tuple[str, Refusal | None]:
         """The canonical integer, or nothing and the error, or neither for a blank line."""
-        line = line.removesuffix(b"\r")
         if len(line) > self._longest:
             return "", Refusal(index, "too_large", f"Number too large: a line of more than {self._longest:,} bytes came")
         text = line.decode(errors="replace")

@@ -1,13 +1,14 @@
 """The body of an upload on its way in: decompressed, cut and queued piece by piece, until its end or the first refusal."""
 
+import asyncio
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.upload.cutter import Cutter
-from services.web.upload.inflater import BrokenGzip, Inflater
+from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
 from services.web.upload.ndjson import LOST
 from services.web.upload.patience import Unavailable
 from services.web.upload.store import BeingRead, FormerUpload, NoRoom
@@ -16,6 +17,7 @@ from services.web.upload.uploads import Uploads
 from services.web.upload.writer import Gone
 
 MAX_BODY = 50 << 20  # bytes of an upload, as it came and decompressed; nginx has the same bound (limits.conf)
+TURN = 0.001  # seconds of work on a body before others get their turn; a piece may take some milliseconds more
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +78,20 @@ class Intake:
         self._received += len(data)
         if self.overrun:
             return self.reject(TOO_LARGE)
+        loop = asyncio.get_running_loop()
+        turn = loop.time()
         try:
-            for text in self._inflater.feed(data) if self._inflater else (data,):
+            for text in self._inflater.feed(data) if self._inflater else _part(data):
                 if self.rejection:
                     return None
                 await self._take_text(text)
+                if loop.time() - turn > TURN:
+                    await asyncio.sleep(0)
+                    turn = loop.time()
         except BrokenGzip as error:
             self.reject(Rejection(400, "bad_request", str(error)))
+        except TooDense as error:
+            self.reject(Rejection(413, "body_too_large", str(error)))
 
     async def _take_text(self, text: bytes) -> None:
         self._size += len(text)
@@ -146,3 +155,8 @@ class Intake:
 
 def _busy(error: NoRoom) -> Rejection:
     return Rejection(503, "busy", f"Busy: {error}", retryable=True)
+
+
+def _part(data: bytes) -> Iterator[bytes]:
+    """Pieces of a text that came as it is."""
+    return (data[at : at + PIECE] for at in range(0, len(data), PIECE))

@@ -1,5 +1,6 @@
 """The HTTP handler that takes uploads: `POST /jobs`."""
 
+import codecs
 import re
 
 from tornado.web import Finish, stream_request_body
@@ -10,8 +11,9 @@ from services.web.upload.intake import MAX_BODY, Intake, Rejection
 from services.web.upload.uploads import Uploads
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
-_TEXT = re.compile(r"text/plain(?:\s*;\s*charset\s*=\s*\"?(?:utf-8|us-ascii)\"?)?\s*", re.IGNORECASE)
 _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
+
+GZIP = {"gzip", "x-gzip"}  # RFC 9110, section 8.4.1.3: two names of one coding
 
 
 @stream_request_body
@@ -41,7 +43,7 @@ class ReceiveHandler(ListHandler):
         if rejection := self._read_head(encoding):
             self._intake.reject(rejection)
         else:
-            await self._intake.begin(self.request.headers.get("Idempotency-Key", ""), compressed=encoding == "gzip")
+            await self._intake.begin(self.request.headers.get("Idempotency-Key", ""), compressed=encoding in GZIP)
         if self._intake.rejection and self.request.headers.get("Expect"):
             self._end_rejected()  # the body is not on its way yet
             raise Finish
@@ -49,10 +51,10 @@ class ReceiveHandler(ListHandler):
     def _read_head(self, encoding: str) -> Rejection | None:
         key = self.request.headers.get("Idempotency-Key")
         kind = self.request.headers.get("Content-Type", "text/plain")
-        if not _TEXT.fullmatch(kind):
+        if not _is_text(kind):
             message = f"Expected the Content-Type text/plain in UTF-8, got {kind[:60]!r}"
             return Rejection(415, "unsupported_media_type", message)
-        if encoding not in {"identity", "gzip"}:
+        if encoding not in {"identity", *GZIP}:
             message = f"Expected the Content-Encoding gzip or none, got {encoding[:60]!r}"
             return Rejection(415, "unsupported_media_type", message)
         if key is not None and not _KEY.fullmatch(key):
@@ -90,3 +92,17 @@ class ReceiveHandler(ListHandler):
         if rejection.location:
             self.set_header("Location", rejection.location)
         self.fail(rejection.status, rejection.code, rejection.message, rejection.retryable)
+
+
+def _is_text(kind: str) -> bool:
+    """Whether a Content-Type is text/plain in UTF-8 or ASCII, however it spells them; other parameters mean nothing here."""
+    name, *parameters = (part.strip() for part in kind.lower().split(";"))
+    charsets = [value.strip().strip('"') for key, _, value in (p.partition("=") for p in parameters) if key.strip() == "charset"]
+    return name == "text/plain" and all(map(_is_utf8, charsets))
+
+
+def _is_utf8(charset: str) -> bool:
+    try:
+        return codecs.lookup(charset).name in {"utf-8", "utf-8-sig", "ascii"}
+    except LookupError:
+        return False

@@ -110,6 +110,10 @@ def test_a_list_ends_without_done_when_no_more_came_in_time(manned: Front) -> No
     check(manned.web0.get(location).body, ["2", "3"])
 
 
+# Longer than what gzip remembers, so that it gets no more than twice as small.
+LARGE = random.Random(1).randbytes(20_000).hex().encode() * (MOST // 40_000 + 1)
+
+
 @pytest.mark.parametrize(
     ("body", "headers", "status", "code", "words"),
     [
@@ -121,9 +125,10 @@ def test_a_list_ends_without_done_when_no_more_came_in_time(manned: Front) -> No
         (b"7", {"Idempotency-Key": "k" * 256}, 400, "bad_request", "1 to 255 visible characters"),
         (b"7", {"Idempotency-Key": "a b"}, 400, "bad_request", "got 'a b'"),
         (b"7", {"Idempotency-Key": ""}, 400, "bad_request", "got ''"),
-        (gzip.compress(bytes(MOST + 1)), {"Content-Encoding": "gzip"}, 413, "body_too_large", "after decompression too"),
+        (gzip.compress(bytes(MOST + 1)), {"Content-Encoding": "gzip"}, 413, "body_too_large", "at most 250 times its size"),
+        (gzip.compress(LARGE, 1), {"Content-Encoding": "gzip"}, 413, "body_too_large", "after decompression too"),
     ],
-    ids=["type", "charset", "encoding", "no gzip", "broken gzip", "long key", "two words", "no key", "bomb"],
+    ids=["type", "charset", "encoding", "no gzip", "broken gzip", "long key", "two words", "no key", "bomb", "size"],
 )  # fmt: skip
 def test_what_is_no_upload_is_refused_and_leaves_nothing(
     manned: Front, body: bytes, headers: dict[str, str], status: int, code: str, words: str
@@ -136,6 +141,24 @@ def test_what_is_no_upload_is_refused_and_leaves_nothing(
     assert words in response.json["error"]["message"]
     assert response.json["error"]["retryable"] is False
     wait_until(lambda: uploads(manned.redis) == [], "nothing of it is left")
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"7\n", {"Content-Type": "text/plain; charset=utf8"}),
+        (b"7\n", {"Content-Type": 'Text/Plain;charset="UTF-8"; format=flowed'}),
+        (b"7\n", {"Content-Type": "text/plain; charset=us-ascii"}),
+        (b"\xef\xbb\xbf7\n", {}),
+        (gzip.compress(b"7\n"), {"Content-Encoding": "x-gzip"}),
+        (gzip.compress(b"7\n") + bytes(512), {"Content-Encoding": "gzip"}),
+    ],
+    ids=["utf8", "quoted", "ASCII", "byte order mark", "x-gzip", "padded"],
+)
+def test_other_spellings_of_what_is_taken_are_taken(manned: Front, body: bytes, headers: dict[str, str]) -> None:
+    response = post(manned.web0.port, body, headers)
+    assert response.status == 200
+    assert [line.get("verdict") for line in response.lines] == ["prime", None]
 
 
 def test_too_large_an_upload_is_refused_before_it_is_sent(manned: Front) -> None:

@@ -70,7 +70,7 @@ def test_a_chunk_costs_little_or_is_one_number(lines: list[str]) -> None:
         else:
             assert all(cost.lane(each) is Lane.QUICK for each in costs)
             plain = all(len(line) <= 20 for line in chunk.lines)
-            assert len(chunk.lines) <= CHUNK_LINES and (plain or sum(costs) <= CHUNK_COST)
+            assert sum(map(bool, chunk.lines)) <= CHUNK_LINES and (plain or sum(costs) <= CHUNK_COST)
 
 
 def test_short_numbers_fill_a_chunk() -> None:
@@ -89,6 +89,25 @@ def test_blank_lines_are_counted_and_no_answers() -> None:
     (chunk,) = [chunk for _, chunk in cutter.end()]
     assert chunk.lines == ["2", "", "", "", "3"]
     assert (cutter.lines, cutter.answers, cutter.chunks) == (5, 2, 1)
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_empty_lines_alone_are_counted_and_make_no_chunk(newline: bytes) -> None:
+    cutter = Cutter(MOST_DIGITS)
+    ((_, chunk),) = [*cutter.feed(newline * 100_000), *cutter.feed(b"7\n"), *cutter.end()]
+    assert (chunk.number, chunk.first, chunk.lines, cutter.lines) == (0, 100_001, ["7"], 100_001)
+
+
+def test_empty_lines_between_numbers_make_no_chunks_of_their_own() -> None:
+    chunks = cut([(b"7" + b"\n" * 10) * 1_000])
+    assert len(chunks) == 2
+    assert sum(map(bool, lines_of(chunks))) == 1_000
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 100])
+def test_a_byte_order_mark_at_the_head_is_no_part_of_the_first_line(size: int) -> None:
+    text = "\ufeff7\n\ufeff8".encode()
+    assert lines_of(cut(text[at : at + size] for at in range(0, len(text), size))) == ["7", "not_an_integer"]
 
 
 def test_an_empty_text_has_no_lines() -> None:
@@ -138,5 +157,5 @@ def test_no_more_than_a_chunk_of_lines_waits_for_the_next_piece() -> None:
     for line in (b"7\n", b"\n", b"x\n", HEAVY.encode() + b"\n"):
         for _ in cutter.feed(line * 3_000):
             pass
-        assert len(cutter._waiting) < CHUNK_LINES
-        assert cutter._bytes < CHUNK_BYTES
+        assert cutter._filled < CHUNK_LINES
+        assert len(cutter._waiting) <= cutter._bytes < CHUNK_BYTES

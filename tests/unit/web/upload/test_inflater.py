@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.web.upload.inflater import PIECE, BrokenGzip, Inflater
+from services.web.upload.inflater import FREE, PIECE, BrokenGzip, Inflater, TooDense
 
 
 def inflate(*pieces: bytes) -> bytes:
@@ -23,11 +23,29 @@ def test_members_in_any_pieces_give_their_text(texts: list[bytes], size: int) ->
     assert inflate(*(data[n : n + size] for n in range(0, len(data), size))) == b"".join(texts)
 
 
-def test_a_bomb_comes_out_in_small_pieces() -> None:
-    bomb = gzip.compress(bytes(20 << 20))
-    assert len(bomb) < 40_000
-    sizes = [len(piece) for piece in Inflater().feed(bomb)]
-    assert max(sizes) <= PIECE and sum(sizes) == 20 << 20
+def test_what_comes_out_is_in_small_pieces() -> None:
+    dense = gzip.compress(bytes(FREE))
+    assert len(dense) < 10_000
+    sizes = [len(piece) for piece in Inflater().feed(dense)]
+    assert max(sizes) <= PIECE and sum(sizes) == FREE
+
+
+def test_a_bomb_is_refused_before_it_has_cost_much() -> None:
+    given: list[int] = []
+    with pytest.raises(TooDense, match=r"^Expected gzip of at most 250 times its size above 4,194,304 bytes$"):
+        given.extend(map(len, Inflater().feed(gzip.compress(bytes(50 << 20)))))
+    assert sum(given) <= 250 * 60_000
+
+
+def test_a_list_of_numbers_is_no_bomb() -> None:
+    text = b"\n".join(b"%d" % n for n in range(10**9, 10**9 + 1_000_000))
+    assert inflate(gzip.compress(text)) == text
+
+
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_zeros_behind_a_member_are_nothing(size: int) -> None:
+    data = gzip.compress(b"97\n") + bytes(512) + gzip.compress(b"7\n") + bytes(10_240)
+    assert inflate(*(data[at : at + size] for at in range(0, len(data), size))) == b"97\n7\n"
 
 
 WHOLE = gzip.compress(random.Random(1).randbytes(500))
