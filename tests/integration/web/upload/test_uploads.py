@@ -158,7 +158,7 @@ def test_what_is_no_upload_is_refused_and_leaves_nothing(
 def test_other_spellings_of_what_is_taken_are_taken(manned: Front, body: bytes, headers: dict[str, str]) -> None:
     response = post(manned.web0.port, body, headers)
     assert response.status == 200
-    assert [line.get("verdict") for line in response.lines] == ["prime", None]
+    assert [line.get("verdict") for line in lines(response.body)] == ["prime", None]
 
 
 def test_too_large_an_upload_is_refused_before_it_is_sent(manned: Front) -> None:
