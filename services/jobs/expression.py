@@ -11,7 +11,7 @@ SHOWN = 40  # characters of what a client sent that an error repeats
 
 _WORD = 64  # bits: values up to here are known while reading; exponents and operands of ! and # must be
 _BITS = math.log2(10)  # of a digit
-_THETA = 1.01624 / math.log(2)  # bits of n# are fewer than this times n (Rosser and Schoenfeld, 1962, theorem 9)
+_THETA = 1.000081 / math.log(2)  # bits of n# are fewer than this times n (Schoenfeld, 1976, page 360)
 _LARGEST_SHOWN = 1e15  # digits: above, nobody wants to know how many
 
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|($)|(.))", re.DOTALL)
@@ -19,6 +19,10 @@ _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\
 
 class NotAnExpression(ValueError):
     """The text is no expression, or has no integer value; says where, what was expected and what came."""
+
+
+class Indivisible(NotAnExpression):
+    """A division is by zero or leaves a remainder, which is seen before anything is evaluated."""
 
 
 class TooLarge(ValueError):
@@ -140,6 +144,8 @@ class _Parser:
     def _join(self, operator: str, *operands: Node) -> Node:
         try:
             value, bits = _measure(operator, *operands)
+        except ArithmeticError as error:
+            raise Indivisible(str(self._impossible(str(error)))) from None
         except ValueError as error:
             raise self._impossible(str(error)) from None
         return self._keep(Node(operator, operands, "", value, bits, max(bits, *(operand.size for operand in operands))))
@@ -177,19 +183,22 @@ def _log2(value: int) -> float:
 
 
 def _measure(operator: str, left: Node, right: Node | None = None) -> tuple[int | None, float]:
-    """Value, if it is known, and bits. Raises ValueError for what no integer is."""
+    """Value, if it is known, and bits.
+
+    Raises ArithmeticError for a division that has no integer, and ValueError for what is impossible otherwise.
+    """
     if right is None:
         return _measure_unary(operator, left)
     if operator == "^":
         return _measure_power(left, right)
     if operator == "/" and right.value == 0:
-        raise ValueError("division by zero")
+        raise ArithmeticError("division by zero")
     a, b = left.value, right.value
     if a is None or b is None:
         bits = left.bits + right.bits if operator == "*" else left.bits if operator == "/" else max(left.bits, right.bits) + 1
         return None, bits
     if operator == "/" and a % b:
-        raise ValueError(f"{a}/{b} is no integer")
+        raise ArithmeticError(f"{a}/{b} is no integer")
     value = {"+": a + b, "-": a - b, "*": a * b, "/": a // (b or 1)}[operator]
     return _known(value)
 
@@ -218,6 +227,6 @@ def _measure_power(base: Node, exponent: Node) -> tuple[int | None, float]:
     if base.value in (0, 1) and e is not None:
         return (base.value if e else 1), 0.0
     bits = base.bits * e if e is not None else math.inf
-    if base.value is not None and e is not None and bits < _WORD - 1 and e < _WORD * 64:
+    if base.value is not None and e is not None and bits < _WORD + 1 and e < _WORD * 64:
         return _known(base.value**e)
     return None, bits

@@ -7,7 +7,7 @@ from typing import Any
 from tornado.web import HTTPError
 
 from services.jobs import evidence
-from services.jobs.expression import NotAnExpression
+from services.jobs.expression import Indivisible, NotAnExpression
 from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown
 from services.web.ask import question
 from services.web.http.handler import JSONHandler
@@ -45,6 +45,8 @@ class Primes(JSONHandler):
             answer = await self._ask(asked, timeout)
         except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
+        except Indivisible as error:
+            return self.fail(400, "no_integer", f"Expected an expression whose value is an integer, got {text[:40]!r}: {error}")
         except NotAnExpression as error:
             return self.fail(400, "not_an_integer", f"Expected an integer or an expression, got {text[:40]!r}: {error}")
         except LedgerFull as error:

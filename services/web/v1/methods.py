@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 from msgspec import Raw
 
+from services.jobs.expression import Indivisible
 from services.jobs.messages import Operation, Wanted
 from services.web.ask import number, question
 from services.web.ask.operations import OPERATIONS
@@ -80,6 +81,8 @@ def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wan
         where = ""
     except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
+    except Indivisible as error:
+        raise Refused(Code.NO_INTEGER, f"Expected an expression whose value is an integer, got {show(given)}: {error}") from None
     except ValueError as error:
         where = f": {error}"
     expected = "Expected an integer or an expression, as a string, or a JSON integer"

@@ -87,7 +87,7 @@ def test_what_fails_is_told_with_the_answers_and_the_status_is_1(whole: Whole) -
     first, second = done.stdout.splitlines()
     assert first.startswith("seven: no answer, not_an_integer: Expected an integer or an expression") and "97: prime" in second
     (told,) = objects(run(whole.webs[0].url, "--json", "7/2").stdout)
-    assert (told["number"], told["error"]["code"]) == ("7/2", "not_an_integer")
+    assert (told["number"], told["error"]["code"]) == ("7/2", "no_integer")
 
 
 def test_a_deadline_that_is_over_is_told(whole: Whole) -> None:

@@ -234,6 +234,11 @@ def test_what_is_neither_true_nor_false_is_refused(value: Any) -> None:
     assert failed == Rejected("1", Code.INVALID_PARAMS, f"Expected proof as true or false, got {json.dumps(value)}")
 
 
+@pytest.mark.parametrize("number", ["1/3", "1/0", "97+7/2"])
+def test_a_division_without_an_integer_has_the_code_that_it_has_when_it_is_found_later(number: str) -> None:
+    assert code(is_prime([number])) is Code.NO_INTEGER
+
+
 @pytest.mark.parametrize("number", ["9" * 1_501, "10^1501"])
 def test_numbers_too_large_to_be_proven_are_refused_when_a_proof_is_asked_for(number: str) -> None:
     assert isinstance(call(is_prime({"number": number})), Asked)
