@@ -73,8 +73,8 @@ types: .venv/ready
 unit: .venv/ready
 	$(BIN)/pytest -q --numprocesses=2 --dist=loadfile --no-loadscope-reorder tests/unit
 
-coverage: .venv/ready ## which lines of services, clients and local the unit tests run; takes them twice their time
-	$(BIN)/pytest -q --cov --cov-report=term:skip-covered tests/unit
+coverage: .venv/ready ## which lines of services, clients and local the unit tests run
+	$(BIN)/pytest -q -n 2 --dist=loadfile --cov --cov-report=term:skip-covered tests/unit
 
 reference: .venv/ready ## write docs/metrics.md and docs/settings.md from the code
 	$(BIN)/python -m reference

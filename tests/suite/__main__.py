@@ -13,7 +13,6 @@ from tests.suite.parts import (
     CHAOS,
     CONTAINERS,
     CONTAINERS_READY,
-    COVERAGE,
     LINT,
     MORE_CONTAINERS,
     PARTS,
@@ -41,7 +40,7 @@ async def suite(run: Run) -> None:
         await run.in_sight(CHAOS)
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)
-    for part in (CONTAINERS, MORE_CONTAINERS, COVERAGE):
+    for part in (CONTAINERS, MORE_CONTAINERS):
         await run.in_sight(part)
     await run.in_sight(BENCHMARK)
 

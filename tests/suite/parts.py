@@ -26,9 +26,14 @@ TOOLS = Part("C compiler, linter of Redis' scripts", 170, (".ci/tools.sh",))
 LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
 UNIT = Part(
-    "unit tests",
+    "unit tests, coverage",
     400,
-    (".ci/plain.sh", *_side_by_side(400, *ON_THEIR_OWN, "tests/unit", "tests/config", "tests/scripts")),
+    (
+        ".ci/plain.sh",
+        *_side_by_side(
+            400, *ON_THEIR_OWN, "--cov", "--cov-report=term:skip-covered", "tests/unit", "tests/config", "tests/scripts"
+        ),
+    ),
 )
 
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
@@ -55,9 +60,7 @@ MORE_CONTAINERS = Part(
         *_pytest(1_500, *IN_CONTAINERS, "tests/config", "tests/browser", "tests/chaos", *SECOND),
     ),
 )
-# Tracing takes the unit tests twice their time.
-COVERAGE = Part("coverage", 900, ("make", "--no-print-directory", "coverage"))
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, CHAOS, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
+PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, CHAOS, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, BENCHMARK)
