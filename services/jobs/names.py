@@ -56,6 +56,16 @@ def askers(lane: Lane, entry: str) -> str:
     return f"{ASKERS_OF}{lane}:{entry}"
 
 
+ATTEMPTS_TTL = 86_400  # seconds that a beginning of a computation is remembered: longer than any may take
+
+
+def attempts(lane: Lane, entry: str) -> str:
+    """Hash, with a time to live: the workers that began to compute a job of an entry after its first delivery, and the job's id
+    (of the last one, where an entry has many). Who lives and stops the computation takes itself out.
+    """
+    return f"{KEYS}:attempts:{lane}:{entry}"
+
+
 def asker(web: str, job: int) -> str:
     """A job in its web process' ledger, as a field among the askers of a run."""
     return f"{web} {job}"

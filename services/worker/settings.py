@@ -26,7 +26,7 @@ class WorkerSettings(Settings):
     deadline: Seconds = Field(300.0, description="seconds that one job may compute")
     proof_deadline: Annotated[float, Field(gt=0, le=86_400)] = Field(900.0, description="seconds that one proof may take")
     max_deliveries: Annotated[int, Field(ge=1, le=100)] = Field(
-        3, description="times that a job may be started before it is set aside as poison"
+        3, description="child processes, or workers, that may end with a job in hand before it is set aside as poison"
     )
     child_memory: Annotated[int, Field(ge=128, le=1_048_576)] = Field(
         512, description="MiB of address space a child process may use"

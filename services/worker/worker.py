@@ -7,8 +7,6 @@ import secrets
 import signal
 import time
 
-from redis.exceptions import ResponseError
-
 from services.broker.client import BrokerClient
 from services.broker.connection import PASSING, connect
 from services.broker.pulse import Pulse
@@ -18,6 +16,7 @@ from services.jobs.names import Lane
 from services.runtime import endpoints
 from services.runtime.settings import refuse
 from services.runtime.tasks import end, end_all_others
+from services.runtime.vigil import Steps, Vigil
 from services.runtime.watchdog import watch
 from services.worker import depth
 from services.worker.claims import group
@@ -59,8 +58,9 @@ class Worker:
         self._renewal = Renewal(redis, name, settings.lease, self._leases, outcomes)
         finishing = Finishing(redis, broker, self._leases)
         self._quick = QuickLane(reader, self._leases, finishing, outcomes)
+        self._attempts = Attempts(redis, settings.max_deliveries, name)
         answers = ChildAnswers(
-            Attempts(settings.max_deliveries, name),
+            self._attempts,
             finishing,
             outcomes,
             Runs(redis, name, settings.cache_ttl),
@@ -73,6 +73,9 @@ class Worker:
         self._child_lanes = self._orphans, self._heavy, self._proofs
         self._pulse = Pulse(name)
         self._subscription = self._subscribe()
+        self._sweeping = Steps("sweep")
+        steps = (*(lane.steps for lane in (self._quick, *self._child_lanes)), self._renewal.steps, self._sweeping)
+        self._vigil = Vigil(steps, excused=lambda: self._stop.is_set() or not self._pulse.fresh)
         self._stop = asyncio.Event()
 
     def _subscribe(self) -> Subscription:
@@ -88,7 +91,7 @@ class Worker:
         """What keeps this worker from working; empty if nothing does."""
         if self._stop.is_set():
             return "draining"
-        return "" if self._pulse.fresh else "Redis does not answer"
+        return self._vigil.obstacle if self._pulse.fresh else "Redis does not answer"
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain."""
@@ -104,7 +107,7 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._child_lanes)]
             hearing = self._subscription.run(), self._pulse.run(self._redis)
-            for service in (*hearing, self._renewal.run(), self._sweep(), watch(settings.watchdog)):
+            for service in (*hearing, self._renewal.run(), self._sweep(), self._vigil.run(), watch(settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()
             await self._drain(lanes)
@@ -116,10 +119,12 @@ class Worker:
         sweeps = 0
         while True:
             started = time.monotonic()
+            self._sweeping.step()
             for lane in self._child_lanes:
                 lane.sweep()
             try:
                 await depth.measure(self._redis)
+                await self._attempts.excuse()
                 if sweeps % HOUSEKEEPING == 0:
                     for each in Lane:
                         await group.forget_the_dead(self._redis, each)
@@ -141,7 +146,8 @@ class Worker:
             log.warning("giving back %d entries that were not finished in %g s", len(left), self._settings.drain)
             try:
                 await self._takeover.give_back(left)
-            except (*PASSING, ResponseError) as error:  # no group: Redis lost them, and their web processes know
+                await self._attempts.excuse()
+            except PASSING as error:
                 log.warning("could not give them back, their leases will run out: %s", error)
 
 

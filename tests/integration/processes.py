@@ -85,6 +85,12 @@ def state(pid: int) -> str:
     return "" if stat is None or stat[0] == "Z" else stat[0]
 
 
+def cpu(pid: int) -> float:
+    """Seconds that it has computed; 0 when it is gone."""
+    stat = _stat(pid)
+    return 0.0 if stat is None else (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def memory(pid: int) -> int:
     """Bytes that it has in memory."""
     pages = Path(f"/proc/{pid}/statm").read_text().split()[1]

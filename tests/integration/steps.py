@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from services.jobs import names
 from services.jobs.messages import Answer, Job, decode_answers, encode
 from services.jobs.names import Lane
-from tests.integration.processes import children, freeze, state, thaw
+from tests.integration.processes import children, cpu, freeze, state, thaw
 from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Response, Web, Worker
 from tests.integration.waiting import wait_until
@@ -57,12 +57,16 @@ def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:
     wait_until(caught, f"{worker.name} stands still while it holds quick jobs")
 
 
+STARTED = 1.0  # s of CPU: to start takes a child a fifth of it
+
+
 def kill_children(worker: Worker, times: int) -> None:
-    """End each of so many child processes in turn, as the kernel does when memory runs out."""
+    """End each of so many child processes in turn while it computes, as the kernel does when memory runs out."""
     wait_until(lambda: worker.metric("primes_worker_running", lane="heavy") >= 1, f"{worker.name} has a heavy job")
     killed: set[int] = set()
     while len(killed) < times:
         (child,) = wait_until(lambda: set(children(worker.pid)) - killed, f"{worker.name} has child number {len(killed) + 1}")
+        wait_until(lambda: cpu(child) >= STARTED, f"child {child} computes")  # noqa: B023  # waited for in this very turn
         os.kill(child, signal.SIGKILL)
         killed.add(child)
         wait_until(lambda: not state(child), f"child {child} is gone")  # noqa: B023  # waited for in this very turn

@@ -164,6 +164,8 @@ publish_all(results_to, results)
 for i = 1, #publications, 2 do
     publish(publications[i], publications[i + 1])
 end
-set_aside(KEYS[#KEYS], most_letters, letters) -- set_aside.lua
+if #letters > 0 and #redis.call('XRANGE', stream, ids[1], ids[1]) > 0 then -- else they were set aside before
+    set_aside(KEYS[#KEYS], most_letters, letters) -- set_aside.lua
+end
 delete_entries(ids)
 return { unheard, kept }

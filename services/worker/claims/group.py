@@ -1,10 +1,15 @@
 """The consumer groups of the lanes: making one that is missing, forgetting consumers that are gone."""
 
+from pathlib import Path
+
 import redis.asyncio
 from redis.exceptions import ResponseError
 
+from services.broker.script import Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
+
+FORGET_THE_DEAD = Script(Path(__file__).parent / "scripts" / "forget_the_dead.lua")
 
 FORGET = 3_600_000  # ms idle after which a consumer without entries is deleted: a worker that is gone
 
@@ -23,10 +28,10 @@ async def make_missing(redis: redis.asyncio.Redis, lane: Lane, error: ResponseEr
 
 async def forget_the_dead(redis: redis.asyncio.Redis, lane: Lane) -> None:
     """Delete consumers that hold nothing and have been silent for long: each start of a worker makes a new one."""
-    try:
-        consumers = await redis.xinfo_consumers(names.stream(lane), GROUP)
-    except ResponseError:  # no stream or no group: nobody to forget
-        return
-    for consumer in consumers:
-        if consumer["pending"] == 0 and consumer["idle"] > FORGET:
-            await redis.xgroup_delconsumer(names.stream(lane), GROUP, consumer["name"])
+    keys, arguments = forget_call(lane)
+    await FORGET_THE_DEAD(redis, keys, *arguments)
+
+
+def forget_call(lane: Lane) -> tuple[list[str], list[str | int]]:
+    """Keys and arguments of forget_the_dead.lua."""
+    return [names.stream(lane)], [GROUP, FORGET]

@@ -15,6 +15,7 @@ from services.broker.connection import PASSING
 from services.broker.script import Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
+from services.runtime.vigil import Steps
 from services.worker.claims.claim import Claim, jobs_of
 from services.worker.claims.leases import Lease, Leases
 from services.worker.claims.outcomes import Outcomes
@@ -53,11 +54,13 @@ class Renewal:
         self._pause = min(ROUND, lease / RENEWALS)
         self._leases = leases
         self._outcomes = outcomes
+        self.steps = Steps("renewal of leases")
 
     async def run(self) -> None:
         """Renew until cancelled."""
         while True:
             await asyncio.sleep(self._pause)
+            self.steps.step()
             if not self._leases.held:
                 continue
             try:

@@ -19,7 +19,8 @@ log = logging.getLogger(__name__)
 
 DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended while they computed")
 
-START = 60.0  # seconds that a child may take to start: on an idle machine it takes 0.2
+START = 15.0  # seconds that a child may take to start: on an idle machine it takes 0.2
+AGAIN = 1.0  # seconds after which a child that did not start is started again
 LOOK = 1.0  # seconds until it is looked for the first time who still waits
 EARLY = 0.25  # seconds before a request's time is over at which its computation ends, so that what is known arrives in time
 
@@ -30,6 +31,10 @@ Look = Callable[[Answer | None], Awaitable[float]]
 
 class Died(Exception):
     """The child ended while it computed; the text says how."""
+
+
+class NotStarted(Exception):
+    """The child did not come to take a job, which is no job's fault; the text says why."""
 
 
 class ChildProcess:
@@ -44,7 +49,7 @@ class ChildProcess:
         self._known: Answer | None = None  # of the job under way
 
     async def compute(self, job: Job, look: Look | None = None) -> Report:
-        """The answer, or one with a fault when time ran out. Raises Died. When cancelled, the computation stops too.
+        """The answer, or one with a fault when time ran out. Raises Died, NotStarted. When cancelled, the computation stops too.
 
         `look`: for a job that several wait for, of whom it tells; else the job's own time counts.
         """
@@ -95,31 +100,40 @@ class ChildProcess:
                 process.kill()
             await process.wait()
 
+    @property
+    def started(self) -> bool:
+        """Whether it can take a job at once."""
+        return self._process is not None and self._process.returncode is None
+
     async def warm(self) -> None:
         """Start the child before the next job comes, which takes a tenth of a second or two."""
         try:
             await self._start()
-        except Died as error:
-            log.warning("started no %s", error)  # the next job will tell
+        except NotStarted as error:
+            log.warning("%s", error)
+            await asyncio.sleep(AGAIN)
 
     async def _start(self) -> asyncio.subprocess.Process:
-        """A child that can take a job: its start is no part of a job's time. Raises Died."""
+        """A child that can take a job: its start is no part of a job's time. Raises NotStarted."""
         if self._process is not None and self._process.returncode is None:
             return self._process
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "services.worker.compute.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
-            *(["--prove"] if self._prove else []),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        try:
+            self._process = process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "services.worker.compute.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
+                *(["--prove"] if self._prove else []),
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+            )  # fmt: skip
+        except OSError as error:  # no memory, no process or no descriptor is left
+            raise NotStarted(f"a child process cannot be made: {error.strerror}") from error
         try:
             async with asyncio.timeout(START):
                 await _read(process)
         except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise await self._mourn(process) from error
+            raise NotStarted(f"at its start a {await self._mourn(process)}") from error
         except TimeoutError as error:
             await self.close()
-            raise Died(f"child process did not start in {START:g} s") from error
+            raise NotStarted(f"a child process did not start in {START:g} s") from error
         except asyncio.CancelledError:
             await self.close()
             raise

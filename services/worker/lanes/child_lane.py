@@ -2,11 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from functools import partial
+from typing import Any
 
 from services.broker.connection import PASSING, Backoff
 from services.jobs.names import Lane
+from services.runtime.vigil import Steps
 from services.worker.claims.claim import Claim
 from services.worker.claims.leases import Leases
 from services.worker.claims.reader import Reader
@@ -40,8 +42,12 @@ class ChildLane:
         self.bell = Bell()
         self._overdue = True  # whether leases may have run out since the last look
         self._free: asyncio.Queue[ChildProcess] = asyncio.Queue()
+        self._busy: set[ChildProcess] = set()  # those that compute, or start
         for child in children:
             self._free.put_nowait(child)
+        self._children = self._free.qsize()
+        name = f"{lane} lane" if reader else f"{lane} lane's orphans"
+        self.steps = Steps(name, tell=self._tell, excused=lambda: len(self._busy) == self._children)
 
     def sweep(self) -> None:
         """Look for leases that ran out, and for new entries whose announcement was lost."""
@@ -57,6 +63,7 @@ class ChildLane:
         async with asyncio.TaskGroup() as running:
             while not self.bell.stopped:
                 child = await self._free.get()
+                self.steps.step()
                 try:
                     claim = await self._next()
                 except PASSING as error:
@@ -65,18 +72,26 @@ class ChildLane:
                     await asyncio.sleep(backoff.next())
                     continue
                 backoff.reset()
-                if claim is None:
-                    if self._lane is Lane.HEAVY:  # its clients wait for milliseconds; a proof takes longer than this start
-                        await child.warm()
+                if claim is not None:
+                    task = self._occupy(running, child, self._answers.answer(claim, child))
+                    task.add_done_callback(partial(self._drop, claim))
+                    self._leases.take(claim, task=task)
+                elif self._lane is Lane.HEAVY and not child.started:
+                    # Its clients wait for milliseconds; a proof takes longer than this start. Other children go on meanwhile.
+                    self._occupy(running, child, child.warm())
+                else:
                     self._free.put_nowait(child)
                     await self.bell.wait()
-                else:
-                    task = running.create_task(self._answers.answer(claim, child))
-                    # Not by the task itself: one that is cancelled before its first step runs none of its own lines.
-                    task.add_done_callback(partial(self._release, claim, child))
-                    self._leases.take(claim, task=task)
         while not self._free.empty():
             await self._free.get_nowait().close()
+
+    def _occupy(self, running: asyncio.TaskGroup, child: ChildProcess, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
+        """Have a child do this, after which it is free again."""
+        self._busy.add(child)
+        task = running.create_task(work)
+        # Not by the task itself: one that is cancelled before its first step runs none of its own lines.
+        task.add_done_callback(partial(self._release, child))
+        return task
 
     async def _next(self) -> Claim | None:
         """One claim: the oldest overdue one first, then a new one."""
@@ -92,7 +107,14 @@ class ChildLane:
         claims = await self._reader.read(self._lane, 1, self._leases.ids(self._lane))
         return claims[0] if claims else None
 
-    def _release(self, claim: Claim, child: ChildProcess, _: "asyncio.Task[None]") -> None:
+    def _release(self, child: ChildProcess, _: "asyncio.Task[None]") -> None:
+        """What a child did has ended, however it did."""
+        self._busy.discard(child)
+        self._free.put_nowait(child)
+
+    def _drop(self, claim: Claim, _: "asyncio.Task[None]") -> None:
         """A computation has ended, however it did."""
         self._leases.drop([claim])
-        self._free.put_nowait(child)
+
+    def _tell(self) -> str:
+        return f"{len(self._busy)} of {self._children} children are at work, {self._free.qsize()} are free"

@@ -7,6 +7,7 @@ from typing import Any
 from services.broker.connection import PASSING, Backoff
 from services.jobs.messages import Answer
 from services.jobs.names import Lane
+from services.runtime.vigil import Steps
 from services.worker.claims.claim import BatchClaim, ChunkClaim, Claim, JobsClaim, KnownClaim
 from services.worker.claims.finishing import Finishing
 from services.worker.claims.leases import Leases
@@ -32,6 +33,7 @@ class QuickLane:
         self._finishing = finishing
         self._outcomes = outcomes
         self._stopped = False
+        self.steps = Steps(f"{Lane.QUICK} lane")
         self._sent: asyncio.Future[Any] | None = None  # the answers of the last batch, on their way
         self._retrying: asyncio.Task[None] | None = None  # those of a batch that did not arrive
 
@@ -44,6 +46,7 @@ class QuickLane:
         backoff = Backoff()
         async with asyncio.TaskGroup() as tasks:
             while not self._stopped:
+                self.steps.step()
                 try:
                     claims = await self._reader.wait(READ, self._leases.ids(Lane.QUICK))
                 except PASSING as error:

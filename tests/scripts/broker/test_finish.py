@@ -255,9 +255,16 @@ def test_an_answer_and_its_dead_letter_are_one_step(node: Node) -> None:
     assert history(node) == [("a", 5)]
 
 
+def test_a_dead_letter_whose_reply_was_lost_is_not_written_again(node: Node) -> None:
+    (id,) = claimed(node, HEAVY)
+    for _ in range(2):
+        end(node, ids=[id], lane=Lane.HEAVY, dead=[DeadLetter(Job(5, "97"), "killed", "worker0")])
+    assert node.admin.xlen(names.DEAD) == 1
+
+
 def test_dead_letters_are_bounded(node: Node) -> None:
     letters = [DeadLetter(b"", str(n), "worker0") for n in range(names.DEAD_LENGTH + 300)]
-    end(node, dead=letters)
+    end(node, ids=claimed(node, HEAVY), lane=Lane.HEAVY, dead=letters)
     kept = [fields[b"reason"] for _, fields in node.admin.xrange(names.DEAD)]
     assert names.DEAD_LENGTH <= len(kept) < len(letters)  # Redis lets go of whole nodes
     assert kept[-1] == letters[-1].reason.encode()

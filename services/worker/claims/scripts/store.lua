@@ -33,7 +33,9 @@ local function keep()
 end
 
 local kept = keep()
-set_aside(dead, most_dead, letters) -- set_aside.lua
+if #letters > 0 and #redis.call('XRANGE', stream, entry, entry) > 0 then -- else they were set aside before
+    set_aside(dead, most_dead, letters) -- set_aside.lua
+end
 redis.call('XACK', stream, group, entry)
 redis.call('XDEL', stream, entry)
 return kept

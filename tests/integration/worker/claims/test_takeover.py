@@ -13,8 +13,9 @@ from services.jobs.names import GROUP, Lane
 from services.runtime.settings import Settings
 from services.worker.claims.claim import Claim, RunClaim
 from services.worker.claims.opening import Opening
-from services.worker.claims.takeover import TRIES, Takeover
+from services.worker.claims.takeover import Takeover
 from tests.integration.redis_server import RedisServer
+from tests.integration.waiting import wait_until
 
 LEASE = 60.0  # s: none runs out in a test
 OVERDUE = 61_000  # ms
@@ -38,13 +39,13 @@ def hold(server: RedisServer, worker: str, count: int, *, idle: int = 0) -> list
     return ids
 
 
-def take_over(server: RedisServer, worker: str = "idle") -> Claim | None:
+def take_over(server: RedisServer, worker: str = "idle", lease: float = LEASE) -> Claim | None:
     access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
     redis = connect(Settings(redis_url=f"unix://{server.socket}", **access, _cli_parse_args=[]))
 
     async def scenario() -> Claim | None:
         try:
-            return await Takeover(redis, worker, LEASE, Opening(redis, worker)).take_over(Lane.HEAVY)
+            return await Takeover(redis, worker, lease, Opening(redis, worker)).take_over(Lane.HEAVY)
         finally:
             await redis.aclose()
 
@@ -68,11 +69,22 @@ def test_the_oldest_goes_first(server: RedisServer) -> None:
 
 
 def test_an_entry_that_was_deleted_while_it_was_pending_hides_none(server: RedisServer) -> None:
-    *gone, left = hold(server, "dead", TRIES, idle=OVERDUE)
+    *gone, left = hold(server, "dead", 100, idle=OVERDUE)
     server.admin.xdel(STREAM, *gone)
     claim = take_over(server)
     assert claim is not None and claim.id == left
     assert server.admin.xpending(STREAM, GROUP)["pending"] == 1
+
+
+def test_an_entry_whose_lease_began_in_the_future_is_found_after_a_lease(server: RedisServer) -> None:
+    (left,) = hold(server, "dead", 1, idle=-3_000_000)  # as after Redis' clock was set back by 50 minutes
+    assert take_over(server) is None
+    assert wait_until(lambda: take_over(server, lease=0.05), "its lease ran out").id == left
+
+
+def test_of_many_that_look_one_gets_it(server: RedisServer) -> None:
+    hold(server, "dead", 1, idle=OVERDUE)
+    assert sum(take_over(server, f"idle {n}") is not None for n in range(4)) == 1
 
 
 def test_a_group_that_went_with_redis_data_is_made_again(server: RedisServer) -> None:

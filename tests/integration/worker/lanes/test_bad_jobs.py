@@ -62,7 +62,7 @@ def test_a_job_that_kills_its_child_three_times_becomes_a_dead_letter(manned: Fr
     assert worker_counts(worker) == (letters_told + 2, deaths + 2 * DELIVERIES)
 
 
-def test_an_entry_that_was_delivered_too_often_is_not_computed(manned: Front) -> None:
+def test_a_job_with_which_too_many_workers_ended_is_not_computed(manned: Front) -> None:
     known = len(manned.redis.dead_letters())
     redis = manned.redis.admin
     computed = manned.worker0.metric("primes_worker_compute_seconds_sum")
@@ -72,15 +72,35 @@ def test_an_entry_that_was_delivered_too_often_is_not_computed(manned: Front) ->
             for lane in (Lane.QUICK, Lane.HEAVY):
                 stream = names.stream(lane)
                 wait_until(lambda: manned.redis.length(lane) == 1, f"a job waits in the {lane} lane")  # noqa: B023  # waited for in this very turn
-                ((_, ((id, _),)),) = redis.xreadgroup(GROUP, "ghost", {stream: ">"})
-                redis.xclaim(stream, GROUP, "ghost", 0, [id], idle=3_600_000, retrycount=DELIVERIES)
+                ((_, ((id, fields),)),) = redis.xreadgroup(GROUP, "ghost", {stream: ">"})
+                redis.xclaim(stream, GROUP, "ghost", 0, [id], idle=3_600_000, justid=True)
+                (job,) = decode_jobs(fields[b"jobs"])
+                attempts = names.attempts(lane, id.decode())
+                redis.hset(attempts, mapping={f"ghost {n}": job.id for n in range(DELIVERIES)})
+                redis.expire(attempts, names.ATTEMPTS_TTL)
 
             thaw(manned.worker0.pid)
 
             assert [error(request)[:2] for request in requests] == [(500, "poison")] * 2
     reasons = [letter[b"reason"] for letter in new_letters(manned.redis, known, 2)]
-    assert reasons == [b"delivered 3 times without an answer"] * 2
+    assert reasons == [b"3 workers ended while they computed it"] * 2
     assert manned.worker0.metric("primes_worker_compute_seconds_sum") == computed
+
+
+def test_a_job_that_went_from_one_living_worker_to_the_next_is_computed(manned: Front) -> None:
+    redis = manned.redis.admin
+    with frozen(manned.worker0.pid):
+        wait_until(lambda: redis.info("clients")["blocked_clients"] == 0, "the worker's last read is over")
+        with asking(manned.web0, HEAVY, "97") as requests:
+            for lane in (Lane.QUICK, Lane.HEAVY):
+                stream = names.stream(lane)
+                wait_until(lambda: manned.redis.length(lane) == 1, f"a job waits in the {lane} lane")  # noqa: B023  # waited for in this very turn
+                ((_, ((id, _),)),) = redis.xreadgroup(GROUP, "ghost", {stream: ">"})
+                redis.xclaim(stream, GROUP, "ghost", 0, [id], idle=3_600_000, retrycount=100)
+
+            thaw(manned.worker0.pid)
+
+            assert [request.result().json["verdict"] for request in requests] == ["probably_prime", "prime"]
 
 
 def test_an_unreadable_entry_is_set_aside(manned: Front) -> None:

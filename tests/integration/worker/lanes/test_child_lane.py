@@ -71,7 +71,7 @@ def test_a_computation_that_is_cancelled_before_its_first_step_gives_its_child_b
             leases,
             Takeover(redis, "worker", BOUND, opening),
             reader=Reader(redis, broker, "worker", opening),
-            answers=ChildAnswers(Attempts(3, "worker"), finishing, outcomes, runs, certificates),
+            answers=ChildAnswers(Attempts(redis, 3, "worker"), finishing, outcomes, runs, certificates),
         )
         running = asyncio.create_task(lane.run())
         await asyncio.to_thread(wait_until, lambda: not server.admin.xrange(STREAM, wanted, wanted), "the last one is answered")

@@ -55,6 +55,14 @@ def test_an_outcome_is_kept_and_told(node: Node) -> None:
     assert ended(node)
 
 
+def test_a_dead_letter_whose_reply_was_lost_is_not_written_again(node: Node) -> None:
+    begin(node, "reading")
+    held = claim(node)
+    for _ in range(2):
+        store(node, held, DeadLetter(Job(5, "97"), "killed", "worker0"))
+    assert node.admin.xlen(names.DEAD) == 1
+
+
 def test_the_first_outcome_of_a_chunk_stays(node: Node) -> None:
     begin(node, "reading", **{"3": "the first"})
     listener = node.listen(names.notices("web"))

@@ -1,0 +1,60 @@
+"""A loop that goes round no more is told, and then ends the process."""
+
+import asyncio
+import logging
+
+import pytest
+from prometheus_client import REGISTRY
+
+from services.runtime import vigil
+from services.runtime.vigil import StandsStill, Steps, Vigil
+
+
+@pytest.fixture(autouse=True)
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, seconds in (("LOOK", 0.01), ("STILL", 0.2), ("END", 0.4)):
+        monkeypatch.setattr(vigil, name, seconds)
+
+
+def gauge(part: str) -> float | None:
+    return REGISTRY.get_sample_value("primes_standing", {"part": part})
+
+
+async def watch(watching: Vigil, seconds: float, step: Steps | None = None) -> None:
+    """Let it look for so long, while one part goes round."""
+    running = asyncio.create_task(watching.run())
+    end = asyncio.get_running_loop().time() + seconds
+    try:
+        while asyncio.get_running_loop().time() < end and not running.done():
+            if step is not None:
+                step.step()
+            await asyncio.sleep(0.01)
+        if running.done():
+            running.result()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+def test_a_part_that_stands_still_is_told_and_ends_the_process(caplog: pytest.LogCaptureFixture) -> None:
+    still, going = Steps("heavy lane", tell=lambda: "0 of 1 children are at work, 0 are free"), Steps("sweep")
+    watching = Vigil([still, going], excused=lambda: False)
+    with caplog.at_level(logging.ERROR), pytest.raises(StandsStill, match=r"^heavy lane stands still for .* 0 are free$"):
+        asyncio.run(watch(watching, 30, going))
+    assert watching.obstacle == "heavy lane stands still"
+    assert (gauge("heavy lane"), gauge("sweep")) == (1, 0)
+    assert len(caplog.records) == 1
+
+
+def test_a_part_that_goes_round_is_left_alone() -> None:
+    going = Steps("sweep")
+    watching = Vigil([going], excused=lambda: False)
+    asyncio.run(watch(watching, 1, going))
+    assert (watching.obstacle, gauge("sweep")) == ("", 0)
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["what all need is away", "all its children are at work"])
+def test_a_part_that_need_not_go_round_is_left_alone(*, whole: bool) -> None:
+    watching = Vigil([Steps("heavy lane", excused=lambda: not whole)], excused=lambda: whole)
+    asyncio.run(watch(watching, 1))
+    assert watching.obstacle == ""
