@@ -9,8 +9,10 @@ import redis.asyncio
 from prometheus_client import Counter
 from redis.exceptions import ConnectionError, TimeoutError
 
+from services.broker import unreadable
 from services.broker.client import LOOKS, Link
 from services.broker.connection import PASSING, Backoff
+from services.broker.unreadable import UNREADABLE_ERRORS
 
 log = logging.getLogger(__name__)
 
@@ -29,6 +31,7 @@ class Subscription:
         self._redis = redis
         self._silence = silence
         self._handlers = {channel.encode(): handler for channel, handler in handlers.items()}
+        self._kinds = {channel.encode(): channel.split(":")[1] for channel in handlers}
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -62,5 +65,10 @@ class Subscription:
         if isinstance(reply, Exception):
             raise reply
         kind, channel, payload = reply
-        if kind == b"message":
+        if kind != b"message":
+            return
+        try:
             self._handlers[channel](payload)
+        except UNREADABLE_ERRORS as error:
+            # At most once is the rule here anyway: what a lost message says is found by other ways, and so is this one's.
+            unreadable.note(self._kinds[channel], error)

@@ -56,7 +56,7 @@ class Worker:
         self._leases = Leases()
         outcomes = Outcomes(redis, self._leases)
         self._renewal = Renewal(redis, name, settings.lease, self._leases, outcomes)
-        finishing = Finishing(redis, broker, self._leases)
+        finishing = Finishing(redis, broker, self._leases, name)
         self._quick = QuickLane(reader, self._leases, finishing, outcomes)
         self._attempts = Attempts(redis, settings.max_deliveries, name)
         answers = ChildAnswers(

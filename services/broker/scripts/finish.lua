@@ -115,7 +115,7 @@ end
 local function answer_session(session, history, token, requests, askers, answers, leaving)
     local marks, owner, epoch, ttl, number = read_session(session, requests)
     local head, middle = DELIVERY .. cmsgpack.pack(token), cmsgpack.pack(tonumber(epoch))
-    local entries, numbers = {}, {}
+    local entries, numbers, parts, left = {}, {}, {}, {}
     for i, request in ipairs(requests) do
         local mark, web, answer = marks[i], askers[i], answers[i]
         if mark then
@@ -125,17 +125,42 @@ local function answer_session(session, history, token, requests, askers, answers
             numbers[#numbers + 1], numbers[#numbers + 2] = '?' .. request, number
             if owner then
                 local tail = middle .. cmsgpack.pack(number)
-                add(deliveries, owner, head .. named .. cmsgpack.pack(web) .. answer .. tail)
+                parts[#parts + 1] = head .. named .. cmsgpack.pack(web) .. answer .. tail
             end
             if leaving[i] == '1' then
-                leave_run(mark)
+                left[#left + 1] = mark
             end
-        end
-        if not mark or web ~= owner then -- its ledger holds the job, whoever holds the client now
-            add(results, web, answer)
         end
     end
     write_session(session, history, ttl, entries, numbers, number)
+    return marks, owner, parts, left
+end
+
+-- What is to be told of these answers, once the session has them.
+local function tell_session(marks, owner, parts, askers, answers)
+    for _, part in ipairs(parts) do
+        add(deliveries, owner, part)
+    end
+    for i, web in ipairs(askers) do
+        if not marks[i] or web ~= owner then -- its ledger holds the job, whoever holds the client now
+            add(results, web, answers[i])
+        end
+    end
+end
+
+-- A session that cannot be read is lost, as with Redis' data: its client is told to ask again.
+local function end_requests(session, history, token, requests, askers, answers, leaving)
+    local read, done = try(function()
+        return { answer_session(session, history, token, requests, askers, answers, leaving) }
+    end)
+    local marks, owner, parts, left = unpack(read and done or { {}, nil, {}, {} }, 1, 4)
+    if not read then
+        forget(session, history)
+    end
+    tell_session(marks, owner, parts, askers, answers)
+    for _, mark in ipairs(left) do
+        try(leave_run, mark) -- try.lua
+    end
 end
 
 local function delete_entries(ids)
@@ -156,7 +181,7 @@ local key = 2
 while position < #ARGV do
     local token, count = unpack(take(2))
     count = tonumber(count)
-    answer_session(KEYS[key], KEYS[key + 1], token, take(count), take(count), take(count), take(count))
+    end_requests(KEYS[key], KEYS[key + 1], token, take(count), take(count), take(count), take(count))
     key = key + 2
 end
 publish_all(deliveries_to, deliveries)

@@ -6,9 +6,12 @@ import logging
 import time
 
 from prometheus_client import Counter
+from redis.exceptions import ResponseError
 
+from services.broker import unreadable
 from services.broker.connection import PASSING
 from services.broker.pulse import INTERVAL
+from services.broker.unreadable import is_wrong_type
 from services.web.upload.registry import Registry
 from services.web.upload.store import ChunkState, Obstacle, UploadStore
 from services.web.upload.upload import PendingChunk, Upload
@@ -56,7 +59,13 @@ class Attendant:
             await (self._store.delete(id) if for_good else self._store.interrupt(id))
             self._abandoned.pop()
         for upload in self._registry.active:
-            await self._attend(upload)
+            try:
+                await self._attend(upload)
+            except ResponseError as error:
+                if not is_wrong_type(error):
+                    raise
+                unreadable.note("upload", error)
+                self._registry.lose(upload)
 
     async def _attend(self, upload: Upload) -> None:
         """Renew one upload, and settle, or send again, chunks whose notice is overdue."""

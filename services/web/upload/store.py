@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import redis.asyncio
 
-from services.broker.script import WAITING, Script
+from services.broker.script import TRY, WAITING, Script
 from services.jobs import names
 from services.jobs.names import Lane
 from services.web.settings import WebSettings
@@ -24,9 +24,9 @@ FULL = "the server keeps as many answers to uploads as it can"
 SCRIPTS = Path(__file__).parent / "scripts"
 CLOCK = SCRIPTS / "clock.lua"  # for those that ask what time it is
 
-BEGIN = Script(CLOCK, SCRIPTS / "begin.lua")
+BEGIN = Script(TRY, CLOCK, SCRIPTS / "begin.lua")
 APPEND = Script(WAITING, SCRIPTS / "append.lua")
-ATTEND = Script(CLOCK, SCRIPTS / "attend.lua")
+ATTEND = Script(TRY, CLOCK, SCRIPTS / "attend.lua")
 SEAL = Script(SCRIPTS / "seal.lua")
 DROP = Script(SCRIPTS / "drop.lua")
 LOOK = Script(CLOCK, SCRIPTS / "look.lua")

@@ -4,14 +4,16 @@ from pathlib import Path
 
 import redis.asyncio
 
-from services.broker.script import Script
+from services.broker import unreadable
+from services.broker.script import TRY, Script
+from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Answer, Delivery, decode_kept
 from services.web.v1.session import Session
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
-_read_history = Script(SCRIPTS / "read_history.lua")
+_read_history = Script(TRY, SCRIPTS / "read_history.lua")
 
 
 class History:
@@ -25,17 +27,38 @@ class History:
         epoch, after = session.epoch, session.last
         assert epoch is not None  # only what Redis is known to hold is read
         last, entries = await self._read(session.token, epoch, after, names.HISTORY)
-        return number(session.token, epoch, last, entries)
+        try:
+            return number(session.token, epoch, last, entries)
+        except UNREADABLE_ERRORS as error:
+            await self._lose(session, error)
+            return []
 
     async def find(self, session: Session, request: str) -> Answer | None:
         """The answer to one request; None when it has been dropped."""
         _, entries = await self._read(session.token, session.epoch or 0, session.number_of(request) - 1, 1)
-        return decode_kept(entries[0])[1] if entries else None
+        try:
+            return decode_kept(entries[0])[1] if entries else None
+        except UNREADABLE_ERRORS as error:
+            await self._lose(session, error)
+            return None
+
+    async def _lose(self, session: Session, error: Exception) -> None:
+        """A history that cannot be read is lost, and its session with it: its client is told to ask again."""
+        unreadable.note("history", error)
+        await forget(self._redis, session.token)
 
     async def _read(self, token: str, epoch: int, after: int, most: int) -> tuple[int, list[bytes]]:
         """The number of the last answer of all, and the entries after a number."""
         reply = await _read_history(self._redis, [names.session(token), names.history(token)], epoch, after, most)
         return (0, []) if reply is None else (int(reply[0]), reply[1])
+
+
+async def forget(redis: redis.asyncio.Redis, token: str) -> None:
+    """Delete a session that cannot be read. Raises what the Redis client raises."""
+    async with redis.pipeline(transaction=True) as step:
+        for key in (names.session(token), names.history(token)):
+            step.expire(key, 0)  # in the past: deletes it
+        await step.execute()
 
 
 def number(token: str, epoch: int, last: int, entries: list[bytes]) -> list[Delivery]:

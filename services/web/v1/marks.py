@@ -6,7 +6,9 @@ from typing import Any
 
 import redis.asyncio
 
+from services.broker import unreadable
 from services.broker.finish import Withdrawn, finish
+from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Mark
@@ -34,13 +36,24 @@ def mark(seats: Seats, entries: Iterable[Entry], since: Callable[[int], int]) ->
     return keys, marks
 
 
+def read_mark(text: bytes | None) -> Mark | int | None:
+    """What stands for a request in its session's hash; None where nothing does, or nothing that can be read."""
+    if text is None:
+        return None
+    try:
+        return Mark.read(text)
+    except UNREADABLE_ERRORS as error:
+        unreadable.note("mark", error)
+        return None
+
+
 async def end(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault) -> bool:
     """Answer a request with this fault and stop its computation; False if it is answered already.
 
     Raises what the Redis client raises.
     """
     text: Any = await redis.hget(names.session(token), f"?{request}")  # redis-py says: text, or one to be awaited
-    found = None if text is None else Mark.read(text)
+    found = read_mark(text)
     if not isinstance(found, Mark):
         return False
     job = Job(found.job, "", session=token, request=request)

@@ -12,6 +12,7 @@ from services.broker.connection import PASSING
 from services.jobs import names
 from services.jobs.messages import Verdict
 from services.jobs.names import Lane, Mark
+from services.web.v1.marks import read_mark
 from services.web.v1.responses import Progress
 from services.web.v1.seats import Seat, Seats
 
@@ -63,13 +64,15 @@ class Reports:
         for lane, length, groups in zip(Lane, replies[::2], replies[1::2], strict=False):
             # an error where no stream is yet
             depths[lane] = backlog.waiting(length, groups if isinstance(groups, list) else [])
-        return depths, replies[2 * len(Lane) :]
+        # an error where a session cannot be read: the audit finds it
+        found = zip(replies[2 * len(Lane) :], due, strict=True)
+        return depths, [marks if isinstance(marks, list) else [None] * len(waiting) for marks, (_, waiting) in found]
 
 
 def read(request: str, text: bytes | None, depths: dict[Lane, int], now: float) -> Progress:
     """What stands for a request in its session's hash says what becomes of it; `now` in ms since 1970."""
     id = Raw(request.encode())
-    mark = None if text is None else Mark.read(text)
+    mark = read_mark(text)
     if not isinstance(mark, Mark):  # it waits to be written, or its answer comes
         return Progress(id, "queued")
     verdict = Verdict.PROBABLY_PRIME.value if mark.lane is Lane.PROOF else None

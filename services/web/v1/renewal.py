@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import redis.asyncio
 
-from services.broker.script import Script
+from services.broker.script import TRY, Script
 from services.jobs import names
 from services.web.v1.gaps import Gaps
 from services.web.v1.history import SCRIPTS
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 TOUCHED = 200  # sessions renewed in one script: bounds how long Redis serves nobody else
 LOOKS = 8  # times in its time to live that an idle session is looked at
 
-_touch = Script(SCRIPTS / "touch.lua")
+_touch = Script(TRY, SCRIPTS / "touch.lua")
 
 
 class State(NamedTuple):

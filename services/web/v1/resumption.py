@@ -7,14 +7,16 @@ from dataclasses import dataclass
 import redis.asyncio
 from prometheus_client import Counter
 
+from services.broker import unreadable
 from services.broker.connection import PASSING
-from services.broker.script import Script
+from services.broker.script import TRY, Script
+from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Delivery
 from services.jobs.names import Mark
 from services.web.v1.calls import Resuming
 from services.web.v1.errors import Code, Refused
-from services.web.v1.history import SCRIPTS, number
+from services.web.v1.history import SCRIPTS, forget, number
 from services.web.v1.seats import Seats
 from services.web.v1.session import Kept, Session
 
@@ -25,7 +27,7 @@ _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
-_resume = Script(SCRIPTS / "resume.lua")
+_resume = Script(TRY, SCRIPTS / "resume.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,13 @@ class Resumption:
             del self._heard[call.session]
         if reply is None:
             return None
-        kept = _read_hash(reply[0])
-        return Moved(kept, number(call.session, kept.epoch, kept.last, reply[1]), heard)
+        try:
+            kept = _read_hash(reply[0])
+            return Moved(kept, number(call.session, kept.epoch, kept.last, reply[1]), heard)
+        except UNREADABLE_ERRORS as error:
+            unreadable.note("session", error)
+            await forget(self._redis, call.session)
+            return None
 
 
 def _arrange(token: str, web: str, lifetime: int, epoch: str, after: int) -> tuple[list[str], list[str | int]]:

@@ -10,9 +10,9 @@ import redis.asyncio
 from services.broker.client import BrokerClient, Command
 from services.broker.finish import Answered, DeadLetter, command, finish
 from services.jobs import messages, names
-from services.jobs.messages import Answer
+from services.jobs.messages import Answer, Job
 from services.jobs.names import GROUP, Lane
-from services.worker.claims.claim import BatchClaim
+from services.worker.claims.claim import BatchClaim, Claim, jobs_of
 from services.worker.claims.leases import Leases
 from services.worker.claims.persistence import persist
 from services.worker.claims.tally import DEAD_LETTERS, UNHEARD, count_answers, trace
@@ -24,9 +24,10 @@ class Finishing:
     Claims and their answers are of one lane, and a list of answers belongs to each claim.
     """
 
-    def __init__(self, redis: redis.asyncio.Redis, broker: BrokerClient, leases: Leases) -> None:
+    def __init__(self, redis: redis.asyncio.Redis, broker: BrokerClient, leases: Leases, consumer: str) -> None:
         """`broker`: what is sent there goes before the next read that waits."""
         self._redis = redis
+        self._consumer = consumer
         self._broker = broker
         self._leases = leases
 
@@ -35,6 +36,13 @@ class Finishing:
         await persist(lambda: self._finish(claims, answers, dead))
         DEAD_LETTERS.labels(claims[0].lane).inc(len(dead))
         self._conclude(claims, answers)
+
+    async def set_aside(self, claim: Claim, reason: str) -> None:
+        """End an entry unanswered: its web process finds it gone. Raises what the Redis client raises."""
+        jobs = jobs_of(claim)
+        payload: Job | bytes = jobs[0] if jobs else b""
+        await finish(self._redis, claim.lane, [claim.id], dead=[DeadLetter(payload, reason, self._consumer)])
+        DEAD_LETTERS.labels(claim.lane).inc()
 
     async def _finish(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> None:
         answered, replies = _sort(claims, answers)

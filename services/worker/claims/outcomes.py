@@ -6,7 +6,7 @@ from pathlib import Path
 import redis.asyncio
 
 from services.broker.finish import DeadLetter
-from services.broker.script import SET_ASIDE, Script
+from services.broker.script import SET_ASIDE, TRY, Script
 from services.jobs import chunks, names
 from services.jobs.chunks import Outcome
 from services.jobs.names import GROUP
@@ -15,7 +15,7 @@ from services.worker.claims.leases import Leases
 from services.worker.claims.persistence import persist
 from services.worker.claims.tally import DEAD_LETTERS, count_outcome
 
-STORE = Script(SET_ASIDE, Path(__file__).parent / "scripts" / "store.lua")
+STORE = Script(TRY, SET_ASIDE, Path(__file__).parent / "scripts" / "store.lua")
 
 
 class Outcomes:

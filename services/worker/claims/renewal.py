@@ -12,7 +12,7 @@ import redis.asyncio
 from prometheus_client import Counter
 
 from services.broker.connection import PASSING
-from services.broker.script import Script
+from services.broker.script import TRY, Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from services.runtime.vigil import Steps
@@ -33,7 +33,7 @@ LONG = 1.0  # seconds after which a job's client may be told since when it runs
 
 _scripts = Path(__file__).parent / "scripts"
 RENEW = Script(_scripts / "renew.lua")
-MARK_STARTED = Script(_scripts / "mark_started.lua")
+MARK_STARTED = Script(TRY, _scripts / "mark_started.lua")
 
 
 class Started(NamedTuple):

@@ -3,9 +3,12 @@
 from typing import assert_never
 
 import msgspec
+from redis.exceptions import ResponseError
 
+from services.broker import unreadable
 from services.broker.connection import PASSING
 from services.broker.finish import DeadLetter
+from services.broker.unreadable import is_wrong_type
 from services.jobs.chunks import Outcome
 from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Job
@@ -35,7 +38,17 @@ class ChildAnswers:
         self._certificates = certificates
 
     async def answer(self, claim: Claim, child: ChildProcess) -> None:
-        """Compute what the claim asks and answer it."""
+        """Compute what the claim asks and answer it. One of which something in Redis cannot be read is set aside."""
+        try:
+            await self._answer(claim, child)
+        except ResponseError as error:
+            if not is_wrong_type(error):
+                raise
+            unreadable.note("entry", error)
+            reason = f"it cannot be ended: {error}"
+            await persist(lambda: self._finishing.set_aside(claim, reason))
+
+    async def _answer(self, claim: Claim, child: ChildProcess) -> None:
         match claim:
             case RunClaim():
                 await self._answer_run(claim, child)

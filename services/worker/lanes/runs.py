@@ -9,13 +9,16 @@ from typing import Any
 
 import msgspec
 import redis.asyncio
+from redis.exceptions import ResponseError
 
+from services.broker import unreadable
 from services.broker.connection import PASSING
 from services.broker.finish import Answered, DeadLetter, finish
-from services.broker.script import MESSAGEPACK, Script
+from services.broker.script import MESSAGEPACK, TRY, Script
+from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import messages, names
 from services.jobs.evidence import CertificateName
-from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
+from services.jobs.messages import ANYBODY, Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import GROUP, Lane
 from services.worker.claims.claim import RunClaim
 from services.worker.claims.tally import DEAD_LETTERS, UNHEARD
@@ -24,8 +27,8 @@ from services.worker.compute.child_process import EARLY, LOOK, late
 COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to compute it again costs less than to keep it
 
 _scripts = Path(__file__).parent / "scripts"
-CLOSE = Script(_scripts / "close.lua")
-PROMOTE = Script(MESSAGEPACK, _scripts / "promote.lua")
+CLOSE = Script(TRY, _scripts / "close.lua")
+PROMOTE = Script(TRY, MESSAGEPACK, _scripts / "promote.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,12 @@ class Runs:
         """The answer that is kept of an earlier run: one that ended after this job was queued, or before its worker died."""
         try:
             kept: Any = await self._redis.hget(names.question(messages.digest(claim.job)), "answer")
+            return None if kept is None else messages.decode_answer(kept)
         except PASSING:
             return None
-        return None if kept is None else messages.decode_answer(kept)
+        except (*UNREADABLE_ERRORS, ResponseError) as error:
+            unreadable.note("kept answer", error)
+            return None
 
     async def look(self, claim: RunClaim, started: float, known: Answer | None) -> float:
         """Answer those whose time is over with what is `known`. Returns seconds until the next look; 0 when nobody else waits:
@@ -75,6 +81,9 @@ class Runs:
                 await self._answer(claim.lane, [], over, late(claim.job, time.monotonic() - started, known))
                 await self._redis.hdel(claim.askers, *(each.field for each in over))
         except PASSING:
+            return LOOK
+        except ResponseError as error:  # no hash of askers: the end of the run answers the one that the entry names
+            unreadable.note("run", error)
             return LOOK
         ends = (each.asker.expires / 1000 - EARLY - time.time() for each in waiting if each.asker.expires and each not in over)
         return max(0.01, min([LOOK, *ends]))
@@ -191,7 +200,24 @@ def _read_askers(claim: RunClaim, fields: Iterable[tuple[bytes, bytes]]) -> list
     """Who waits. An entry without askers is one of a retried dead letter, or of a web process of an older version."""
     waiting: list[Waiter] = []
     for field, payload in fields:
-        web, _, job = field.decode().partition(" ")
-        waiting.append(Waiter(web, int(job), messages.decode_asker(payload)))
+        if (waiter := _read_asker(field, payload)) is not None:
+            waiting.append(waiter)
     first = claim.job
     return waiting or [Waiter(claim.reply_to, first.id, Asker(first.session, first.request, first.expires))]
+
+
+def _read_asker(field: bytes, payload: bytes) -> Waiter | None:
+    """One that waits. Of one that cannot be read at least its web process is told, which has its client ask again; None where that
+    cannot be read either: its audit finds the run gone.
+    """
+    try:
+        web, _, number = field.decode().partition(" ")
+        job = int(number)
+    except UNREADABLE_ERRORS as error:
+        unreadable.note("asker", error)
+        return None
+    try:
+        return Waiter(web, job, messages.decode_asker(payload))
+    except UNREADABLE_ERRORS as error:
+        unreadable.note("asker", error)
+        return Waiter(web, job, ANYBODY)

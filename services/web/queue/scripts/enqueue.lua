@@ -79,7 +79,11 @@ local function append_costly()
     local unclaimed = waiting(stream, ask.runs.consumers, length) -- waiting.lua
     for i = 1, last do
         local batch, field, asker = unpack(ARGV, 3 * i - 1, 3 * i + 1)
-        places[i] = find(KEYS[2 + i], batch, field, asker)
+        local read, place = try(find, KEYS[2 + i], batch, field, asker) -- try.lua
+        if not read then
+            forget(KEYS[2 + i])
+        end
+        places[i] = read and place
         if not places[i] then
             places[i] = begin(KEYS[2 + i], batch, field, asker)
             begun = true
@@ -152,7 +156,10 @@ end
 local at = 1 -- in ask.marks
 for k = 3 + ask.questions, #KEYS, 2 do
     local held, count = ask.marks[at], ask.marks[at + 1]
-    mark(KEYS[k], KEYS[k + 1], held, at + 2, count)
+    if not try(mark, KEYS[k], KEYS[k + 1], held, at + 2, count) then -- unreadable: its client asks again
+        forget(KEYS[k], KEYS[k + 1])
+        mark(KEYS[k], KEYS[k + 1], held, at + 2, count)
+    end
     at = at + 2 + 4 * count
 end
 return places

@@ -10,7 +10,8 @@ local consumers, cancellations, lane, questions = unpack(ARGV, 1, 4)
 local deleted = {}
 for run = 1, #KEYS - 1 do
     local entry, asker = unpack(ARGV, 3 + 2 * run, 4 + 2 * run)
-    if leave(stream, consumers, questions, KEYS[1 + run], entry, asker) then -- leave_run.lua
+    local read, empty = try(leave, stream, consumers, questions, KEYS[1 + run], entry, asker) -- leave_run.lua
+    if read and empty then
         deleted[#deleted + 1] = entry
     end
 end

@@ -23,7 +23,8 @@ end
 local function taken()
     local sum = 0
     for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-        sum = sum + (redis.call('HMGET', prefix .. id, 'bytes')[1] or 0)
+        local read, its = try(redis.call, 'HGET', prefix .. id, 'bytes') -- try.lua
+        sum = sum + (read and tonumber(its) or 0)
     end
     return sum
 end

@@ -32,7 +32,12 @@ end
 local function taken()
     local sum = 0
     for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-        local state, bytes = unpack(redis.call('HMGET', prefix .. other, 'state', 'bytes'))
+        local read, found = try(redis.call, 'HMGET', prefix .. other, 'state', 'bytes') -- try.lua
+        local state, bytes = unpack(read and found or { false, 0 })
+        bytes = tonumber(bytes) or 0
+        if not read then
+            forget(prefix .. other)
+        end
         if state then
             sum = sum + (state == 'reading' and math.max(bytes, reading_bytes) or bytes)
         else

@@ -1,16 +1,25 @@
--- Reads a session's history after a number: as much of it as is kept, and at most so many answers. It changes
--- nothing. Returns {number of the session's last answer, answers (MessagePack)}; nil where the session is of
--- another epoch, or not there. One step, since without the number of the last one nobody knows which answers
--- these are.
+-- Reads a session's history after a number: as much of it as is kept, and at most so many answers. It
+-- changes nothing. Returns {number of the session's last answer, answers (MessagePack)}; nil where the
+-- session is of another epoch, or not there, or cannot be read, which goes. One step, since without the
+-- number of the last one nobody knows which answers these are.
 -- KEYS: the session and its history.
 local session, history = unpack(KEYS)
 local epoch, after, most = unpack(ARGV)
-local found, last = unpack(redis.call('HMGET', session, 'epoch', 'last'))
-if found ~= epoch then
-    return false
+
+local function read_history()
+    local found, last = unpack(redis.call('HMGET', session, 'epoch', 'last'))
+    if found ~= epoch then
+        return false
+    end
+    local behind = last - after
+    if behind <= 0 then
+        return { last, {} }
+    end
+    return { last, redis.call('LRANGE', history, -behind, math.min(most - behind, 0) - 1) }
 end
-local behind = last - after
-if behind <= 0 then
-    return { last, {} }
+
+local read, answers = try(read_history) -- try.lua
+if not read then
+    forget(session, history)
 end
-return { last, redis.call('LRANGE', history, -behind, math.min(most - behind, 0) - 1) }
+return read and answers

@@ -1,24 +1,39 @@
 -- Moves a session to a web process and tells the one that held it. Returns {its hash, its history after the
--- client's offset}, the latter empty if the offset is of another epoch; nil if there is no such session. One
+-- client's offset}, the latter empty if the offset is of another epoch; nil if there is no such session,
+-- or none that can be read, which goes. One
 -- step: what is answered after it is delivered to the new owner, what was answered before it is in the
 -- history.
 -- KEYS: the session and its history. `epoch` is empty where the client has seen nothing.
 local session, history = unpack(KEYS)
 local web, lifetime, epoch, after, evictions_to = unpack(ARGV)
-local owner, found, last = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'last'))
-if not found then
-    return false
+
+-- The session moves to `web`.
+local function take(owner)
+    local moves = redis.call('HINCRBY', session, 'moves', 1)
+    redis.call('HSET', session, 'owner', web, 'ttl', lifetime)
+    redis.call('EXPIRE', session, lifetime)
+    redis.call('EXPIRE', history, lifetime)
+    if owner and owner ~= web then
+        local token = string.match(session, '[^:]+$')
+        redis.call('PUBLISH', evictions_to .. owner, token .. ' ' .. moves)
+    end
 end
-local moves = redis.call('HINCRBY', session, 'moves', 1)
-redis.call('HSET', session, 'owner', web, 'ttl', lifetime)
-redis.call('EXPIRE', session, lifetime)
-redis.call('EXPIRE', history, lifetime)
-if owner and owner ~= web then
-    local token = string.match(session, '[^:]+$')
-    redis.call('PUBLISH', evictions_to .. owner, token .. ' ' .. moves)
+
+local function resume()
+    local owner, found, last = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'last'))
+    if not found then
+        return false
+    end
+    local missed, behind = {}, last - after
+    if behind > 0 and (epoch == '' or epoch == found) then
+        missed = redis.call('LRANGE', history, -behind, -1)
+    end
+    take(owner)
+    return { redis.call('HGETALL', session), missed }
 end
-local missed, behind = {}, last - after
-if behind > 0 and (epoch == '' or epoch == found) then
-    missed = redis.call('LRANGE', history, -behind, -1)
+
+local read, resumed = try(resume) -- try.lua
+if not read then
+    forget(session, history)
 end
-return { redis.call('HGETALL', session), missed }
+return read and resumed

@@ -1,6 +1,6 @@
 -- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves}, nil for what is
--- not there. One step for many sessions; each is one of its own, since its owner must not change between the
--- look and the renewal.
+-- not there, or cannot be read and goes. One step for many sessions; each is one of its own, since its owner
+-- must not change between the look and the renewal.
 -- KEYS: of each session its hash and its history.   ARGV: as named here, then of each session the moves that
 -- are known.
 local web, lifetime = unpack(ARGV, 1, 2)
@@ -31,6 +31,11 @@ end
 
 local states = {}
 for i, known in ipairs(moves_known) do
-    states[i] = touch(KEYS[2 * i - 1], KEYS[2 * i], known)
+    local session, history = KEYS[2 * i - 1], KEYS[2 * i]
+    local read, state = try(touch, session, history, known) -- try.lua
+    if not read then
+        forget(session, history)
+    end
+    states[i] = read and state
 end
 return states

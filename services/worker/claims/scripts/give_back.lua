@@ -1,6 +1,6 @@
--- Gives entries to a consumer that nobody is, as if their lease had run out, so that the next worker that looks
--- takes them over. Returns how many: an entry that another worker has by now stays its own, and one that is gone
--- stays gone. One step with the look whose it is.
+-- Gives entries to a consumer that nobody is, as if their lease had run out, so that the next worker that
+-- looks takes them over. Returns how many: an entry that another worker has by now stays its own, and one
+-- that is gone stays gone. One step with the look whose it is.
 local stream = KEYS[1]
 local group, consumer, nobody, idle = unpack(ARGV) -- idle: ms
 local PAIRS = 5 -- where the entries begin in ARGV, each with how often it was delivered before

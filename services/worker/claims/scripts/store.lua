@@ -32,10 +32,13 @@ local function keep()
     return 1
 end
 
-local kept = keep()
+local read, kept = try(keep) -- try.lua
+if not read then -- its upload cannot be read: it is lost, and its clients are told
+    forget(upload)
+end
 if #letters > 0 and #redis.call('XRANGE', stream, entry, entry) > 0 then -- else they were set aside before
     set_aside(dead, most_dead, letters) -- set_aside.lua
 end
 redis.call('XACK', stream, group, entry)
 redis.call('XDEL', stream, entry)
-return kept
+return read and kept or 0

@@ -1,8 +1,8 @@
--- Claims the oldest entry whose lease ran out. Returns {how often it was delivered before, {id, fields}}; nil
--- where there is none. One step: of two workers that look, one gets it.
--- An entry whose lease began in the future, since Redis' clock was set back, would be nobody's until the clock
--- has caught up: its lease begins anew now. Such an entry is idle for no millisecond; for one that was renewed
--- in this very millisecond it changes nothing.
+-- Claims the oldest entry whose lease ran out. Returns {how often it was delivered before, {id, fields}};
+-- nil where there is none. One step: of two workers that look, one gets it.
+-- An entry whose lease began in the future, since Redis' clock was set back, would be nobody's until the
+-- clock has caught up: its lease begins anew now. Such an entry is idle for no millisecond; for one that was
+-- renewed in this very millisecond it changes nothing.
 local stream = KEYS[1]
 local group, consumer, lease, looks = unpack(ARGV)
 -- lease: ms · looks: entries looked at for one that began in the future; overdue ones tried, of which some

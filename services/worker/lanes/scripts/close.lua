@@ -12,7 +12,8 @@ local run, answer, certificate, ttl, digest, most, questions, deserted_by = unpa
 
 local function is_awaited(waiting)
     for i = 2, #waiting, 2 do
-        local expires = cmsgpack.unpack(waiting[i])[3] or 0
+        local read, who = try(cmsgpack.unpack, waiting[i]) -- try.lua
+        local expires = read and type(who) == 'table' and tonumber(who[3]) or 0
         if expires == 0 or expires > tonumber(deserted_by) then
             return true
         end
@@ -24,6 +25,15 @@ local function end_run()
     if redis.call('HGET', question, 'entry') == run then -- else another one of the same question is under way
         redis.call('HDEL', question, 'entry', 'so_far')
     end
+end
+
+-- What cannot be read is as if it were not there.
+local function read_or_forget(key, read)
+    local done, found = try(read)
+    if not done then
+        forget(key)
+    end
+    return done and found
 end
 
 local function forget_oldest()
@@ -44,11 +54,13 @@ local function keep_answer()
     forget_oldest()
 end
 
-local waiting = redis.call('HGETALL', askers)
+local waiting = read_or_forget(askers, function()
+    return redis.call('HGETALL', askers)
+end) or {}
 if deserted_by ~= '' and is_awaited(waiting) then
     return nil
 end
-end_run()
+read_or_forget(question, end_run)
 if answer ~= '' then
     keep_answer()
 end

@@ -35,10 +35,12 @@ end
 
 -- Returns MessagePack of [asker, who] for each.
 local function move_askers(promoted)
-    local waiting, moved = redis.call('HGETALL', askers), {}
+    local read, waiting = try(redis.call, 'HGETALL', askers) -- try.lua
+    local moved = {}
+    waiting = read and waiting or {}
     for i = 1, #waiting, 2 do
         local asker, who = waiting[i], waiting[i + 1]
-        move_mark(asker, who, promoted)
+        try(move_mark, asker, who, promoted)
         redis.call('HSET', new_askers .. promoted, asker, who)
         table.insert(moved, array({ cmsgpack.pack(asker), who }))
     end
@@ -54,7 +56,10 @@ if redis.call('XLEN', proofs) >= tonumber(most) then
 end
 local promoted = redis.call('XADD', proofs, '*', 'reply', reply_to, 'jobs', jobs, 'question', digest)
 local moved = move_askers(promoted)
-redis.call('HSET', question, 'entry', lane .. ' ' .. promoted, 'so_far', so_far)
+if not try(redis.call, 'HSET', question, 'entry', lane .. ' ' .. promoted, 'so_far', so_far) then
+    forget(question)
+    redis.call('HSET', question, 'entry', lane .. ' ' .. promoted, 'so_far', so_far)
+end
 redis.call('EXPIRE', question, ttl)
 redis.call('XACK', stream, group, entry)
 redis.call('XDEL', stream, entry)

@@ -39,7 +39,7 @@ class Part:
         broker = BrokerClient(redis)
         self.leases = Leases()
         self.reader = Reader(redis, broker, "worker-1", Opening(redis, "worker-1"))
-        self.finishing = Finishing(redis, broker, self.leases)
+        self.finishing = Finishing(redis, broker, self.leases, "worker")
 
     async def claim(self) -> list[JobsClaim]:
         """Hold what is there."""

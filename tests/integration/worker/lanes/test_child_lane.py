@@ -64,7 +64,7 @@ def test_a_computation_that_is_cancelled_before_its_first_step_gives_its_child_b
     async def scenario() -> None:
         broker, opening, leases = BrokerClient(redis), Opening(redis, "worker"), HeardAtOnce(wanted)
         outcomes, certificates = Outcomes(redis, leases), Certificates(redis, 60, 1)
-        finishing, runs = Finishing(redis, broker, leases), Runs(redis, "worker", 0)
+        finishing, runs = Finishing(redis, broker, leases, "worker"), Runs(redis, "worker", 0)
         lane = ChildLane(
             Lane.HEAVY,
             [ChildProcess(512, BOUND)],
