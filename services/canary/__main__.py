@@ -38,13 +38,13 @@ _seconds = {lane: SECONDS.labels(lane) for lane in Lane}
 
 
 def count(lane: Lane, done: Round) -> None:
-    """Put a round into the metrics, and its trouble into the log."""
+    """Put a round into the metrics, and its troubles into the log."""
     for question, outcome in done.outcomes.items():
         _checks[lane, question.id, outcome].inc()
     if not {Judgement.NONE, Judgement.WAITS}.intersection(done.outcomes.values()):
         _seconds[lane].observe(done.seconds)
-    if done.trouble:
-        log.warning("%s lane: %s", lane, done.trouble)
+    for trouble in done.troubles:
+        log.warning("%s lane: %s", lane, trouble)
 
 
 async def sing(lane: Lane, settings: CanarySettings) -> None:

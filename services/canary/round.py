@@ -20,7 +20,7 @@ class Round:
         self._open = {question.id: question for question in questions}
         self._progress: dict[str, Progress] = {}  # the last word on those that take long
         self.outcomes = dict.fromkeys(questions, Judgement.NONE)
-        self.trouble = ""  # what kept answers from coming
+        self.troubles: list[str] = []  # what kept right answers from coming
         self.seconds = 0.0
 
     async def run(self) -> None:
@@ -32,7 +32,7 @@ class Round:
         except TimeoutError:
             self._give_up()
         except (OSError, HTTPClientError, WebSocketError, msgspec.DecodeError) as error:
-            self.trouble = str(error) or repr(error)
+            self.troubles.append(str(error) or repr(error))
         self.seconds = time.monotonic() - started
 
     async def _ask(self) -> None:
@@ -49,7 +49,7 @@ class Round:
         while self._open:
             message = await socket.read_message()
             if message is None:
-                self.trouble = f"the socket was closed: {socket.close_code} {socket.close_reason or ''}"
+                self.troubles.append(f"the socket was closed: {socket.close_code} {socket.close_reason or ''}")
                 return
             reply = read(message)
             self._progress |= {str(job.id): job for job in reply.params.jobs}
@@ -62,11 +62,11 @@ class Round:
     def _take(self, question: KnownNumber, message: str | bytes, outcome: Judgement) -> None:
         self.outcomes[question] = outcome
         if outcome is not Judgement.RIGHT:
-            self.trouble = f"asked for {question.number}, expected {question.id}, got {message[:500]!r}"
+            self.troubles.append(f"asked for {question.number}, expected {question.id}, got {message[:500]!r}")
 
     def _give_up(self) -> None:
         """The time is over: say what is known of the questions that have no answer."""
         told = [self._progress[id] for id in self._open if id in self._progress]
         for job in told:
             self.outcomes[self._open[str(job.id)]] = Judgement.WAITS
-        self.trouble = "; ".join([f"not all answers came within {self._bound:g} s", *map(str, told)])
+        self.troubles.append("; ".join([f"not all answers came within {self._bound:g} s", *map(str, told)]))

@@ -23,7 +23,9 @@ class CanarySettings(ServiceSettings):
         30.0, description="seconds between two rounds of costly questions: one number for the heavy lane, one to be proven"
     )
     # Twice a lease: a job whose worker died is taken over and answered in time.
-    canary_costly_timeout: Pause = Field(20.0, description="the same as `canary_timeout`, for costly questions")
+    canary_costly_timeout: Pause = Field(
+        20.0, description="seconds from the opening of the socket until a missing costly answer counts as none"
+    )
 
     def interval(self, lane: Lane) -> float:
         """Seconds between two rounds in this lane."""

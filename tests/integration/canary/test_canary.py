@@ -11,6 +11,9 @@ from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
 
+PATIENT = ("--canary-timeout", "30")  # seconds: none is missed for a busy machine
+
+
 def checks(canary: Canary, outcome: str, **labels: str) -> float:
     return canary.metric("primes_canary_checks_total", outcome=outcome, **labels)
 
@@ -24,23 +27,25 @@ def answered(worker: Worker, lane: Lane) -> float:
 )
 def test_right_answers_are_counted_and_timed_in_each_lane(manned: Front, lane: Lane, question: str) -> None:
     before = answered(manned.worker0, lane)
-    canary = manned.canary(manned.web0.url)
+    canary = manned.canary(manned.web0.url, *PATIENT, "--canary-costly-timeout", "30")
     wait_until(lambda: canary.metric("primes_canary_seconds_count", lane=lane) >= 3, "three rounds are over")
     assert checks(canary, "right", lane=lane, question=question) >= 3
     assert answered(manned.worker0, lane) >= before + 3  # computed, not kept from the time before
     assert checks(canary, "wrong") == checks(canary, "none") == checks(canary, "waits") == 0
+    manned.end(canary)  # with it the jobs end
 
 
 def test_a_child_that_stands_still_costs_the_costly_answers_alone_and_the_log_says_why(front: Front) -> None:
     worker = front.worker()
     front.wait_ready()
     with frozen(warm(front.web0, worker)):
-        canary = front.canary(front.web0.url, "--canary-costly-timeout", "6")  # progress is told after 4 s at most
+        canary = front.canary(front.web0.url, *PATIENT, "--canary-costly-timeout", "6")  # progress is told after 4 s at most
         wait_until(lambda: checks(canary, "waits", lane="heavy") >= 1, "the costly question has no answer")
     assert checks(canary, "right", lane="quick") >= 2
     assert checks(canary, "none", lane="quick") == checks(canary, "waits", lane="quick") == 0
     assert "heavy lane: not all answers came within 6 s; composite is " in canary.tail()
     wait_until(lambda: checks(canary, "right", lane="heavy") >= 1, "the lane answers again, by another child")
+    front.end(canary)  # with it the jobs end
 
 
 def test_answers_that_do_not_come_are_counted_and_not_timed(stack: Stack) -> None:
