@@ -10,7 +10,6 @@ from tests.integration.steps import warm
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
-
 PATIENT = ("--canary-timeout", "30")  # seconds: none is missed for a busy machine
 
 
