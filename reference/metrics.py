@@ -37,7 +37,10 @@ Recording rules (`monitoring/prometheus/rules/recording.yml`) derive from all th
 
 # What does not fit into the sentence that each metric carries in the code.
 NOTES = {
-    "primes_canary_checks_total": "`wrong`: the verdict, or evidence that does not hold; `none`: an error, or no answer in time",
+    "primes_canary_checks_total": (
+        "`wrong`: the verdict, or evidence that does not hold; `waits`: no answer in time, and the server said that it is queued or"
+        " running; `none`: an error, or no answer in time and no word of it"
+    ),
     "primes_dead_letters": "every worker reports the same",
     "primes_event_loop_lag_seconds": "measured four times a second",
     "primes_queue_oldest_seconds": "every worker reports the same",

@@ -36,6 +36,7 @@ function latest(lines, together = (values) => values.reduce((sum, value) => sum 
 }
 
 const largest = (values) => Math.max(...values);
+const smallest = (values) => Math.min(...values);
 
 function tile(title, value, format, bad = false) {
   return make("div", { className: bad ? "bad" : "" }, make("dt", { textContent: title }), make("dd", { textContent: value === null ? "–" : format(value) }));
@@ -45,7 +46,7 @@ function showTiles({ figures, alerts }) {
   const one = (name, line) => figures[name].filter((candidate) => candidate.name === line);
   const firing = alerts.filter((alert) => alert.state === "firing").length;
   const webs = latest(one("processes", "web")), workers = latest(one("processes", "worker"));
-  const oldest = latest(figures.age, largest), dead = latest(figures.dead), right = latest(figures.canary);
+  const oldest = latest(figures.age, largest), dead = latest(figures.dead), right = latest(figures.canary, smallest);
   document.getElementById("tiles").replaceChildren(
     tile("Answers a second", latest(figures.rate), number),
     tile("99 % of quick answers in", latest(one("quick", "p99")), seconds),

@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
+import random
 import signal
 import sys
-import time
 
-import msgspec
 import uvloop
 from prometheus_client import Counter, Histogram
-from tornado.httpclient import HTTPClientError, HTTPRequest
-from tornado.websocket import WebSocketError, websocket_connect
 
-from services.canary.questions import QUESTIONS, Judgement, KnownNumber, judge, read, request
+from services.canary.questions import Judgement, questions
+from services.canary.round import Round
 from services.canary.settings import CanarySettings
+from services.jobs.names import Lane
 from services.runtime import endpoints
 from services.runtime.logs import log_to_stderr
 from services.runtime.settings import load, refuse
@@ -21,81 +20,44 @@ from services.runtime.watchdog import watch
 
 log = logging.getLogger("services.canary")
 
-CHECKS = Counter("primes_canary_checks_total", "Questions of the canary, by what became of them", ["question", "outcome"])
+CHECKS = Counter("primes_canary_checks_total", "Questions of the canary, by what became of them", ["lane", "question", "outcome"])
 SECONDS = Histogram(
     "primes_canary_seconds",
     "From opening a socket to the last answer over it, where all came",
-    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
+    ["lane"],
+    buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20),
 )
-_checks = {(question, outcome): CHECKS.labels(question.id, outcome) for question in QUESTIONS for outcome in Judgement}
+_draw = random.Random()
+_checks = {
+    (lane, question.id, outcome): CHECKS.labels(lane, question.id, outcome)
+    for lane in Lane
+    for question in questions(lane, _draw)
+    for outcome in Judgement
+}
+_seconds = {lane: SECONDS.labels(lane) for lane in Lane}
 
 
-class Round:
-    """All questions over one new socket, since it is the way in that may be broken, for some clients and not for others."""
-
-    def __init__(self, settings: CanarySettings) -> None:
-        self._settings = settings
-        self.outcomes = dict.fromkeys(QUESTIONS, Judgement.NONE)
-        self.trouble = ""  # what kept answers from coming
-        self.seconds = 0.0
-
-    async def run(self) -> None:
-        """Ask and wait, within the bound of the settings."""
-        started = time.monotonic()
-        try:
-            async with asyncio.timeout(self._settings.canary_timeout):
-                await self._ask()
-        except TimeoutError:
-            self.trouble = f"not all answers came within {self._settings.canary_timeout:g} s"
-        except (OSError, HTTPClientError, WebSocketError, msgspec.DecodeError) as error:
-            self.trouble = str(error) or repr(error)
-        self.seconds = time.monotonic() - started
-
-    async def _ask(self) -> None:
-        asked = {question.id: question for question in QUESTIONS}
-        asking = HTTPRequest(self._settings.canary_url, connect_timeout=self._settings.canary_timeout)
-        socket = await websocket_connect(asking, subprotocols=["primes.v1"])
-        try:
-            for question in QUESTIONS:
-                await socket.write_message(request(question, self._settings.canary_timeout))
-            while asked:
-                message = await socket.read_message()
-                if message is None:
-                    self.trouble = f"the socket was closed: {socket.close_code} {socket.close_reason or ''}"
-                    return
-                reply = read(message)
-                known = asked.pop(str(reply.id), None)
-                if known is not None:
-                    self._take(known, message, judge(known, reply))
-        finally:
-            socket.close()
-
-    def _take(self, question: KnownNumber, message: str | bytes, outcome: Judgement) -> None:
-        self.outcomes[question] = outcome
-        if outcome is not Judgement.RIGHT:
-            self.trouble = f"asked for {question.number}, expected {question.id}, got {message[:500]!r}"
-
-
-def count(done: Round) -> None:
-    """Put a round into the metrics, and its trouble into the log."""
+def count(lane: Lane, done: Round) -> None:
+    """Put a round into the metrics, and its troubles into the log."""
     for question, outcome in done.outcomes.items():
-        _checks[question, outcome].inc()
-    if Judgement.NONE not in done.outcomes.values():
-        SECONDS.observe(done.seconds)
-    if done.trouble:
-        log.warning("%s", done.trouble)
+        _checks[lane, question.id, outcome].inc()
+    if not {Judgement.NONE, Judgement.WAITS}.intersection(done.outcomes.values()):
+        _seconds[lane].observe(done.seconds)
+    for trouble in done.troubles:
+        log.warning("%s lane: %s", lane, trouble)
 
 
-async def sing(settings: CanarySettings) -> None:
-    """One round after the other, until cancelled; a slow one puts the next off, so that rounds never pile up.
+async def sing(lane: Lane, settings: CanarySettings) -> None:
+    """One round after the other in a lane, until cancelled; a slow one puts the next off, so that rounds never pile up:
+    a lane that is busy has one costly question of the canary at most.
 
     The first comes an interval after the start, since the whole stack may be starting.
     """
     while True:
-        await asyncio.sleep(settings.canary_interval)
-        done = Round(settings)
+        await asyncio.sleep(settings.interval(lane))
+        done = Round(settings.canary_url, settings.timeout(lane), questions(lane, _draw))
         await done.run()
-        count(done)
+        count(lane, done)
 
 
 async def serve(settings: CanarySettings) -> None:
@@ -108,9 +70,11 @@ async def serve(settings: CanarySettings) -> None:
         endpoints.serve(settings.metrics_port, settings.metrics_address, "canary", lambda: "")
     except OSError as error:
         refuse("python -m services.canary", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
-    log.info("asks %s every %g s, metrics on %d", settings.canary_url, settings.canary_interval, settings.metrics_port)
+    paces = settings.canary_interval, settings.canary_costly_interval
+    log.info("asks %s every %g s, costly numbers every %g s, metrics on %d", settings.canary_url, *paces, settings.metrics_port)
     async with asyncio.TaskGroup() as tasks:
-        services = [tasks.create_task(service) for service in (sing(settings), watch(settings.watchdog))]
+        singing = (sing(lane, settings) for lane in Lane)  # each by itself: one that waits keeps no other from asking
+        services = [tasks.create_task(service) for service in (*singing, watch(settings.watchdog))]
         await stop.wait()
         for service in services:
             service.cancel()

@@ -32,8 +32,9 @@ QUERIES = (
     Query("dead", "max(primes_dead_letters)", name="dead letters"),
     Query(
         "canary",
-        'sum(rate(primes_canary_checks_total{outcome="right"}[WINDOW])) / sum(rate(primes_canary_checks_total[WINDOW]))',
-        name="right",
+        'sum by (lane) (rate(primes_canary_checks_total{outcome="right"}[WINDOW]))'
+        " / sum by (lane) (rate(primes_canary_checks_total[WINDOW]))",
+        by=("lane",),
     ),
     Query("burn", "lane_slo:primes_budget_burn:1h", by=("slo", "lane")),
 )

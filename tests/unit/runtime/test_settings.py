@@ -56,6 +56,8 @@ BAD = {
     "canary_url": ("http://nginx/", "match pattern"),
     "canary_interval": ("0", "greater than or equal to 0.1"),
     "canary_timeout": ("3601", "less than or equal to 3600"),
+    "canary_costly_interval": ("0", "greater than or equal to 0.1"),
+    "canary_costly_timeout": ("3601", "less than or equal to 3600"),
 }
 # and one that it takes, for those that take any text too
 GOOD = {
@@ -103,6 +105,8 @@ GOOD = {
     "canary_url": ("wss://primes.example/chatsocket", "wss://primes.example/chatsocket"),
     "canary_interval": ("1", 1.0),
     "canary_timeout": ("0.5", 0.5),
+    "canary_costly_interval": ("1", 1.0),
+    "canary_costly_timeout": ("0.5", 0.5),
 }
 FREE = {"redis_user", "redis_password_file", "operators_access", "address", "metrics_address"}  # take any text
 SWITCHES = {"behind_proxy"}  # have no value on the command line
