@@ -5,3 +5,4 @@ cd "$(dirname "$0")"
 ./install.sh cc gcc libc6-dev
 ./install.sh luacheck lua-check
 ./install.sh spin spin
+./install.sh faketime faketime

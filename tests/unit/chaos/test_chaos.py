@@ -29,7 +29,7 @@ def test_the_end_of_a_request_answers_it_if_its_client_wanted_that() -> None:
 
 
 def test_an_answer_may_come_before_its_cancellation_and_not_after() -> None:
-    unwanted = [BEGIN, Asked(1, "a", "97"), Unwanted(2, "a")]
+    unwanted: list[Event] = [BEGIN, Asked(1, "a", "97"), Unwanted(2, "a")]
     assert judge([*unwanted, Ended(3, "a", ended=False), shown(4, "a")]).clean
     assert judge([*unwanted, Ended(3, "a", ended=True), shown(4, "a")]).wrong == 1
 
