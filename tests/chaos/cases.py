@@ -67,5 +67,5 @@ def parametrize(cases: Sequence[Case]) -> pytest.MarkDecorator:
 STEADY, BRIEF = Load(100, 50, 0.5, 5), Load(40, 40, 0.25, 4)
 MOVING, MOVING_BRIEF = Load(200, 5, 1.0, 1), Load(60, 5, 0.8, 1)
 WORKING, WORKING_BRIEF = Load(40, 50, 0.6, 30), Load(40, 20, 0.5, 12)
-# ten minutes; and as many cancellations in the short form as are enough to find a child that is lost with each
-CANCELLING, CANCELLING_BRIEF = Load(40, 1_000, 0.6, 200, 0.07, 20), Load(40, 40, 0.25, 12, 0.07, 2)
+# Ten minutes; the short form cancels more, to meet as many moments.
+CANCELLING, CANCELLING_BRIEF = Load(40, 4_000, 0.15, 400, 0.07, 20), Load(40, 60, 0.2, 30, 0.3, 2)

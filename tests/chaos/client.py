@@ -20,7 +20,7 @@ from tests.chaos.history import Asked, Away, Closed, Ended, Event, Figures, Forg
 PATIENCE = 60  # seconds without any answer after which what is open counts as lost
 OPENING = 10  # seconds until a try to open a socket and its session is given up for another
 JITTER = 0.05, 0.5  # seconds between two tries: what every client owes the server
-REGRET = 0.0, 0.3  # seconds until a client that cancels does so: before, while and after most numbers are computed
+REGRETS = 0.002, 0.01, 0.3  # seconds until a client that cancels does so, at most: before, while and after numbers are computed
 CANCEL = "cancel "  # begins the id of a cancellation, before that of the request
 BACK = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)  # come back after these
 
@@ -153,7 +153,7 @@ class Client:
 
     async def _cancel(self, request: str) -> None:
         """Whether it is heard or not, the request is answered: once."""
-        await asyncio.sleep(self._chance.uniform(*REGRET))
+        await asyncio.sleep(self._chance.uniform(0, self._chance.choice(REGRETS)))
         if self._socket is not None and request in self._open:
             self._note(Unwanted(time.monotonic(), request))
             await self._call(self._socket, CANCEL + request, "cancel", {"request": request})
