@@ -37,7 +37,7 @@ test: .venv/ready ## every test, on the real stack, and what each part took; ins
 model: .venv/ready ## check the models of lease and session, and that each of their rules is needed; a minute (Debian: spin)
 	$(BIN)/pytest -q -s tests/model
 
-chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
+chaos: .venv/ready ## the chaos suite in its long form, half an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
 
 faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=SECONDS)
