@@ -32,7 +32,7 @@ UNIT = Part(
 )
 
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
-MODEL = Part("model", 240, _pytest(240, "tests/model"))
+MODEL = Part("model", 400, _pytest(400, "tests/model"))
 # By itself: its load would hold up whatever ran beside it.
 CHAOS = Part("chaos of processes", 600, _pytest(600, *ON_THEIR_OWN, "tests/chaos"))
 PROCESSES = Part(
