@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -34,7 +34,10 @@ check: .venv/ready ## the fast tests: lint, types, unit tests; under a minute
 test: .venv/ready ## every test, on the real stack, and what each part took; installs what is missing (Debian, root)
 	$(BIN)/python -m tests.suite
 
-chaos: .venv/ready ## the chaos suite in its long form, a quarter of an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
+model: .venv/ready ## check the models of lease and session, and that each of their rules is needed; a minute (Debian: spin)
+	$(BIN)/pytest -q -s tests/model
+
+chaos: .venv/ready ## the chaos suite in its long form, half an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
 
 faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=SECONDS)

@@ -4,3 +4,5 @@ set -euo pipefail
 cd "$(dirname "$0")"
 ./install.sh cc gcc libc6-dev
 ./install.sh luacheck lua-check
+./install.sh spin spin
+./install.sh faketime faketime

@@ -6,7 +6,8 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from functools import cache
 from typing import Any, Self
 
@@ -14,18 +15,30 @@ import gmpy2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
 
-from tests.chaos.history import Asked, Away, Closed, Event, Figures, Forgotten, Opened, Refused, Shown, judge
+from tests.chaos.history import Asked, Away, Closed, Ended, Event, Figures, Forgotten, Opened, Refused, Shown, Unwanted, judge
 
 PATIENCE = 60  # seconds without any answer after which what is open counts as lost
 OPENING = 10  # seconds until a try to open a socket and its session is given up for another
 JITTER = 0.05, 0.5  # seconds between two tries: what every client owes the server
+REGRETS = 0.002, 0.01, 0.3  # seconds until a client that cancels does so, at most: before, while and after numbers are computed
+CANCEL = "cancel "  # begins the id of a cancellation, before that of the request
 BACK = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)  # come back after these
+
+
+@dataclass(frozen=True, slots=True)
+class Whims:
+    """What a client does beside asking: the share of its requests that it cancels, and the numbers whose proof it wants."""
+
+    cancels: float = 0.0
+    proofs: frozenset[str] = frozenset()
 
 
 class Client:
     """One client over as many sockets as its life takes; asks one number each `interval` seconds."""
 
-    def __init__(self, name: str, url: Callable[[], str], numbers: Sequence[str], interval: float, seed: int) -> None:
+    def __init__(
+        self, name: str, url: Callable[[], str], numbers: Sequence[str], interval: float, seed: int, whims: Whims = Whims()
+    ) -> None:
         self.history: list[Event] = []
         self.instance = ""  # that holds the socket; empty without one
         self._name = name
@@ -33,6 +46,7 @@ class Client:
         self._numbers = numbers
         self._interval = interval
         self._chance = random.Random(seed)
+        self._whims = whims
         self._open: dict[str, str] = {}  # requests without an answer: their numbers
         self._session, self._offset = "", "0"
         self._sockets = 0
@@ -40,7 +54,7 @@ class Client:
         self._stay_away = 0.0  # seconds, after the present socket
         self._asked_all = False
         self._finished = asyncio.Event()
-        self._retries: set[asyncio.Task[None]] = set()
+        self._later: set[asyncio.Task[None]] = set()  # what is to be asked again, or cancelled
 
     async def run(self) -> None:
         """Until every request has its answer, or PATIENCE is over."""
@@ -54,9 +68,9 @@ class Client:
                 if len(self.history) == seen:
                     return  # what is open is lost
         finally:
-            for task in (living, *self._retries):
+            for task in (living, *self._later):
                 task.cancel()
-            await asyncio.gather(living, *self._retries, return_exceptions=True)
+            await asyncio.gather(living, *self._later, return_exceptions=True)
 
     def cut_off(self, away: float) -> None:
         """End the socket without a word, as a lost network does, and stay away for so many seconds."""
@@ -77,6 +91,8 @@ class Client:
             self._open[request] = number
             if self._socket is not None:
                 await self._ask(self._socket, request)
+            if self._chance.random() < self._whims.cancels:
+                self._do_later(self._cancel(request))
             await asyncio.sleep(self._interval)
 
     def _note(self, event: Event) -> None:
@@ -131,9 +147,23 @@ class Client:
 
     async def _ask(self, socket: ClientConnection, request: str) -> None:
         if request in self._open:
-            await self._call(socket, request, "is_prime", {"number": self._open[request]})
+            number = self._open[request]
+            proof = {"proof": True} if number in self._whims.proofs else {}
+            await self._call(socket, request, "is_prime", {"number": number, **proof})
 
-    async def _call(self, socket: ClientConnection, id: str, method: str, params: dict[str, str]) -> None:
+    async def _cancel(self, request: str) -> None:
+        """Whether it is heard or not, the request is answered: once."""
+        await asyncio.sleep(self._chance.uniform(0, self._chance.choice(REGRETS)))
+        if self._socket is not None and request in self._open:
+            self._note(Unwanted(time.monotonic(), request))
+            await self._call(self._socket, CANCEL + request, "cancel", {"request": request})
+
+    def _do_later(self, what: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(what)
+        self._later.add(task)
+        task.add_done_callback(self._later.discard)
+
+    async def _call(self, socket: ClientConnection, id: str, method: str, params: dict[str, Any]) -> None:
         with contextlib.suppress(ConnectionClosed):  # the next socket asks again
             await socket.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
 
@@ -146,11 +176,12 @@ class Client:
                 await self._ask_again(socket)
         elif "method" in message:
             pass  # other notifications promise nothing about answers
+        elif str(message["id"]).startswith(CANCEL):
+            if "result" in message:
+                self._note(Ended(now, message["id"].removeprefix(CANCEL), message["result"]["cancelled"]))
         elif message.get("error", {}).get("data", {}).get("retryable"):
             self._note(Refused(now, message["id"], message["error"]["data"]["code"], number))
-            retry = asyncio.create_task(self._retry(socket, message["id"], message["error"]["data"]["retry_after"]))
-            self._retries.add(retry)
-            retry.add_done_callback(self._retries.discard)
+            self._do_later(self._retry(socket, message["id"], message["error"]["data"]["retry_after"]))
         else:
             self._take(now, number, message)
 
@@ -225,12 +256,19 @@ def slow(seed: int) -> str:
     return _slow(seed % 8)
 
 
-def numbers(count: int, seed: int, heavy: int) -> list[str]:
-    """Numbers of up to 30 digits, and so many that travel alone, the half of them the prime that takes longest; shuffled."""
+def numbers(count: int, seed: int, heavy: int, proofs: Sequence[str] = ()) -> list[str]:
+    """Numbers of up to 30 digits, so many that travel alone, half of them the prime that takes longest, and `proofs`; shuffled."""
     chance = random.Random(seed)
-    chosen = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(count - heavy)]
+    chosen = [str(chance.randrange(10 ** chance.randint(1, 30))) for _ in range(count - heavy - len(proofs))]
+    chosen += proofs
     chosen += [
         slow(seed + index) if index % 2 else str(chance.randrange(10 ** chance.randint(180, 500)) | 1) for index in range(heavy)
     ]
     chance.shuffle(chosen)
     return chosen
+
+
+@cache
+def to_prove(seed: int) -> str:
+    """One of a few primes of 60 digits, above what is proven without a certificate."""
+    return gmpy2.next_prime(gmpy2.mpz(10) ** 60 + seed % 8 * 10**6).digits()

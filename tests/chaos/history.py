@@ -7,6 +7,8 @@ from functools import cache
 
 import gmpy2
 
+CANCELLED = "error cancelled"  # the verdict of a request that its client ended
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -15,6 +17,23 @@ class Asked:
     at: float  # time.monotonic(), here and below
     request: str
     number: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """The client wants this request's answer no longer, and has said so."""
+
+    at: float
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The server has said whether it ended a request that the client wanted no longer."""
+
+    at: float
+    request: str
+    ended: bool  # False: it was answered already
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,7 @@ class Away:
     until: float
 
 
-Event = Asked | Shown | Refused | Opened | Closed | Forgotten | Away
+Event = Asked | Unwanted | Ended | Shown | Refused | Opened | Closed | Forgotten | Away
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +104,7 @@ class Figures:
     answered: int = 0
     lost: int = 0  # without an answer at the end
     duplicated: int = 0  # answers to a request that had one, over whatever socket
-    wrong: int = 0  # answers that GMP contradicts, or that nobody asked for
+    wrong: int = 0  # answers that GMP contradicts, that nobody asked for, or other ones than the server has told
     disordered: int = 0  # offsets of one session that did not grow
     gap: float = (
         0.0  # seconds: the longest wait for the next answer while a request was open and the client not away by its own wish
@@ -120,12 +139,13 @@ def judge(history: Iterable[Event]) -> Figures:
     shown = [event for event in events if isinstance(event, Shown)]
     answers = Counter(event.request for event in shown)
     opened = [event for event in events if isinstance(event, Opened)]
+    ends = Ends(events)
     return Figures(
         requests=len(asked),
         answered=len(asked.keys() & answers.keys()),
         lost=len(asked.keys() - answers.keys()),
         duplicated=sum(count - 1 for count in answers.values()),
-        wrong=sum(event.request not in asked or not right(asked[event.request], event.verdict) for event in shown),
+        wrong=sum(event.request not in asked or not ends.right(event, asked[event.request]) for event in shown),
         disordered=count_disorder(events),
         gap=longest_gap(events),
         wait=longest_wait(events),
@@ -133,6 +153,21 @@ def judge(history: Iterable[Event]) -> Figures:
         refused=sum(isinstance(event, Refused) for event in events),
         forgotten=sum(isinstance(event, Forgotten) or (isinstance(event, Opened) and event.recovered is False) for event in events),
     )
+
+
+class Ends:
+    """Which requests may be answered by their end, and which must be."""
+
+    def __init__(self, events: Iterable[Event]) -> None:
+        events = list(events)
+        self._unwanted = {event.request for event in events if isinstance(event, Unwanted)}
+        self._told = {event.request for event in events if isinstance(event, Ended) and event.ended}
+
+    def right(self, answer: Shown, number: str) -> bool:
+        """Whether this answer to a request for this number is a right one."""
+        if answer.verdict == CANCELLED:
+            return answer.request in self._unwanted
+        return answer.request not in self._told and right(number, answer.verdict)
 
 
 @cache  # some numbers are asked often, and cost much

@@ -3,30 +3,35 @@
 import random
 import signal
 import time
+from collections.abc import Mapping
+from itertools import permutations
 from pathlib import Path
 
 from services.jobs.names import Lane
-from tests.chaos.client import Crowd
+from tests.chaos.client import Client, Crowd, Whims, slow, to_prove
 from tests.chaos.proxy import Proxy
-from tests.integration.processes import freeze, thaw
+from tests.integration.processes import freeze, frozen, thaw
 from tests.integration.stack import Service, Stack, Web, Worker
 from tests.integration.waiting import wait_until
 
 LEASE = 2  # seconds
+PROVING = Whims(proofs=frozenset([to_prove(0)]))
 RECOVERY = 10  # seconds in which every process must be ready again, without a restart
 
 
 class Processes:
-    """Redis, three web processes, two workers."""
+    """Redis, four web processes, two workers."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, environment: Mapping[str, str] | None = None) -> None:
+        """`environment`: what Redis gets beside the test's own."""
         self.stack = Stack(directory)
+        self.stack.redis.environment = environment or {}
         self.stack.redis.start()
         self.proxies: dict[str, Proxy] = {}
         self.webs: dict[str, Web] = {}
         self.workers: dict[str, Worker] = {}
         self._chance = random.Random(1)
-        for name in ("web0", "web1", "web2", "worker0", "worker1"):
+        for name in ("web0", "web1", "web2", "web3", "worker0", "worker1"):
             self.start(name)
         self.stack.wait_ready()
 
@@ -225,3 +230,18 @@ def lose_publications(stage: Processes, crowd: Crowd) -> None:
 
 def nothing(stage: Processes, crowd: Crowd) -> None:
     """What the same load looks like without a fault."""
+
+
+def wait_for_all(crowd: Crowd) -> None:
+    """Until nobody waits for anything any more."""
+    while crowd.asking:
+        last(0.1)
+
+
+def cancel_at_random(stage: Processes, crowd: Crowd) -> None:
+    """Clients end what they asked, whatever becomes of it just then; then each worker can compute a costly number and a proof."""
+    wait_for_all(crowd)
+    for able, other in permutations(stage.workers.values(), 2):
+        with frozen(other.pid), Crowd([Client(able.name, stage.url, [slow(0), to_prove(0)], 0.1, 0, PROVING)]) as alone:
+            wait_for_all(alone)
+        assert alone.figures().clean, f"{able.name} computes costly numbers by itself"

@@ -3,7 +3,19 @@
 from collections.abc import Callable
 
 from tests.chaos import processes
-from tests.chaos.cases import BRIEF, MOVING, MOVING_BRIEF, STEADY, WORKING, WORKING_BRIEF, Case, Load, parametrize
+from tests.chaos.cases import (
+    BRIEF,
+    CANCELLING,
+    CANCELLING_BRIEF,
+    MOVING,
+    MOVING_BRIEF,
+    STEADY,
+    WORKING,
+    WORKING_BRIEF,
+    Case,
+    Load,
+    parametrize,
+)
 from tests.chaos.history import Figures
 from tests.chaos.processes import RECOVERY, Processes
 from tests.integration.waiting import wait_until
@@ -27,6 +39,7 @@ CASES = [
     Case(processes.cut_off_a_web_process, "web cut off from Redis for 10 s", STEADY, BRIEF),
     Case(processes.cut_off_a_worker, "worker cut off from Redis for 10 s", STEADY, None),
     Case(processes.lose_publications, "publications lost for 5 s", STEADY, BRIEF),
+    Case(processes.cancel_at_random, "requests cancelled at random", CANCELLING, CANCELLING_BRIEF, bound=900),
 ]
 
 

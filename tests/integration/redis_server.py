@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,7 @@ class RedisServer:
         digest = hashlib.sha256(ADMIN.encode()).hexdigest()
         self._acl.write_text((self._access / "redis" / "users.acl").read_text() + f"user admin on #{digest} ~* &* +@all\n")
         self.socket = self._short / "redis.sock"
+        self.environment: Mapping[str, str] = {}  # what the server gets beside the test's own
         self.program: Program | None = None
         self.admin = self.client("admin", ADMIN)
 
@@ -72,7 +74,7 @@ class RedisServer:
         """Start with the data that is there, and wait until it is loaded."""
         command = [self._binary, ROOT / "redis" / "redis.conf", "--port", "0", "--unixsocket", self.socket]
         command += ["--dir", self._data, "--aclfile", self._acl, *options]
-        self.program = Program("redis", [str(word) for word in command], self._log)
+        self.program = Program("redis", [str(word) for word in command], self._log, self.environment)
         wait_until(self.admin.ping, "Redis answers")
 
     def stop(self, number: int = signal.SIGTERM) -> None:

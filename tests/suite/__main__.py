@@ -14,6 +14,7 @@ from tests.suite.parts import (
     CONTAINERS,
     CONTAINERS_READY,
     LINT,
+    MODEL,
     MORE_CONTAINERS,
     PARTS,
     PROCESSES,
@@ -37,6 +38,7 @@ async def suite(run: Run) -> None:
         if not await run.until_one_fails(UNIT, LINT, TYPES):
             ready.cancel()
             return
+        await run.in_sight(MODEL)
         await run.in_sight(CHAOS)
         await run.in_sight(PROCESSES)
         await run.in_sight(WITHOUT)

@@ -22,7 +22,7 @@ ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 
 # A failure here ends the run, within three minutes; the limits are for a machine that is much slower.
 # Plain: without root, engine and network, as on a developer's machine.
-TOOLS = Part("C compiler, linter of Redis' scripts", 170, (".ci/tools.sh",))
+TOOLS = Part("C compiler, linter of Redis' scripts, model checker", 170, (".ci/tools.sh",))
 LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
 UNIT = Part(
@@ -37,6 +37,7 @@ UNIT = Part(
 )
 
 CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
+MODEL = Part("model", 400, _pytest(400, "tests/model"))
 # By itself: its load would hold up whatever ran beside it.
 CHAOS = Part("chaos of processes", 600, _pytest(600, *ON_THEIR_OWN, "tests/chaos"))
 PROCESSES = Part(
@@ -63,4 +64,17 @@ MORE_CONTAINERS = Part(
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, CHAOS, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, BENCHMARK)
+PARTS = (
+    TOOLS,
+    LINT,
+    TYPES,
+    UNIT,
+    CONTAINERS_READY,
+    MODEL,
+    CHAOS,
+    PROCESSES,
+    WITHOUT,
+    CONTAINERS,
+    MORE_CONTAINERS,
+    BENCHMARK,
+)

@@ -29,6 +29,7 @@ class State(NamedTuple):
     epoch: int
     last: int
     moves: int
+    ours: int  # 1 where this process is its owner, else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +85,8 @@ class Renewal:
             seat = self._seats.of(each.session)
             if seat is None:
                 continue
-            if each.state is not None and each.state.moves > each.session.moves:
-                self._seats.evict(seat)  # the message that said so was lost
+            if each.state is not None and (each.state.moves > each.session.moves or not each.state.ours):
+                self._seats.evict(seat)  # the message that said so was lost, or went to another
                 continue
             await self._follow(seat, each)
             if each.session.abandon(each.orphans):

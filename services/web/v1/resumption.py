@@ -2,7 +2,7 @@
 
 import logging
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import redis.asyncio
 from prometheus_client import Counter
@@ -17,7 +17,7 @@ from services.jobs.names import Mark
 from services.web.v1.calls import Resuming
 from services.web.v1.errors import Code, Refused
 from services.web.v1.history import SCRIPTS, forget, number
-from services.web.v1.seats import Seats
+from services.web.v1.seats import Seat, Seats
 from services.web.v1.session import Kept, Session
 
 log = logging.getLogger(__name__)
@@ -30,13 +30,26 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 _resume = Script(TRY, SCRIPTS / "resume.lua")
 
 
+@dataclass(slots=True)
+class Heard:
+    """What was published of a session while Redis was asked for it."""
+
+    deliveries: list[Delivery] = field(default_factory=list)
+    evicted: int = 0  # moves of the latest eviction
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A session that this web process owns from now on."""
 
     kept: Kept
     missed: list[Delivery]  # after the client's offset
-    heard: list[Delivery]  # while Redis was asked
+    heard: Heard
+
+    @property
+    def on(self) -> bool:
+        """Whether it went on to another web process meanwhile: publications may overtake the reply that they follow."""
+        return self.heard.evicted > self.kept.moves
 
 
 class Resumption:
@@ -48,12 +61,17 @@ class Resumption:
         self._seats = seats
         self._web = web
         self._lifetime = lifetime
-        self._heard: dict[str, list[Delivery]] = {}  # by token, of the sessions that move here just now
+        self._heard: dict[str, Heard] = {}  # by token, of the sessions that move here just now
 
     def hear(self, token: str, deliveries: list[Delivery]) -> None:
         """Keep these answers if their session moves here just now."""
         if (heard := self._heard.get(token)) is not None:
-            heard += deliveries
+            heard.deliveries += deliveries
+
+    def hear_eviction(self, token: str, moves: int) -> None:
+        """Keep this, too: it may be about the resume whose reply is still on its way."""
+        if (heard := self._heard.get(token)) is not None:
+            heard.evicted = max(heard.evicted, moves)
 
     async def resume(self, current: Session, call: Resuming) -> tuple[Session, bool, list[Delivery]]:
         """Give the socket of `current` the session that its client had; returns it, whether all of its history is there,
@@ -65,19 +83,21 @@ class Resumption:
             _resumed[False].inc()
             return current, False, []
         session = Session(call.session)
-        recovered, ready = session.resume(moved.kept, call.epoch, call.number, moved.missed, moved.heard)
+        recovered, ready = session.resume(moved.kept, call.epoch, call.number, moved.missed, moved.heard.deliveries)
         _resumed[recovered].inc()
         if (former := self._seats.get(session.token)) is not None:
             self._seats.evict(former)
         self._seats.leave(current)
         self._seats.take(session, seat.holder)
+        if moved.on:  # not before it has the session: what its client asks until it reads that it is closed belongs there
+            self._seats.evict(Seat(session, seat.holder))
         return session, recovered, ready
 
     async def _move(self, call: Resuming) -> Moved | None:
         """Make this process the session's owner; None when there is none. Raises Refused."""
         if call.session in self._heard:
             raise Refused(Code.UNAVAILABLE, "The session is being resumed over another socket")
-        heard = self._heard[call.session] = []
+        heard = self._heard[call.session] = Heard()
         keys, arguments = _arrange(call.session, self._web, self._lifetime, call.epoch, call.number)
         try:
             reply = await _resume(self._redis, keys, *arguments)

@@ -83,9 +83,11 @@ class Sessions:
 
     def hear_eviction(self, payload: bytes) -> None:
         """A session was resumed elsewhere."""
-        token, _, moves = payload.decode().partition(" ")
+        token, _, number = payload.decode().partition(" ")
+        moves = int(number)
+        self._resumption.hear_eviction(token, moves)
         seat = self._seats.get(token)
-        if seat is not None and seat.session.moves < int(moves):  # else it came back here in the meantime
+        if seat is not None and seat.session.moves < moves:  # else it came back here in the meantime
             self._seats.evict(seat)
 
     async def find_answer(self, session: Session, request: str) -> Answer | None:

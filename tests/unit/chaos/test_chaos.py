@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.history import Asked, Away, Closed, Event, Forgotten, Opened, Refused, Shown, judge
+from tests.chaos.history import CANCELLED, Asked, Away, Closed, Ended, Event, Forgotten, Opened, Refused, Shown, Unwanted, judge
 from tests.chaos.resp import Splitter, is_message
 
 BEGIN = Opened(0.0, 0, "web0", "token", None)
@@ -20,6 +20,18 @@ def test_a_history_without_fault_is_clean() -> None:
     figures = judge([BEGIN, Asked(1, "a", "97"), Asked(2, "b", "91"), shown(3, "a"), shown(4, "b", 2, "composite")])
     assert (figures.requests, figures.answered, figures.gap) == (2, 2, 2)
     assert figures.clean
+
+
+def test_the_end_of_a_request_answers_it_if_its_client_wanted_that() -> None:
+    ended = shown(3, "a", verdict=CANCELLED)
+    assert judge([BEGIN, Asked(1, "a", "97"), Unwanted(2, "a"), ended]).clean
+    assert judge([BEGIN, Asked(1, "a", "97"), ended]).wrong == 1
+
+
+def test_an_answer_may_come_before_its_cancellation_and_not_after() -> None:
+    unwanted: list[Event] = [BEGIN, Asked(1, "a", "97"), Unwanted(2, "a")]
+    assert judge([*unwanted, Ended(3, "a", ended=False), shown(4, "a")]).clean
+    assert judge([*unwanted, Ended(3, "a", ended=True), shown(4, "a")]).wrong == 1
 
 
 def test_nothing_asked_proves_nothing() -> None:

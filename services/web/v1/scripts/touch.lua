@@ -1,6 +1,6 @@
--- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves}, nil for what is
--- not there, or cannot be read and goes. One step for many sessions; each is one of its own, since its owner
--- must not change between the look and the renewal.
+-- Renews sessions whose sockets a web process holds. Returns for each {epoch, last, moves, 1 if it is this
+-- process' own, else 0}, nil for what is not there, or cannot be read and goes. One step for many sessions;
+-- each is one of its own, since its owner must not change between the look and the renewal.
 -- KEYS: of each session its hash and its history.   ARGV: as named here, then of each session the moves that
 -- are known.
 local web, lifetime = unpack(ARGV, 1, 2)
@@ -20,13 +20,14 @@ local function touch(session, history, known)
         return false
     end
     -- A hash that was lost with Redis' data and made again by another web process knows no owner, or the
-    -- wrong one.
-    if tonumber(known) >= tonumber(moves) and (owner ~= web or known ~= moves) then
+    -- wrong one. Where a Redis that was set back gave a number of moves twice, the one that it names stays:
+    -- else each would take the session from the other, for ever.
+    if tonumber(known) > tonumber(moves) or known == moves and not owner then
         redis.call('HSET', session, 'owner', web, 'moves', known)
-        moves = known
+        owner, moves = web, known
     end
     renew(session, history)
-    return { epoch, last, moves }
+    return { epoch, last, moves, owner == web and 1 or 0 }
 end
 
 local states = {}

@@ -365,7 +365,7 @@ class Everything(RuleBasedStateMachine):
         """What `touch` and `catch_up` do; the barrier in between hears everything."""
         process, record, session = self.webs[web], self.record, self.webs[web].session
         state = (record.epoch, record.last, record.moves) if record else None
-        if session and record and session.moves >= record.moves:
+        if session and record and (session.moves > record.moves or (session.moves == record.moves and record.owner is None)):
             record.owner, record.moves = web, session.moves
         known, orphans = (session.epoch, session.orphans) if session else (None, [])
         written = {job for _, job, _ in self.queue} | set(process.unwritten)
