@@ -28,11 +28,15 @@ _RUNS = f"~{KEYS}:question:* ~{KEYS}:askers:* ~{KEYS}:certificate:* +hset +hdel 
 # Uploads, with their outcomes.
 _UPLOADS = f"~{KEYS}:upload:* +ttl"
 
+# A process asks at its start whether Redis knows the rules of its version. That tells it no more than this file does, of no
+# user a password, and does nothing.
+_ASK = "+acl|dryrun"
+
 RULES = {
-    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
+    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
     f" ~{KEYS}:uploads +zadd +zrange +zrem"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
+    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" +hgetall +time +multi +exec ~{KEYS}:known ~{KEYS}:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from services.access.probes import probes
 from services.access.rules import RULES, make, rule
 from services.jobs import names
 from services.jobs.names import Lane
@@ -170,6 +171,16 @@ def test_nobody_can_harm_the_server_or_others(user: str) -> None:
 def test_web_cannot_take_jobs() -> None:
     assert [command for command in granted("web") if command.partition("|")[0] in WORKER_ONLY] == []
     assert "xinfo|consumers" not in granted("web")
+
+
+@pytest.mark.parametrize("user", ["web", "worker"])
+def test_a_process_asks_about_each_right_of_its_user(user: str) -> None:
+    asked = probes(user)
+    known = {"|".join(words[:length]) for words in asked for length in (1, 2)}
+    said = {word for words in asked for word in words}
+    assert granted(user) <= known
+    kinds = [*patterns(user, "~"), *patterns(user, "&")]
+    assert [kind for kind in kinds if not any(fnmatchcase(word, kind) for word in said)] == []
 
 
 @pytest.mark.parametrize("user", ["exporter", "health"])
