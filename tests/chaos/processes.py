@@ -8,7 +8,7 @@ from pathlib import Path
 from services.jobs.names import Lane
 from tests.chaos.client import Crowd
 from tests.chaos.proxy import Proxy
-from tests.integration.processes import freeze, thaw
+from tests.integration.processes import ROOT, freeze, thaw
 from tests.integration.stack import Service, Stack, Web, Worker
 from tests.integration.waiting import wait_until
 
@@ -19,8 +19,8 @@ RECOVERY = 10  # seconds in which every process must be ready again, without a r
 class Processes:
     """Redis, three web processes, two workers."""
 
-    def __init__(self, directory: Path) -> None:
-        self.stack = Stack(directory)
+    def __init__(self, directory: Path, code: Path = ROOT) -> None:
+        self.stack = Stack(directory, code)
         self.stack.redis.start()
         self.proxies: dict[str, Proxy] = {}
         self.webs: dict[str, Web] = {}
