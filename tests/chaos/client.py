@@ -38,6 +38,7 @@ class Client:
         self._sockets = 0
         self._socket: ClientConnection | None = None  # once its session is told or resumed
         self._stay_away = 0.0  # seconds, after the present socket
+        self._enough = False  # whether it shall ask nothing more
         self._asked_all = False
         self._finished = asyncio.Event()
         self._retries: set[asyncio.Task[None]] = set()
@@ -64,6 +65,10 @@ class Client:
             self._stay_away = away
             self._socket.transport.abort()
 
+    def stop_asking(self) -> None:
+        """Ask nothing new, and end when all that was asked has its answer."""
+        self._enough = True
+
     def figures(self) -> Figures:
         """What the history says."""
         return judge(self.history)
@@ -71,13 +76,20 @@ class Client:
     async def _ask_all(self) -> None:
         await asyncio.sleep(self._chance.random() * self._interval)  # else all ask in the same instant
         for index, number in enumerate(self._numbers):
+            if self._enough:
+                break
             request = f"{self._name}-{index}"
-            self._asked_all = index == len(self._numbers) - 1
             self._note(Asked(time.monotonic(), request, number))
             self._open[request] = number
             if self._socket is not None:
                 await self._ask(self._socket, request)
             await asyncio.sleep(self._interval)
+        self._asked_all = True
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._asked_all and not self._open:
+            self._finished.set()
 
     def _note(self, event: Event) -> None:
         self.history.append(event)
@@ -166,8 +178,7 @@ class Client:
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
         self._note(Shown(now, message["id"], verdict, self._offset, number))
         self._open.pop(message["id"], None)
-        if self._asked_all and not self._open:
-            self._finished.set()
+        self._finish()
 
 
 class Crowd:
@@ -202,6 +213,12 @@ class Crowd:
         for client in affected:
             self._loop.call_soon_threadsafe(client.cut_off, away)
         return len(affected)
+
+    def stop_asking(self) -> None:
+        """No client asks anything new."""
+        assert self._loop
+        for client in self.clients:
+            self._loop.call_soon_threadsafe(client.stop_asking)
 
     def figures(self) -> Figures:
         """When all have ended."""
