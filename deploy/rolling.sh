@@ -10,6 +10,9 @@ usage: deploy/rolling.sh [--web-first] [--force-recreate] [--no-build]        (m
 Builds the images, then replaces what runs with an older image or configuration: first each worker, then each web container. A new container
 must be healthy before the next one is touched. nginx, Redis, Prometheus and the exporters are left alone.
 
+Before that Redis' users get the rights that the new version needs, and keep those of the old one until all is replaced. A Redis whose users are
+of a version that could not do so while it runs is restarted, once.
+
 A new worker is started beside an old one, which then finishes or gives back what it holds and ends. There are as many afterwards as before.
 A web container is stopped and a new one takes its place, while the others serve: its clients are sent to them.
 
@@ -98,6 +101,26 @@ end() {
     docker rm "$1" >/dev/null
 }
 
+# Whether Redis has read its file of users anew; says what it answers if not. One without its own user cannot be told to.
+load_users() {
+    # shellcheck disable=SC2016  # the shell in the container reads the password
+    docker compose exec -T redis sh -c 'REDISCLI_AUTH=$(cat /run/access/redis/password) redis-cli --user redis ACL LOAD' 2>&1
+}
+
+# Write the file of users and have Redis read it.
+bring_users() {
+    local answer
+    docker compose --progress quiet run --rm --no-deps -T access "$@" >/dev/null || fail "the file of Redis' users could not be written"
+    answer=$(load_users) || true
+    if [[ $answer == *WRONGPASS* ]]; then
+        say "Redis has no user yet that may read its users anew: it is restarted"
+        docker compose --progress quiet restart redis
+        healthy "$(containers redis)" redis || exit 1
+        answer=$(load_users) || true
+    fi
+    [[ $answer == OK ]] || fail "Redis did not read its users: expected OK, got $answer"
+}
+
 replace_web() {
     local service=$1 old did="is up to date"
     old=$(containers --all "$service")
@@ -158,12 +181,15 @@ deploy() {
         say "builds the images"
         docker compose build --quiet || fail "the images could not be built; nothing was replaced"
     fi
+    bring_users --widen
+    say "Redis' users may do what this version needs"
     for step in $steps; do
         check_interrupted
         if [[ $step == worker ]]; then replace_workers; else replace_web "$step"; fi
         todo=${todo#"$step"}
         todo=${todo# }
     done
+    bring_users # the rights that only the old version needed go
     say "done"
 }
 

@@ -1,15 +1,17 @@
 """Who may do what in Redis: its ACL users and their passwords, made at the first start.
 
 DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
-`redis/users.acl` (hashes only), `web/password`, `worker/password`, `operators/password`, `health/password`,
-`exporter/passwords.json`; and `operators/token`, by which the page knows an operator who may change something.
+`redis/users.acl` (hashes only), `redis/password`, `web/password`, `worker/password`, `operators/password`,
+`health/password`, `exporter/passwords.json`; and `operators/token`, by which the page knows an operator who may change something.
 Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made anew. The rules are
-those of this version: after an upgrade that changed them, Redis reads them when it is restarted.
+those of this version, for a while with those of the one before; Redis reads them when it starts, and when its own user says so.
 """
 
 import hashlib
 import json
+import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 
 from services.jobs.names import KEYS
@@ -28,11 +30,15 @@ _RUNS = f"~{KEYS}:question:* ~{KEYS}:askers:* ~{KEYS}:certificate:* +hset +hdel 
 # Uploads, with their outcomes.
 _UPLOADS = f"~{KEYS}:upload:* +ttl"
 
+# A process asks at its start whether Redis knows the rules of its version. That tells it no more than this file does, of no
+# user a password, and does nothing.
+_ASK = "+acl|dryrun"
+
 RULES = {
-    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
+    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
     f" ~{KEYS}:uploads +zadd +zrange +zrem"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
+    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +time +multi +exec"
     f" ~{KEYS}:known ~{KEYS}:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
     " +publish +subscribe +unsubscribe"
@@ -43,6 +49,8 @@ RULES = {
     f" (~{KEYS}:dead ~{KEYS}:jobs:* +evalsha +eval +xadd)",
     "exporter": f"{_CONNECT} +info +latency|latest +latency|histogram +slowlog|get +slowlog|len",
     "health": f"{_CONNECT}",
+    # Of Redis' own container: has the file of users read anew, and so needs no restart.
+    "redis": f"{_CONNECT} +acl|load",
 }
 
 # Nobody can log in as the default user, but Redis itself does: it runs the append-only file as this user when it
@@ -50,14 +58,20 @@ RULES = {
 _NOBODY = "user default off resetpass ~* &* +@all"
 
 
-def make(directory: Path, redis_address: str) -> list[Path]:
+_NOTHING = " resetkeys resetchannels -@all "  # what stands before a user's rights
+_RIGHT = re.compile(r"\([^)]*\)|\S+")  # one right of a rule, or some in brackets
+
+
+def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Path]:
     """Make the passwords that are missing, and what follows from them and from RULES; returns the files that changed.
 
-    Raises OSError.
+    To `widen`, users keep what they may do by the file that stands there: processes of two versions need both. Raises OSError.
     """
+    acl = directory / "redis" / "users.acl"
+    rights = wider(RULES, standing(acl)) if widen else RULES
     passwords: dict[str, str] = {}
     files: dict[Path, str] = {}
-    for user in RULES:
+    for user in rights:
         path = directory / user / "password"
         passwords[user] = kept(path)
         files[path] = passwords[user] + "\n"
@@ -67,8 +81,20 @@ def make(directory: Path, redis_address: str) -> list[Path]:
     files[directory / "exporter" / "passwords.json"] = (
         json.dumps({f"redis://exporter@{redis_address}": passwords["exporter"]}) + "\n"
     )
-    files[directory / "redis" / "users.acl"] = "\n".join([_NOBODY, *(rule(user, passwords[user]) for user in RULES)]) + "\n"
+    files[acl] = "\n".join([_NOBODY, *(rule(user, passwords[user], rights[user]) for user in rights)]) + "\n"
     return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
+
+
+def standing(acl: Path) -> dict[str, str]:
+    """What each user may do by this file; nobody anything if there is none."""
+    lines = acl.read_text().splitlines() if acl.exists() else []
+    return {line.split()[1]: line.partition(_NOTHING)[2] for line in lines if _NOTHING in line}
+
+
+def wider(rights: Mapping[str, str], others: Mapping[str, str]) -> dict[str, str]:
+    """What users may do by either: rules only add, so one after the other allows both."""
+    both = {user: f"{rights.get(user, '')} {others.get(user, '')}" for user in (*rights, *(others.keys() - rights))}
+    return {user: " ".join(dict.fromkeys(_RIGHT.findall(words))) for user, words in both.items()}
 
 
 def kept(path: Path) -> str:
@@ -76,10 +102,10 @@ def kept(path: Path) -> str:
     return path.read_text().strip() if path.exists() else secrets.token_urlsafe(32)
 
 
-def rule(user: str, password: str) -> str:
+def rule(user: str, password: str, rights: str) -> str:
     """One line of the ACL file."""
     digest = hashlib.sha256(password.encode()).hexdigest()
-    return f"user {user} on #{digest} resetkeys resetchannels -@all {RULES[user]}"
+    return f"user {user} on #{digest}{_NOTHING}{rights}"
 
 
 def write(path: Path, text: str) -> Path:

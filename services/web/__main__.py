@@ -14,7 +14,9 @@ from tornado.netutil import bind_sockets
 from tornado.process import fork_processes
 from tornado.web import Application, url
 
+from services.access.probes import probes
 from services.broker.connection import connect
+from services.broker.rights import Rights
 from services.runtime import endpoints
 from services.runtime.logs import log_to_stderr
 from services.runtime.settings import load, refuse
@@ -50,6 +52,7 @@ class Web:
         self._settings = settings
         self._redis = connect(settings)
         self._dead_letters = read_access(settings)
+        self._rights = Rights(self._redis, probes("web"))
         self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
@@ -60,7 +63,7 @@ class Web:
         """What keeps new clients from being served here; empty if nothing does."""
         if self._draining:
             return "draining"
-        return "" if self._instance.pulse.fresh else "Redis does not answer"
+        return self._rights.obstacle or ("" if self._instance.pulse.fresh else "Redis does not answer")
 
     def application(self) -> Application:
         """The routes for clients."""
@@ -102,13 +105,18 @@ class Web:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            for service in (self._instance.run(), beat(self._clients, self._settings.ping), watch(self._settings.watchdog)):
+            for service in (self._carry(), beat(self._clients, self._settings.ping), watch(self._settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()
             await self._drain(server)
             await end_all_others()
         await self._dead_letters.close()
         await self._redis.aclose()
+
+    async def _carry(self) -> None:
+        """Carry jobs and answers, once Redis lets this process do so; until then it serves as it does without Redis."""
+        if await self._rights.wait(self._stop):
+            await self._instance.run()
 
     async def _drain(self, server: HTTPServer) -> None:
         """Take no new clients, send those that are here elsewhere, answer or hand over what was asked."""

@@ -7,9 +7,11 @@ import secrets
 import signal
 import time
 
+from services.access.probes import probes
 from services.broker.client import BrokerClient
 from services.broker.connection import PASSING, connect
 from services.broker.pulse import Pulse
+from services.broker.rights import Rights
 from services.broker.subscription import Subscription
 from services.jobs import names
 from services.jobs.names import Lane
@@ -71,6 +73,7 @@ class Worker:
         self._heavy = ChildLane(Lane.HEAVY, _computing(settings, settings.heavy_processes), *given, reader=reader, answers=answers)
         self._proofs = ChildLane(Lane.PROOF, _proving(settings), *given, reader=reader, answers=answers)
         self._child_lanes = self._orphans, self._heavy, self._proofs
+        self._rights = Rights(redis, probes("worker"))
         self._pulse = Pulse(name)
         self._subscription = self._subscribe()
         self._sweeping = Steps("sweep")
@@ -91,7 +94,7 @@ class Worker:
         """What keeps this worker from working; empty if nothing does."""
         if self._stop.is_set():
             return "draining"
-        return self._vigil.obstacle if self._pulse.fresh else "Redis does not answer"
+        return self._rights.obstacle or (self._vigil.obstacle if self._pulse.fresh else "Redis does not answer")
 
     async def run(self) -> None:
         """Work until SIGTERM or SIGINT, then drain."""
@@ -105,14 +108,20 @@ class Worker:
             refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
         log.info("works as %s, metrics on %d", self._name, settings.metrics_port)
         async with asyncio.TaskGroup() as tasks:
-            lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._child_lanes)]
-            hearing = self._subscription.run(), self._pulse.run(self._redis)
-            for service in (*hearing, self._renewal.run(), self._sweep(), self._vigil.run(), watch(settings.watchdog)):
-                tasks.create_task(service)
-            await self._stop.wait()
-            await self._drain(lanes)
+            tasks.create_task(watch(settings.watchdog))
+            if await self._rights.wait(self._stop):
+                await self._work(tasks)
             await end_all_others()
         await self._redis.aclose()
+
+    async def _work(self, tasks: asyncio.TaskGroup) -> None:
+        """Take entries and answer them, until it is told to stop."""
+        lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._child_lanes)]
+        hearing = self._subscription.run(), self._pulse.run(self._redis)
+        for service in (*hearing, self._renewal.run(), self._sweep(), self._vigil.run()):
+            tasks.create_task(service)
+        await self._stop.wait()
+        await self._drain(lanes)
 
     async def _sweep(self) -> None:
         """Every second, more often while announcements are lost: find what they or a dead worker left behind, measure the queue."""

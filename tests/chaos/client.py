@@ -52,6 +52,7 @@ class Client:
         self._sockets = 0
         self._socket: ClientConnection | None = None  # once its session is told or resumed
         self._stay_away = 0.0  # seconds, after the present socket
+        self._enough = False  # whether it shall ask nothing more
         self._asked_all = False
         self._finished = asyncio.Event()
         self._later: set[asyncio.Task[None]] = set()  # what is to be asked again, or cancelled
@@ -78,6 +79,10 @@ class Client:
             self._stay_away = away
             self._socket.transport.abort()
 
+    def stop_asking(self) -> None:
+        """Ask nothing new, and end when all that was asked has its answer."""
+        self._enough = True
+
     def figures(self) -> Figures:
         """What the history says."""
         return judge(self.history)
@@ -85,8 +90,9 @@ class Client:
     async def _ask_all(self) -> None:
         await asyncio.sleep(self._chance.random() * self._interval)  # else all ask in the same instant
         for index, number in enumerate(self._numbers):
+            if self._enough:
+                break
             request = f"{self._name}-{index}"
-            self._asked_all = index == len(self._numbers) - 1
             self._note(Asked(time.monotonic(), request, number))
             self._open[request] = number
             if self._socket is not None:
@@ -94,6 +100,12 @@ class Client:
             if self._chance.random() < self._whims.cancels:
                 self._do_later(self._cancel(request))
             await asyncio.sleep(self._interval)
+        self._asked_all = True
+        self._finish()
+
+    def _finish(self) -> None:
+        if self._asked_all and not self._open:
+            self._finished.set()
 
     def _note(self, event: Event) -> None:
         self.history.append(event)
@@ -197,8 +209,7 @@ class Client:
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
         self._note(Shown(now, message["id"], verdict, self._offset, number))
         self._open.pop(message["id"], None)
-        if self._asked_all and not self._open:
-            self._finished.set()
+        self._finish()
 
 
 class Crowd:
@@ -233,6 +244,12 @@ class Crowd:
         for client in affected:
             self._loop.call_soon_threadsafe(client.cut_off, away)
         return len(affected)
+
+    def stop_asking(self) -> None:
+        """No client asks anything new."""
+        assert self._loop
+        for client in self.clients:
+            self._loop.call_soon_threadsafe(client.stop_asking)
 
     def figures(self) -> Figures:
         """When all have ended."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from services.jobs.names import Lane
 from tests.chaos.client import Client, Crowd, Whims, slow, to_prove
 from tests.chaos.proxy import Proxy
-from tests.integration.processes import freeze, frozen, thaw
+from tests.integration.processes import ROOT, freeze, frozen, thaw
 from tests.integration.stack import Service, Stack, Web, Worker
 from tests.integration.waiting import wait_until
 
@@ -22,9 +22,9 @@ RECOVERY = 10  # seconds in which every process must be ready again, without a r
 class Processes:
     """Redis, four web processes, two workers."""
 
-    def __init__(self, directory: Path, environment: Mapping[str, str] | None = None) -> None:
-        """`environment`: what Redis gets beside the test's own."""
-        self.stack = Stack(directory)
+    def __init__(self, directory: Path, environment: Mapping[str, str] | None = None, *, code: Path = ROOT) -> None:
+        """`environment`: what Redis gets beside the test's own; `code`: the release that runs."""
+        self.stack = Stack(directory, code)
         self.stack.redis.environment = environment or {}
         self.stack.redis.start()
         self.proxies: dict[str, Proxy] = {}

@@ -19,14 +19,17 @@ DEATH = 10  # seconds that the kernel gets to end what was killed
 class Program:
     """One process and its log."""
 
-    def __init__(self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, name: str, command: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, code: Path = ROOT
+    ) -> None:
+        """`code`: the checkout in which it runs, and whose modules it finds first."""
         self.name = name
         self.log = log
         bare = {name: value for name, value in os.environ.items() if not name.startswith("PRIMES_")}
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=code,
                 env={**bare, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=sink,

@@ -37,21 +37,26 @@ def find() -> Path:
 class RedisServer:
     """Starts, breaks and comes back; `admin` may do everything, as no user of the product may."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, code: Path = ROOT) -> None:
+        """`code`: the checkout whose users Redis gets."""
         self._binary = find()
         self._short = Path(tempfile.mkdtemp(prefix="primes-"))  # a socket's path has at most 107 bytes
         self._data = directory / "redis"
         self._data.mkdir()
         self._log = directory / "redis.log"
         self._access = directory / "access"
-        subprocess.run([sys.executable, "-m", "services.access", self._access], cwd=ROOT, check=True, capture_output=True)
         self._acl = directory / "users.acl"
-        digest = hashlib.sha256(ADMIN.encode()).hexdigest()
-        self._acl.write_text((self._access / "redis" / "users.acl").read_text() + f"user admin on #{digest} ~* &* +@all\n")
+        self.make_users(code)
         self.socket = self._short / "redis.sock"
         self.environment: Mapping[str, str] = {}  # what the server gets beside the test's own
         self.program: Program | None = None
         self.admin = self.client("admin", ADMIN)
+
+    def make_users(self, code: Path = ROOT, *options: str) -> None:
+        """Write the file of users, and the tests' own user into it; Redis reads it when it starts, or by ACL LOAD."""
+        subprocess.run([sys.executable, "-m", "services.access", self._access, *options], cwd=code, check=True, capture_output=True)
+        digest = hashlib.sha256(ADMIN.encode()).hexdigest()
+        self._acl.write_text((self._access / "redis" / "users.acl").read_text() + f"user admin on #{digest} ~* &* +@all\n")
 
     def client(self, user: str, password: str | None = None) -> Any:
         """A client that is one of the ACL's users."""

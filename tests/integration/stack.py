@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.processes import Program, children
+from tests.integration.processes import ROOT, Program, children
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
@@ -102,9 +102,10 @@ class Canary(Service):
 class Stack:
     """Redis and the processes around it, with all their logs in one folder."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, code: Path = ROOT) -> None:
         self._directory = directory
-        self.redis = RedisServer(directory)
+        self.code = code  # the checkout of the next process
+        self.redis = RedisServer(directory, code)
         self.redis_url = f"unix://{self.redis.socket}"  # where the next process looks for it
         self.services: list[Service] = []
 
@@ -112,7 +113,7 @@ class Stack:
         """Start a web process; `wait_ready` waits for it."""
         port, metrics_port = free_port(), free_port()
         listening = ["--port", str(port), "--address", "127.0.0.1", "--metrics-port", str(metrics_port)]
-        web = Web(name, [*self._command("web", name), *listening, *options], self._log(name), environment)
+        web = Web(name, [*self._command("web", name), *listening, *options], self._log(name), environment, self.code)
         web.port, web.metrics_port = port, metrics_port
         self.services.append(web)
         return web
@@ -123,7 +124,9 @@ class Stack:
         listening = ["--metrics-port", str(port), "--metrics-address", "127.0.0.1"]
         # Nothing is kept for later unless a test is about that: the others ask the same numbers and want them computed.
         usual = ["--heavy-processes", "1", "--cache-ttl", "0"]
-        worker = Worker(name, [*self._command("worker", name), *listening, *usual, *options], self._log(name), environment)
+        worker = Worker(
+            name, [*self._command("worker", name), *listening, *usual, *options], self._log(name), environment, self.code
+        )
         worker.metrics_port = port
         self.services.append(worker)
         return worker

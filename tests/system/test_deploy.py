@@ -170,3 +170,19 @@ def test_web_containers_can_be_replaced_first(stack: Stack) -> None:
     assert "not done: web1 web2 web3 worker." in said
     assert stack.ids("worker") == workers
     assert "(healthy)" in stack.statuses()["web0-1"]
+
+
+def test_a_deploy_brings_redis_users_up_to_date_before_anything_else(stack: Stack) -> None:
+    forget = "sed --in-place 's/ +acl|dryrun//' /access/redis/users.acl"
+    stack.compose("run", "--rm", "--no-deps", "-T", "--entrypoint", "sh", "access", "-c", forget)
+    read_anew = "REDISCLI_AUTH=$(cat /run/access/redis/password) redis-cli --user redis ACL LOAD"
+    assert stack.compose("exec", "-T", "redis", "sh", "-c", read_anew).strip() == "OK"
+    before = stack.ids("redis", *WEBS, "worker")
+    stack.compose("restart", "web0")
+    wait_until(lambda: "lack rights that this version needs" in stack.compose("logs", "--tail", "20", "web0"), "web0 waits")
+
+    status, said = finish(stack.deploy("--no-build"))
+    assert status == 0
+    assert said.index("Redis' users may do what this version needs") < said.index("is up to date")
+    assert stack.ids("redis", *WEBS, "worker") == before
+    assert "(healthy)" in stack.statuses()["web0-1"]

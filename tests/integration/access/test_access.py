@@ -7,6 +7,7 @@ from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from tests.integration.conftest import Whole
 from tests.integration.plain_clients import HEAVY, ask_all, question, questions
+from tests.integration.processes import ROOT
 
 STREAM = names.stream(Lane.QUICK)
 
@@ -45,17 +46,23 @@ OPERATORS = {
     "delete jobs by a script": ("EVAL", "return redis.call('XDEL', KEYS[1], '1-0')", "1", STREAM),
     "go round the rules by a script": ("EVAL", "return redis.call('FLUSHALL')", "0"),
 }
+REDIS = {
+    "append jobs": ("XADD", STREAM, "*", "a", "b"),
+    "save the users": ("ACL", "SAVE"),
+    "make a user": ("ACL", "SETUSER", "thief"),
+}
 HEALTH = {"append jobs": ("XADD", STREAM, "*", "a", "b"), "see the server": ("INFO",)}
 
 FORBIDDEN = [
     *(
         pytest.param(user, command, id=f"{user}: {what}")
-        for user in ("web", "worker", "operators", "health")
+        for user in ("web", "worker", "operators", "health", "redis")
         for what, command in EVERYBODY.items()
     ),
     *(pytest.param("web", command, id=f"web: {what}") for what, command in WEB.items()),
     *(pytest.param("worker", command, id=f"worker: {what}") for what, command in WORKER.items()),
     *(pytest.param("operators", command, id=f"operators: {what}") for what, command in OPERATORS.items()),
+    *(pytest.param("redis", command, id=f"redis: {what}") for what, command in REDIS.items()),
     *(pytest.param("health", command, id=f"health: {what}") for what, command in HEALTH.items()),
 ]
 
@@ -83,3 +90,16 @@ def test_nothing_that_web_and_worker_do_is_denied(whole: Whole) -> None:
     denied = whole.redis.admin.execute_command("ACL", "LOG")
     ours = [entry for entry in denied if any(f"name={service.name}" in str(entry) for service in whole.services)]
     assert ours == []
+
+
+def test_redis_reads_its_users_anew_and_closes_no_connection(whole: Whole) -> None:
+    def listening() -> set[int]:
+        return {int(client["id"]) for client in whole.redis.admin.client_list(_type="pubsub")}
+
+    before = listening()
+    assert len(before) == len(whole.services)
+    whole.redis.make_users(ROOT, "--widen")
+    with whole.redis.client("redis") as client:
+        assert client.acl_load()
+    assert ask_all([(web.url, questions(100, 6)) for web in whole.webs]).clean
+    assert listening() == before

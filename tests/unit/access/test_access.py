@@ -10,13 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from services.access.probes import probes
 from services.access.rules import RULES, make, rule
 from services.jobs import names
 from services.jobs.names import Lane
 
 REDIS = "redis:6379"
-USERS = ["web", "worker", "operators", "exporter", "health"]
-WITH_PASSWORD = ["web", "worker", "operators", "health"]
+USERS = ["web", "worker", "operators", "exporter", "health", "redis"]
+WITH_PASSWORD = ["web", "worker", "operators", "health", "redis"]
 
 # Commands that take jobs away from the workers, or out of the queue.
 WORKER_ONLY = {"xreadgroup", "xread", "xautoclaim", "xclaim", "xpending", "xtrim", "xgroup", "multi", "exec"}
@@ -88,6 +89,44 @@ def test_new_rules_keep_the_passwords(tmp_path: Path, monkeypatch: pytest.Monkey
     assert snapshot(tmp_path)["web/password"] == before["web/password"]
 
 
+def rights(directory: Path, user: str) -> set[str]:
+    """What the file of users lets one of them do."""
+    (line,) = [line for line in (directory / "redis" / "users.acl").read_text().splitlines() if line.startswith(f"user {user} ")]
+    return set(line.partition(" -@all ")[2].split())
+
+
+def test_while_two_versions_run_their_users_may_do_what_either_needs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    former, operators = RULES["web"] + " +get ~{primes}:old:*", RULES["operators"] + " (~{primes}:old:* +get)"
+    with monkeypatch.context() as version:
+        version.setitem(RULES, "web", former)
+        version.setitem(RULES, "operators", operators)
+        make(tmp_path, REDIS)
+    monkeypatch.setitem(RULES, "web", RULES["web"] + " +strlen")
+    make(tmp_path, REDIS, widen=True)
+    assert rights(tmp_path, "web") == {*RULES["web"].split(), *former.split()}
+    assert "(~{primes}:old:* +get)" in (tmp_path / "redis" / "users.acl").read_text()
+    assert make(tmp_path, REDIS, widen=True) == []
+    make(tmp_path, REDIS)
+    assert rights(tmp_path, "web") == set(RULES["web"].split())
+
+
+def test_a_user_that_this_version_does_not_know_stays_while_two_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as version:
+        version.setitem(RULES, "former", "+ping")
+        make(tmp_path, REDIS)
+        password = (tmp_path / "former" / "password").read_text()
+    make(tmp_path, REDIS, widen=True)
+    assert f"#{sha256(password.strip().encode()).hexdigest()} " in (tmp_path / "redis" / "users.acl").read_text()
+    make(tmp_path, REDIS)
+    assert "user former " not in (tmp_path / "redis" / "users.acl").read_text()
+
+
+def test_a_first_start_may_widen(tmp_path: Path) -> None:
+    make(tmp_path / "wide", REDIS, widen=True)
+    make(tmp_path / "usual", REDIS)
+    assert {user: rights(tmp_path / "wide", user) for user in USERS} == {user: rights(tmp_path / "usual", user) for user in USERS}
+
+
 def test_begins_anew_when_the_first_start_died_before_a_rename(tmp_path: Path) -> None:
     (tmp_path / "web").mkdir()
     (tmp_path / "web" / "password.new").write_text("half")
@@ -101,7 +140,7 @@ def test_every_first_start_makes_passwords_of_its_own(tmp_path: Path) -> None:
     make(tmp_path / "two", REDIS)
     passwords = [(tmp_path / start / user / "password").read_text() for start in ("one", "two") for user in WITH_PASSWORD]
     tokens = [(tmp_path / start / "operators" / "token").read_text() for start in ("one", "two")]
-    assert len({*passwords, *tokens}) == 10
+    assert len({*passwords, *tokens}) == 12
 
 
 def test_a_password_is_long_and_fits_every_file(tmp_path: Path) -> None:
@@ -153,7 +192,7 @@ def test_a_service_can_read_its_own_folder_even_when_the_umask_is_strict(tmp_pat
 
 @pytest.mark.parametrize("user", USERS)
 def test_a_user_begins_with_nothing(user: str) -> None:
-    assert re.match(rf"user {user} on #[0-9a-f]{{64}} resetkeys resetchannels -@all ", rule(user, "secret"))
+    assert re.match(rf"user {user} on #[0-9a-f]{{64}} resetkeys resetchannels -@all ", rule(user, "secret", RULES[user]))
 
 
 @pytest.mark.parametrize("user", USERS)
@@ -172,13 +211,27 @@ def test_web_cannot_take_jobs() -> None:
     assert "xinfo|consumers" not in granted("web")
 
 
-@pytest.mark.parametrize("user", ["exporter", "health"])
+@pytest.mark.parametrize("user", ["web", "worker"])
+def test_a_process_asks_about_each_right_of_its_user(user: str) -> None:
+    asked = probes(user)
+    known = {"|".join(words[:length]) for words in asked for length in (1, 2)}
+    said = {word for words in asked for word in words}
+    assert granted(user) <= known
+    kinds = [*patterns(user, "~"), *patterns(user, "&")]
+    assert [kind for kind in kinds if not any(fnmatchcase(word, kind) for word in said)] == []
+
+
+@pytest.mark.parametrize("user", ["exporter", "health", "redis"])
 def test_who_only_watches_has_no_keys_and_no_channels(user: str) -> None:
     assert patterns(user, "~") + patterns(user, "&") == []
 
 
 def test_the_health_check_can_connect_and_nothing_else() -> None:
     assert granted("health") == {"hello", "ping", "client|setname", "client|setinfo"}
+
+
+def test_the_user_of_redis_itself_has_the_users_read_and_does_nothing_else() -> None:
+    assert granted("redis") - granted("health") == {"acl|load"}
 
 
 @pytest.mark.parametrize("user", ["web", "worker"])

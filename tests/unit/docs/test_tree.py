@@ -16,8 +16,8 @@ BELOW: dict[str, set[str]] = {
     "access": {"jobs"},
     "canary": {"jobs", "runtime"},
     "dead": {"jobs", "runtime", "broker"},
-    "web": {"jobs", "runtime", "broker", "dead"},
-    "worker": {"jobs", "runtime", "broker", "dead"},
+    "web": {"jobs", "runtime", "broker", "dead", "access"},
+    "worker": {"jobs", "runtime", "broker", "dead", "access"},
 }
 
 

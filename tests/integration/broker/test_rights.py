@@ -1,0 +1,77 @@
+"""Processes work only with users of Redis who may do all that they need."""
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from services.access.probes import probes
+from tests.integration.plain_clients import ask_all, question, questions
+from tests.integration.stack import Service, Stack
+from tests.integration.waiting import wait_until
+
+OUTDATED = {"status": "Redis' users lack rights that this version needs"}
+RIGHTS = ["-rpush", "-xinfo|groups", "-acl|dryrun", "resetkeys ~{primes}:jobs:*", "resetchannels &primes:results:*"]
+Start = Callable[[Stack], Service]
+
+
+def waits(service: Service) -> bool:
+    """Whether it runs, and says that it waits for its rights."""
+    assert service.running, service.tail()
+    return service.get("/readyz").json == OUTDATED
+
+
+@pytest.mark.parametrize("user", ["web", "worker"])
+def test_every_right_that_a_process_asks_about_is_one_that_its_user_has(stack: Stack, user: str) -> None:
+    stack.redis.start()
+    with stack.redis.client(user) as client:
+        said = {words: client.execute_command("ACL DRYRUN", user, *words) for words in probes(user)}
+    assert {words: reply for words, reply in said.items() if reply != b"OK"} == {}
+
+
+@pytest.mark.parametrize("right", RIGHTS)
+@pytest.mark.parametrize("user", ["web", "worker"])
+def test_a_process_whose_user_lacks_a_right_waits_for_it_and_is_not_ready(stack: Stack, user: str, right: str) -> None:
+    stack.redis.start()
+    stack.redis.admin.execute_command("ACL SETUSER", user, *right.split())
+    service = stack.web() if user == "web" else stack.worker()
+    wait_until(lambda: waits(service), "it waits")
+    assert "has no permissions to" in service.tail()
+    stack.redis.admin.execute_command("ACL LOAD")
+    stack.wait_ready()
+
+
+def test_the_log_names_each_right_that_is_missing_once(stack: Stack) -> None:
+    stack.redis.start()
+    stack.redis.admin.execute_command("ACL SETUSER", "worker", "-rpush", "-xack")
+    worker = stack.worker()
+    wait_until(lambda: waits(worker), "it waits")
+    stack.redis.admin.execute_command("ACL LOAD")
+    stack.wait_ready()
+    (line,) = [line for line in worker.tail().splitlines() if "waits for them" in line]
+    assert "the 'rpush' command" in line and "the 'xack' command" in line and "hget" not in line
+
+
+@pytest.mark.parametrize("start", [lambda stack: stack.web(), lambda stack: stack.worker()], ids=["web", "worker"])
+def test_a_process_that_waits_for_rights_ends_when_it_is_told_to(stack: Stack, start: Start) -> None:
+    stack.redis.start()
+    for user in ("web", "worker"):
+        stack.redis.admin.execute_command("ACL SETUSER", user, "-rpush")
+    service = start(stack)
+    wait_until(lambda: waits(service), "it waits")
+    service.send(signal.SIGTERM)
+    assert service.wait() == 0
+
+
+def test_what_a_web_process_takes_while_it_waits_is_answered_afterwards(stack: Stack) -> None:
+    stack.redis.start()
+    stack.redis.admin.execute_command("ACL SETUSER", "web", "-xadd")
+    web, worker = stack.web(), stack.worker()
+    wait_until(lambda: waits(web), "it waits")
+    stack.wait_ready(worker)
+    with ThreadPoolExecutor() as threads:
+        tally = threads.submit(ask_all, [(web.url, [*questions(100, 5), question(97)])])
+        wait_until(lambda: web.pending == 101, "it took all")
+        stack.redis.admin.execute_command("ACL LOAD")
+        assert tally.result().clean
