@@ -47,8 +47,8 @@ NOTES = {
     "primes_queue_pending": "every worker reports the same",
     "primes_queue_waiting": "every worker reports the same",
     "primes_web_closes_total": (
-        "the server's code, else the client's. 1006: no close frame, and a message over 2 MiB; 1011: no pong; 1012: drain;"
-        " 4001 to 4003: [primes.v1](protocol-v1.md)"
+        "the server's code, else the client's. 1002, 1007, 1009: the client broke the protocol; 1006: no close frame;"
+        " 1011: no pong; 1012: drain; 4001 to 4003: [primes.v1](protocol-v1.md)"
     ),
     "primes_web_http_requests_total": (
         "`route` as in [protocol.md](protocol.md), `other` for no such route; health checks and WebSockets are not counted"

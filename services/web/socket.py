@@ -1,9 +1,12 @@
 """The WebSocket at /chatsocket: the client's subprotocol decides which protocol is spoken."""
 
+import asyncio
+import contextlib
 import itertools
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
+from http import HTTPStatus
 
 from prometheus_client import Counter, Gauge
 from tornado.websocket import WebSocketClosedError
@@ -12,8 +15,10 @@ from services.web.drain import RESTART
 from services.web.plain.peer import PlainPeer
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
+from services.web.sockets import handshake
 from services.web.sockets.heartbeat import DEAD
 from services.web.sockets.lean import LeanHandler
+from services.web.sockets.strict import NO_UTF8, PROTOCOL_ERROR, TOO_BIG
 from services.web.v1.outbox import TOO_SLOW
 from services.web.v1.peer import EVICTED, MISSED, SUBPROTOCOL, V1Peer
 from services.web.v1.sessions import Sessions
@@ -22,9 +27,8 @@ CONNECTIONS = Gauge("primes_web_connections", "Open WebSockets")
 CLOSES = Counter("primes_web_closes_total", "WebSockets closed, by close code", ["code"])
 NO_PONG = 1011, "no pong"
 NO_FRAME = 1006  # what WebSockets call an end without a close frame
-_closes = {
-    code: CLOSES.labels(str(code)) for code in (1000, 1001, NO_FRAME, NO_PONG[0], RESTART[0], EVICTED[0], TOO_SLOW[0], MISSED[0])
-}
+_told = 1000, 1001, PROTOCOL_ERROR, NO_FRAME, NO_UTF8, TOO_BIG, NO_PONG[0], RESTART[0], EVICTED[0], TOO_SLOW[0], MISSED[0]
+_closes = {code: CLOSES.labels(str(code)) for code in _told}
 _closes_other = CLOSES.labels("other")  # a client may send any
 
 _phases = itertools.count()  # of the heartbeat
@@ -32,6 +36,10 @@ _phases = itertools.count()  # of the heartbeat
 # Messages above this close the socket with 1009. It is far above the largest number, so that a number that is too
 # large gets a sentence and keeps its socket.
 MAX_MESSAGE = 2 * 1024 * 1024  # bytes
+
+# Seconds that a client that broke the protocol still gets replies to what it asked before: quick ones come within
+# milliseconds, and one that waits for a costly answer has no claim to a socket that is not read. A guess.
+LAST_REPLIES = 1.0
 
 
 class ChatSocket(LeanHandler):
@@ -50,13 +58,29 @@ class ChatSocket(LeanHandler):
         self.phase = next(_phases)
 
     def prepare(self) -> None:
-        """Refuse a client that offers only subprotocols that we do not speak, rather than speak another one."""
+        """Refuse what is no handshake, and a client that offers only subprotocols that we do not speak."""
+        if (refusal := handshake.refuse(self.request)) is not None:
+            if refusal.status == HTTPStatus.UPGRADE_REQUIRED:
+                self.set_header("Upgrade", "websocket")
+                self.set_header("Connection", "Upgrade")
+                self.set_header("Sec-WebSocket-Version", handshake.VERSION)
+            self._refuse(refusal.status, "no_handshake", refusal.message)
+            return
+        self.request.headers["Upgrade"] = "websocket"  # it may be a list, which Tornado does not read
         offered = [name.strip() for name in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if offered != [""] and SUBPROTOCOL not in offered:
             got = ", ".join(offered)[:100]
             message = f"Expected the subprotocol {SUBPROTOCOL}, or none for the plain protocol, got {got!r}"
-            self.set_status(400)
-            self.finish({"error": {"code": "unknown_subprotocol", "message": message, "retryable": False}})
+            self._refuse(400, "unknown_subprotocol", message)
+
+    def _refuse(self, status: int, code: str, message: str) -> None:
+        self.set_status(status)
+        self.finish({"error": {"code": code, "message": message, "retryable": False}})
+
+    def _check_cross_origin(self, check: Callable[[str], bool]) -> str | None:
+        """In place of Tornado's rules, which let in every page whose Origin equals Host: its own DNS says which host that is."""
+        origin = self.request.headers.get("Origin")
+        return None if origin is None or check(origin) else f"Origin {origin[:100]!r} is not allowed"
 
     def check_origin(self, origin: str) -> bool:
         """Whether a page of this origin may open a socket: any may, unless the settings name those that do."""
@@ -90,6 +114,17 @@ class ChatSocket(LeanHandler):
     def on_flushed(self) -> None:
         """The client took all that was written."""
         self._client.flushed()
+
+    def on_piece(self) -> None:
+        """The peer lives, though its line may be slow: a pong comes only behind what it is sending."""
+        self._heard = time.monotonic()
+
+    async def on_violation(self) -> None:
+        """Wait for the replies that are due, for a moment."""
+        served = asyncio.Event()
+        self._client.when_served(served.set)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(served.wait(), LAST_REPLIES)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         """Say that this is the end; what the client says after that is not taken, since no answer could reach it."""

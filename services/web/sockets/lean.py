@@ -1,17 +1,18 @@
-"""A WebSocket that handles text messages with a fraction of Tornado's effort, and all else by Tornado's own code."""
+"""A WebSocket that handles whole text messages with a fraction of Tornado's effort, and all else frame by frame."""
 
 import asyncio
 import functools
 import logging
 from collections.abc import Awaitable, Sequence
 from enum import Enum
-from typing import Any, cast
+from typing import cast
 
 import tornado
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
 from services.web.sockets import frames
+from services.web.sockets.strict import StrictProtocol
 from services.web.sockets.transport import Transport
 
 log = logging.getLogger(__name__)
@@ -20,9 +21,17 @@ log = logging.getLogger(__name__)
 TESTED = 6, 6
 METHODS = {
     WebSocketHandler: ("get_websocket_protocol", "_detach_stream"),
-    WebSocketProtocol13: ("_receive_frame_loop", "_receive_frame", "_handle_message", "_run_callback", "_abort", "is_closing"),
+    WebSocketProtocol13: (
+        "_receive_frame_loop",
+        "_receive_frame",
+        "_read_bytes",
+        "_handle_message",
+        "_run_callback",
+        "_abort",
+        "is_closing",
+    ),
 }
-FIELDS = ("params", "mask_outgoing", "client_terminated", "_fragmented_message_buffer", "_compressor", "_decompressor")
+FIELDS = ("params", "mask_outgoing", "client_terminated", "_compressor", "_decompressor")
 
 MOST_FRAMES = 64  # handled of one socket before others get their turn: a millisecond or so; a guess
 
@@ -30,18 +39,17 @@ MOST_FRAMES = 64  # handled of one socket before others get their turn: a millis
 class Step(Enum):
     """What comes next when no more text messages can be handled at once."""
 
-    ANOTHER = "a frame for Tornado's own code"
+    ANOTHER = "a frame of another kind, or a part of one"
     TURN = "the turn of the other sockets"
     END = "nothing"
 
 
-class LeanProtocol(WebSocketProtocol13):
-    """Whole text frames are handled as they come, all of a read in one go; every other frame goes through Tornado's own code.
+class LeanProtocol(StrictProtocol):
+    """Whole text frames are handled as they come, all of a read in one go; every other frame is read piece by piece.
 
     It saves a coroutine, several Futures and two system calls a message, and rests on names that Tornado does not promise.
     """
 
-    stream: Any  # a Transport, or the IOStream that Tornado gives
     _left = MOST_FRAMES  # frames that may be handled in this turn
     _wanted = 1  # bytes that must be unread before more can be handled
 
@@ -87,7 +95,7 @@ class LeanProtocol(WebSocketProtocol13):
     def _handle_unread(self, unread: bytearray) -> "Step | asyncio.Future[None] | None":
         if self._left <= 0:
             return Step.TURN
-        if self._fragmented_message_buffer is not None:  # what comes next is a part of it
+        if self._parts is not None:  # what comes next is a part of it
             return Step.ANOTHER
         step = None
         while step is None and len(unread) >= self._wanted:
@@ -105,7 +113,7 @@ class LeanProtocol(WebSocketProtocol13):
                 return at, Step.TURN
             payload, end = frames.read_text(read, at, most)
             if payload is None:
-                if end == frames.ANOTHER:
+                if end == frames.ANOTHER or end >= frames.HEADER:  # a part is read as it comes: it may be wrong, or slow
                     return at, Step.ANOTHER
                 self._wanted = end
                 break
@@ -213,3 +221,9 @@ class LeanHandler(WebSocketHandler):
 
     def on_flushed(self) -> None:
         """All that was sent is written, or never will be."""
+
+    def on_piece(self) -> None:
+        """A part came of a frame that is no whole text message, or not yet."""
+
+    async def on_violation(self) -> None:
+        """The client broke the protocol: what is due to it is sent before this returns, and then it is closed."""

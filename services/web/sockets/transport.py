@@ -31,6 +31,7 @@ class Transport(asyncio.Protocol):
 
         self.unread = bytearray(rest.result())  # a listener takes from it
         self._wanted = 0  # bytes that `read_bytes` waits for
+        self._least = 0  # bytes with which it is content
         self._hear: Hear | None = None
         self._waiting: asyncio.Future[Any] | None = None  # of the listener, or the reader
         self._paused = False  # whether the transport does not read
@@ -69,10 +70,11 @@ class Transport(asyncio.Protocol):
         self._hear = hear
         return self._wait()
 
-    def read_bytes(self, size: int) -> "asyncio.Future[bytes]":
-        """Exactly so many bytes. Raises StreamClosedError when so many do not come."""
-        if len(self.unread) < size:
-            self._wanted = size
+    def read_bytes(self, size: int, partial: bool = False) -> "asyncio.Future[bytes]":
+        """Exactly so many bytes, or as many of them as are there if `partial`. Raises StreamClosedError when they do not come."""
+        least = min(size, 1) if partial else size
+        if len(self.unread) < least:
+            self._wanted, self._least = size, least
             return self._wait()
         future: asyncio.Future[bytes] = self._loop.create_future()
         future.set_result(self._read(size))
@@ -102,7 +104,7 @@ class Transport(asyncio.Protocol):
         else:
             self.unread += data
             if self._waiting is not None:
-                if len(self.unread) < self._wanted:
+                if len(self.unread) < self._least:
                     return
                 result = self._read(self._wanted)
         waiting, self._waiting, self._hear = self._waiting, None, None
@@ -118,6 +120,17 @@ class Transport(asyncio.Protocol):
         if self._waiting is not None:
             self.close()
         return True  # the transport does not close by itself
+
+    async def drop(self) -> None:
+        """Write no more, and drop what comes until the peer ends too; raises StreamClosedError then.
+
+        A close while bytes are unread would be a reset, which destroys what is under way to the peer.
+        """
+        self._flush()
+        self.unread.clear()
+        if self._transport is not None:
+            self._transport.write_eof()
+        await self.listen(lambda read: None)
 
     def send(self, data: bytes) -> None:
         """Write this at the end of the turn, together with what else is sent in it."""

@@ -2,16 +2,18 @@
 
 import socket
 
+import pytest
+
 from tests.integration.conftest import Front
 from tests.integration.stack import Web
 
 KEY = "dGhlIHNhbXBsZSBub25jZQ=="  # of RFC 6455
 
 
-def knock(web: Web, origin: str | None) -> int:
-    """The status of the answer to a handshake with this Origin, or with none."""
-    fields = ["GET /chatsocket HTTP/1.1", "Host: primes.example", "Upgrade: websocket", "Connection: Upgrade"]
-    fields += [f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13", *([f"Origin: {origin}"] if origin else [])]
+def knock(web: Web, origin: str | None, *more: str) -> int:
+    """The status of the answer to a handshake with this Origin, or with none, and these headers."""
+    fields = ["GET /chatsocket HTTP/1.1", "Host: primes.example", "Upgrade: websocket", "Connection: Upgrade", *more]
+    fields += [f"Sec-WebSocket-Key: {KEY}", "Sec-WebSocket-Version: 13", *([f"Origin: {origin}"] if origin is not None else [])]
     with socket.create_connection(("127.0.0.1", web.port), timeout=10) as connection:
         connection.sendall("\r\n".join([*fields, "", ""]).encode())
         return int(connection.makefile("rb").readline().split()[1])
@@ -24,6 +26,9 @@ STATUSES = {  # where https://example.org and https://example.com:8443 are allow
     "http://example.org": 403,  # another scheme
     "https://example.org:444": 403,
     "https://example.org.evil.example": 403,
+    "http://primes.example": 403,  # as Host has it: a name that somebody makes point at this host
+    "http://[::1": 403,  # no URL
+    "": 403,
     "null": 403,  # a page without an origin, such as a file
     None: 101,  # no page: programs say nothing of an origin
 }
@@ -37,3 +42,11 @@ def test_a_page_of_a_foreign_origin_gets_no_socket(front: Front) -> None:
 
 def test_any_page_may_open_a_socket_where_no_origins_are_named(front: Front) -> None:
     assert {knock(front.web0, origin) for origin in STATUSES} == {101}
+
+
+@pytest.mark.parametrize("site", ["cross-site", "same-site", "same-origin", "none"])
+def test_what_the_browser_says_of_the_site_changes_nothing(front: Front, site: str) -> None:
+    web = front.web("choosy", "--allowed-origins", "https://example.org")
+    front.wait_ready(web)
+    told = f"Sec-Fetch-Site: {site}"
+    assert [knock(web, origin, told) for origin in (None, "https://example.org", "http://primes.example")] == [101, 101, 403]

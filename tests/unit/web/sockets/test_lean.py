@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import re
 import resource
 import socket
 import zlib
@@ -224,13 +225,21 @@ def quiet(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.CRITICAL, logger="tornado")
 
 
+VIOLATION = re.compile(rb"\x88.\x03[\xea\xef\xf1]", re.DOTALL)  # a close frame with 1002, 1007 or 1009
+
+
 def both(site: Site, name: str, chunks: list[bytes], *headers: str) -> tuple[Told, Replies]:
-    """What Tornado's own protocol makes of these bytes, once it is known that the lean one makes the same of them."""
+    """What the lean protocol makes of these bytes, once Tornado's own made the same of them, up to a violation."""
     told, replies = site.run(site.converse(f"/{name}/Stock", chunks, *headers))
     lean_told, lean_replies = site.run(site.converse(f"/{name}/Lean", chunks, *headers))
-    assert lean_told == told
-    assert lean_replies.agrees(replies)
-    return told, replies
+    if violation := VIOLATION.search(lean_replies.read):
+        assert lean_told[:-1] == told[: len(lean_told) - 1]
+        before = Replies(lean_replies.read[: violation.start()], reset=True)
+        assert before.agrees(replies)
+    else:
+        assert lean_told == told
+        assert lean_replies.agrees(replies)
+    return lean_told, lean_replies
 
 
 def split(read: bytes, cuts: list[int]) -> list[bytes]:
@@ -302,7 +311,7 @@ def test_the_same_bytes_have_the_same_effects(site: Site, name: str, good: list[
         (frame(b"1", opcode=0) + frame(b"97"), []),
         (frame(b"97") + frame(b"\x03", opcode=CLOSE) + frame(b"91"), ["97"]),
         (frame(b"97") + frame(b"bye") + frame(b"91"), ["97", "bye", "91"]),
-        (frame(b"97") + frame(b"91", mask=None), ["97", "91"]),
+        (frame(b"97") + frame(b"91", mask=None), ["97"]),
     ],
 )
 def test_what_came_before_a_bad_frame_is_answered(site: Site, read: bytes, messages: list[str]) -> None:
@@ -337,9 +346,10 @@ def test_frames_may_be_cut_anywhere(site: Site) -> None:
         "message",
         "close",
     ]
-    assert both(site, "plain", [read[at : at + 1] for at in range(len(read))]) == whole
-    for at in range(1, len(read), 7):
-        assert both(site, "plain", [read[:at], read[at:]]) == whole
+    for chunks in [read[at : at + 1] for at in range(len(read))], *([read[:at], read[at:]] for at in range(1, len(read), 7)):
+        told, replies = both(site, "plain", chunks)
+        assert told == whole[0]
+        assert replies.agrees(whole[1])  # what comes after the close frame may be a reset
 
 
 def test_a_socket_for_which_no_descriptor_is_free_is_tornados(site: Site) -> None:
@@ -456,7 +466,7 @@ def test_a_message_in_many_parts_does_not_hold_up_another(site: Site) -> None:
         ):
             protocol = crowd.ws_connection
             assert isinstance(protocol, LeanProtocol)
-            lone.on_message = lambda message: parts.append(len(protocol._fragmented_message_buffer or b""))  # type: ignore[method-assign]
+            lone.on_message = lambda message: parts.append(len(protocol._parts or b""))  # type: ignore[method-assign]
             await turns(10)
             busy.send(frame(b"7", final=False) + frame(b"7", opcode=0, final=False) * 4_000)
             idle.send(frame(b"91"))
