@@ -1,6 +1,8 @@
 """How web and worker reach Redis, and how long they wait before they try again."""
 
 import random
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import redis.asyncio
 from redis._parsers.base import BaseParser
@@ -26,10 +28,14 @@ CONNECT = 2.0  # seconds until a try to connect is given up for another: one tha
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 
 
-def connect(settings: Settings) -> redis.asyncio.Redis:
+Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
+
+
+def connect(settings: Settings, opened: Opened | None = None) -> redis.asyncio.Redis:
     """A client with a bounded pool that answers in bytes and leaves retrying to its caller.
 
-    The caller knows what a repeated command would do; the client's own retry does not.
+    The caller knows what a repeated command would do; the client's own retry does not. `opened` comes before all else on each
+    new connection, and greets Redis itself.
     """
     return redis.asyncio.Redis.from_pool(
         redis.asyncio.BlockingConnectionPool.from_url(
@@ -42,6 +48,7 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
             socket_timeout=settings.redis_timeout,
             socket_connect_timeout=min(CONNECT, settings.redis_timeout),
             retry=Retry(NoBackoff(), 0),
+            redis_connect_func=opened,
         )
     )
 

@@ -14,6 +14,7 @@ from tornado.netutil import bind_sockets
 from tornado.process import fork_processes
 from tornado.web import Application, url
 
+from services.broker import term
 from services.broker.connection import connect
 from services.runtime import endpoints
 from services.runtime.logs import log_to_stderr
@@ -48,7 +49,7 @@ class Web:
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
-        self._redis = connect(settings)
+        self._redis = connect(settings, term.begin)
         self._dead_letters = read_access(settings)
         self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()

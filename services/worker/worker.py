@@ -9,6 +9,7 @@ import time
 
 from redis.exceptions import ResponseError
 
+from services.broker import term
 from services.broker.client import BrokerClient
 from services.broker.connection import PASSING, connect
 from services.broker.pulse import Pulse
@@ -47,7 +48,7 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._redis = redis = connect(settings)
+        self._redis = redis = connect(settings, term.begin)
         # A worker that comes back under the same name must not hold what its former self claimed.
         self._name = name = f"{settings.instance}-{os.getpid()}-{secrets.token_hex(4)}"
         broker = BrokerClient(redis)  # for quick entries, which are read and finished on it in turn

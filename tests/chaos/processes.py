@@ -153,6 +153,12 @@ def empty_redis(stage: Processes, crowd: Crowd) -> None:
     stage.stack.redis.start()
 
 
+def set_redis_back(stage: Processes, crowd: Crowd) -> None:
+    for seconds in (0.04, 0.1, 0.6, 2):
+        stage.stack.redis.set_back(seconds)
+        stage.wait_ready(RECOVERY)
+
+
 def take_redis_away(stage: Processes, crowd: Crowd) -> None:
     stage.stack.redis.stop()
     last(10)

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from services.jobs.names import GROUP, Lane
 from tests.integration.processes import ROOT, Program
 from tests.integration.waiting import wait_until
 
+FILES = "appendonlydir"  # Redis' own name for the folder of its append-only files
 ADMIN = "for the tests alone"  # password of a user that the product does not have
 
 
@@ -85,6 +87,16 @@ class RedisServer:
         """Delete its data."""
         shutil.rmtree(self._data)
         self._data.mkdir()
+
+    def set_back(self, seconds: float) -> None:
+        """End it, and start it with its append-only files as they were so long before."""
+        before = self._short / "before"
+        shutil.copytree(self._data / FILES, before)
+        time.sleep(seconds)  # what is written meanwhile is lost
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self._data / FILES)
+        before.rename(self._data / FILES)
+        self.start()
 
     def close(self) -> None:
         if self.program:

@@ -8,7 +8,7 @@ import redis.asyncio
 from prometheus_client import Counter
 
 from services.broker.connection import PASSING
-from services.broker.script import Script
+from services.broker.script import EPOCH, Script
 from services.jobs import names
 from services.jobs.messages import Delivery
 from services.jobs.names import Mark
@@ -25,7 +25,7 @@ _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
-_resume = Script(SCRIPTS / "resume.lua")
+_resume = Script(EPOCH, SCRIPTS / "resume.lua")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ class Resumption:
 
 def _arrange(token: str, web: str, lifetime: int, epoch: str, after: int) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of the script, in the order in which it names them."""
-    return [names.session(token), names.history(token)], [web, lifetime, epoch, after, names.evictions("")]
+    return [names.session(token), names.history(token)], [web, lifetime, epoch, after, names.evictions(""), names.TERM]
 
 
 def _read_hash(fields: list[bytes]) -> Kept:

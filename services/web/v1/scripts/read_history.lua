@@ -4,9 +4,9 @@
 -- these are.
 -- KEYS: the session and its history.
 local session, history = unpack(KEYS)
-local epoch, after, most = unpack(ARGV)
+local epoch, after, most, term = unpack(ARGV)
 local found, last = unpack(redis.call('HMGET', session, 'epoch', 'last'))
-if found ~= epoch then
+if later(found, began(term)) ~= epoch then -- epoch.lua
     return false
 end
 local behind = last - after

@@ -4,13 +4,17 @@
 -- history.
 -- KEYS: the session and its history. `epoch` is empty where the client has seen nothing.
 local session, history = unpack(KEYS)
-local web, lifetime, epoch, after, evictions_to = unpack(ARGV)
-local owner, found, last = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'last'))
+local web, lifetime, epoch, after, evictions_to, term = unpack(ARGV)
+local owner, found, last, known = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'last', 'moves'))
 if not found then
     return false
 end
-local moves = redis.call('HINCRBY', session, 'moves', 1)
-redis.call('HSET', session, 'owner', web, 'ttl', lifetime)
+-- Not the next number but the time (ms), if that is later: a Redis that comes back older gives none twice.
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local moves = string.format('%.0f', math.max(now, known + 1))
+found = later(found, began(term)) -- epoch.lua
+redis.call('HSET', session, 'owner', web, 'ttl', lifetime, 'moves', moves, 'epoch', found)
 redis.call('EXPIRE', session, lifetime)
 redis.call('EXPIRE', history, lifetime)
 if owner and owner ~= web then
