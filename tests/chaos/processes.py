@@ -155,7 +155,9 @@ def empty_redis(stage: Processes, crowd: Crowd) -> None:
 
 def set_redis_back(stage: Processes, crowd: Crowd) -> None:
     for seconds in (0.04, 0.1, 0.6, 2):
-        stage.stack.redis.set_back(seconds)
+        stage.stack.redis.remember()
+        last(seconds)
+        stage.stack.redis.set_back()
         stage.wait_ready(RECOVERY)
 
 

@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -88,14 +87,15 @@ class RedisServer:
         shutil.rmtree(self._data)
         self._data.mkdir()
 
-    def set_back(self, seconds: float) -> None:
-        """End it, and start it with its append-only files as they were so long before."""
-        before = self._short / "before"
-        shutil.copytree(self._data / FILES, before)
-        time.sleep(seconds)  # what is written meanwhile is lost
+    def remember(self) -> None:
+        """Put its append-only files as they are now aside, for `set_back`."""
+        shutil.copytree(self._data / FILES, self._short / FILES)
+
+    def set_back(self) -> None:
+        """End it, and start it with what it had when it was told to remember, as after a crash of its machine."""
         self.stop(signal.SIGKILL)
         shutil.rmtree(self._data / FILES)
-        before.rename(self._data / FILES)
+        shutil.move(self._short / FILES, self._data / FILES)
         self.start()
 
     def close(self) -> None:
