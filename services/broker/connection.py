@@ -8,7 +8,17 @@ import redis.asyncio
 from redis._parsers.base import BaseParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError, TimeoutError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
 
 from services.runtime.settings import Settings
 
@@ -17,12 +27,30 @@ class CannotSaveError(ResponseError):
     """Redis cannot write its append-only file: the disk is full or gone."""
 
 
-# redis-py has no class of its own for this reply, and its text is all that tells it from a fault of ours.
+class NoReplicasError(ResponseError):
+    """Redis takes no write as long as fewer replicas follow it than its settings want."""
+
+
+class BusyError(ResponseError):
+    """Somebody's script has run for seconds, and Redis serves nobody else until it ends or is killed."""
+
+
+# redis-py has no class of its own for these replies, and their text is all that tells them from a fault of ours.
 BaseParser.EXCEPTION_CLASSES["MISCONF"] = CannotSaveError
+BaseParser.EXCEPTION_CLASSES["NOREPLICAS"] = NoReplicasError
+BaseParser.EXCEPTION_CLASSES["BUSY"] = BusyError
+BaseParser.EXCEPTION_CLASSES["UNKILLABLE"] = BusyError  # the same, and it has written already
+
+# A cluster that moves or has lost what we ask for, and a replica without its master; AskError covers MOVED and ASK.
+ELSEWHERE = (AskError, ClusterDownError, MasterDownError, TryAgainError)
 
 # After these the same command may succeed later: Redis is away, starting (BusyLoadingError is a ConnectionError),
-# full, without a disk, or a replica for the moment. Anything else is a fault of ours and ends the process.
-PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError)
+# full, without a disk or its replicas, busy, or a replica for the moment.
+# Anything else is a fault of ours and ends the process.
+PASSING = (
+    *(ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError),
+    *(NoReplicasError, BusyError, *ELSEWHERE),
+)
 
 CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
