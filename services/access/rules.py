@@ -21,6 +21,9 @@ _CONNECT = "+hello +ping +client|setname +client|setinfo"
 
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
+# A Redis that was started anew is known by its `run_id`, which INFO alone tells.
+_TERM = f"~{KEYS}:term +info +time"
+
 # A session's hash and history; each side's scripts need a little more.
 _SESSION = f"~{KEYS}:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +pttl"
 
@@ -35,11 +38,11 @@ _UPLOADS = f"~{KEYS}:upload:* +ttl"
 _ASK = "+acl|dryrun"
 
 RULES = {
-    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +time +exists"
+    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +exists"
     f" ~{KEYS}:uploads +zadd +zrange +zrem"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_SESSION} {_RUNS} {_UPLOADS}"
-    f" ~{KEYS}:attempts:* +hgetall +time +multi +exec"
+    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS}"
+    f" ~{KEYS}:attempts:* +hgetall +multi +exec"
     f" ~{KEYS}:known ~{KEYS}:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"

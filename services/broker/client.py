@@ -9,7 +9,7 @@ from typing import Any
 import hiredis
 import redis.asyncio
 from redis._parsers.base import BaseParser
-from redis.exceptions import ConnectionError, InvalidResponse, TimeoutError
+from redis.exceptions import ConnectionError, InvalidResponse, ReadOnlyError, TimeoutError
 
 Command = tuple[str | bytes | int, ...]
 
@@ -68,6 +68,8 @@ class Link(asyncio.Protocol):
             self._reader.feed(data)
             while (reply := self._reader.gets()) is not NOTHING:
                 self._hear(reply)
+                if isinstance(reply, ReadOnlyError):  # a replica now: the next connection may find who took its place
+                    self.end(reply)
         except Exception as error:  # not Redis at the other end, or a fault of ours: whoever uses the link raises it
             self.end(error)
 

@@ -1,12 +1,24 @@
 """How web and worker reach Redis, and how long they wait before they try again."""
 
 import random
+from collections.abc import Awaitable, Callable
+from typing import Any
 
 import redis.asyncio
 from redis._parsers.base import BaseParser
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, OutOfMemoryError, ReadOnlyError, ResponseError, TimeoutError
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    ConnectionError,
+    MasterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    ResponseError,
+    TimeoutError,
+    TryAgainError,
+)
 
 from services.runtime.settings import Settings
 
@@ -15,21 +27,43 @@ class CannotSaveError(ResponseError):
     """Redis cannot write its append-only file: the disk is full or gone."""
 
 
-# redis-py has no class of its own for this reply, and its text is all that tells it from a fault of ours.
+class NoReplicasError(ResponseError):
+    """Redis takes no write as long as fewer replicas follow it than its settings want."""
+
+
+class BusyError(ResponseError):
+    """Somebody's script has run for seconds, and Redis serves nobody else until it ends or is killed."""
+
+
+# redis-py has no class of its own for these replies, and their text is all that tells them from a fault of ours.
 BaseParser.EXCEPTION_CLASSES["MISCONF"] = CannotSaveError
+BaseParser.EXCEPTION_CLASSES["NOREPLICAS"] = NoReplicasError
+BaseParser.EXCEPTION_CLASSES["BUSY"] = BusyError
+BaseParser.EXCEPTION_CLASSES["UNKILLABLE"] = BusyError  # the same, and it has written already
+
+# A cluster that moves or has lost what we ask for, and a replica without its master; AskError covers MOVED and ASK.
+ELSEWHERE = (AskError, ClusterDownError, MasterDownError, TryAgainError)
 
 # After these the same command may succeed later: Redis is away, starting (BusyLoadingError is a ConnectionError),
-# full, without a disk, or a replica for the moment. Anything else is a fault of ours and ends the process.
-PASSING = (ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError)
+# full, without a disk or its replicas, busy, or a replica for the moment.
+# Anything else is a fault of ours and ends the process.
+PASSING = (
+    *(ConnectionError, TimeoutError, OutOfMemoryError, ReadOnlyError, CannotSaveError),
+    *(NoReplicasError, BusyError, *ELSEWHERE),
+)
 
 CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 
 
-def connect(settings: Settings) -> redis.asyncio.Redis:
+Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
+
+
+def connect(settings: Settings, opened: Opened | None = None) -> redis.asyncio.Redis:
     """A client with a bounded pool that answers in bytes and leaves retrying to its caller.
 
-    The caller knows what a repeated command would do; the client's own retry does not.
+    The caller knows what a repeated command would do; the client's own retry does not. `opened` comes before all else on each
+    new connection, and greets Redis itself.
     """
     return redis.asyncio.Redis.from_pool(
         redis.asyncio.BlockingConnectionPool.from_url(
@@ -42,6 +76,7 @@ def connect(settings: Settings) -> redis.asyncio.Redis:
             socket_timeout=settings.redis_timeout,
             socket_connect_timeout=min(CONNECT, settings.redis_timeout),
             retry=Retry(NoBackoff(), 0),
+            redis_connect_func=opened,
         )
     )
 

@@ -24,7 +24,9 @@ class Rights:
     """
 
     def __init__(self, redis: redis.asyncio.Redis, needs: Sequence[tuple[str, ...]]) -> None:
-        """`needs`: commands, as words, that the user of this client must be allowed to run."""
+        """`redis`: a client of its own, which asks nothing else over its connections. `needs`: commands, as words, that its user
+        must be allowed to run.
+        """
         self._redis = redis
         self._user = redis.connection_pool.connection_kwargs.get("username") or "default"
         self._needs = needs
@@ -32,6 +34,10 @@ class Rights:
 
     async def wait(self, stop: asyncio.Event) -> bool:
         """Ask until all is allowed; False if `stop` came first."""
+        async with contextlib.aclosing(self._redis):
+            return await self._wait(stop)
+
+    async def _wait(self, stop: asyncio.Event) -> bool:
         backoff = Backoff()
         while not stop.is_set():
             try:

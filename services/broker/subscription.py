@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError, TimeoutError
 from services.broker import unreadable
 from services.broker.client import LOOKS, Link
 from services.broker.connection import PASSING, Backoff
-from services.broker.unreadable import UNREADABLE_ERRORS
+from services.broker.unreadable import MALFORMED
 
 log = logging.getLogger(__name__)
 
@@ -69,6 +69,6 @@ class Subscription:
             return
         try:
             self._handlers[channel](payload)
-        except UNREADABLE_ERRORS as error:
+        except MALFORMED as error:
             # At most once is the rule here anyway: what a lost message says is found by other ways, and so is this one's.
             unreadable.note(self._kinds[channel], error)

@@ -12,7 +12,8 @@ log = logging.getLogger(__name__)
 UNREADABLE = Counter("primes_unreadable_total", "Values in Redis and messages that this process could not read", ["kind"])
 
 # What reading raises: MessagePack of another form, text that is no text or no number, a key of another type.
-UNREADABLE_ERRORS = (msgspec.DecodeError, ValueError, LookupError, TypeError)
+MALFORMED = (msgspec.DecodeError, ValueError)
+UNREADABLE_ERRORS = (*MALFORMED, LookupError, TypeError)  # also of a hash that lacks fields
 
 QUIET = 10.0  # seconds between two lines of the log about one kind
 

@@ -25,6 +25,7 @@ KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a pr
 PROOFS = 2_000  # runs in the lane of proofs; above, a client that wants another is told so: an hour of work or more waits there
 QUESTION_TTL = 86_400  # seconds that a run can be joined, from its beginning and from its promotion: longer than either may take
 ASKERS = 1_000  # jobs that may wait for one run: its answers are written in one step of about 10 ms; a later job starts another
+TERM = f"{KEYS}:term"  # hash {server: `run_id` of the Redis whose term it is, began: ms}; each start of Redis begins one
 
 
 JOBS = f"{KEYS}:jobs:"  # prefix of the lanes' streams
@@ -98,9 +99,10 @@ def results(web: str) -> str:
 def session(token: str) -> str:
     """Hash of a client's session, with a time to live:
 
-    `owner`: web process that holds its socket · `moves`: how often it was resumed · `epoch`: ms of the hash's creation
-    · `last`: number of the last answer · `ttl`: its lifetime, to which it is renewed (s) · `?ID` (JSON text): of a request in
-    flight its Mark, else the number of the answer that the history holds for it.
+    `owner`: web process that holds its socket · `moves`: when it was last resumed (ms), 0: never · `epoch`: ms of the hash's
+    creation, in whose place the term's beginning (TERM) counts where that is later · `last`: number of the last answer
+    · `ttl`: its lifetime, to which it is renewed (s) · `?ID` (JSON text): of a request in flight its Mark, else the number of
+    the answer that the history holds for it.
     """
     return f"{KEYS}:session:{token}"
 
@@ -118,7 +120,7 @@ def deliveries(web: str) -> str:
 
 
 def evictions(web: str) -> str:
-    """Channel: "TOKEN MOVES", a session that this web process held until it was resumed for that time."""
+    """Channel: "TOKEN MOVES", a session that this web process held until it was resumed then."""
     return f"primes:evictions:{web}"
 
 

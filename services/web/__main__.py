@@ -15,6 +15,7 @@ from tornado.process import fork_processes
 from tornado.web import Application, url
 
 from services.access.probes import probes
+from services.broker import term
 from services.broker.connection import connect
 from services.broker.rights import Rights
 from services.runtime import endpoints
@@ -50,9 +51,9 @@ class Web:
 
     def __init__(self, settings: WebSettings) -> None:
         self._settings = settings
-        self._redis = connect(settings)
+        self._redis = connect(settings, term.begin)
         self._dead_letters = read_access(settings)
-        self._rights = Rights(self._redis, probes("web"))
+        self._rights = Rights(connect(settings), probes("web"))
         self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way

@@ -8,6 +8,7 @@ import signal
 import time
 
 from services.access.probes import probes
+from services.broker import term
 from services.broker.client import BrokerClient
 from services.broker.connection import PASSING, connect
 from services.broker.pulse import Pulse
@@ -48,7 +49,7 @@ class Worker:
 
     def __init__(self, settings: WorkerSettings) -> None:
         self._settings = settings
-        self._redis = redis = connect(settings)
+        self._redis = redis = connect(settings, term.begin)
         # A worker that comes back under the same name must not hold what its former self claimed.
         self._name = name = f"{settings.instance}-{os.getpid()}-{secrets.token_hex(4)}"
         broker = BrokerClient(redis)  # for quick entries, which are read and finished on it in turn
@@ -73,7 +74,7 @@ class Worker:
         self._heavy = ChildLane(Lane.HEAVY, _computing(settings, settings.heavy_processes), *given, reader=reader, answers=answers)
         self._proofs = ChildLane(Lane.PROOF, _proving(settings), *given, reader=reader, answers=answers)
         self._child_lanes = self._orphans, self._heavy, self._proofs
-        self._rights = Rights(redis, probes("worker"))
+        self._rights = Rights(connect(settings), probes("worker"))
         self._pulse = Pulse(name)
         self._subscription = self._subscribe()
         self._sweeping = Steps("sweep")

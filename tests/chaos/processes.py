@@ -158,6 +158,14 @@ def empty_redis(stage: Processes, crowd: Crowd) -> None:
     stage.stack.redis.start()
 
 
+def set_redis_back(stage: Processes, crowd: Crowd) -> None:
+    for seconds in (0.04, 0.1, 0.6, 2):
+        stage.stack.redis.remember()
+        last(seconds)
+        stage.stack.redis.set_back()
+        stage.wait_ready(RECOVERY)
+
+
 def take_redis_away(stage: Processes, crowd: Crowd) -> None:
     stage.stack.redis.stop()
     last(10)

@@ -32,6 +32,7 @@ CASES = [
     Case(processes.restart_redis_always, "Redis killed, appendfsync always", STEADY, BRIEF),
     Case(processes.restart_redis_everysec, "Redis killed, appendfsync everysec", STEADY, BRIEF),
     Case(processes.empty_redis, "Redis emptied", STEADY, BRIEF),
+    Case(processes.set_redis_back, "Redis set back four times", STEADY, BRIEF),
     Case(processes.take_redis_away, "Redis away for 10 s", STEADY, None),
     Case(processes.hang_redis, "Redis hangs for 8 s", STEADY, None),
     Case(processes.fill_redis, "Redis full for 5 s", STEADY, BRIEF),

@@ -22,6 +22,7 @@ from services.jobs.names import GROUP, Lane
 from tests.integration.processes import ROOT, Program
 from tests.integration.waiting import wait_until
 
+FILES = "appendonlydir"  # Redis' own name for the folder of its append-only files
 ADMIN = "for the tests alone"  # password of a user that the product does not have
 
 
@@ -92,6 +93,17 @@ class RedisServer:
         """Delete its data."""
         shutil.rmtree(self._data)
         self._data.mkdir()
+
+    def remember(self) -> None:
+        """Put its append-only files as they are now aside, for `set_back`."""
+        shutil.copytree(self._data / FILES, self._short / FILES)
+
+    def set_back(self) -> None:
+        """End it, and start it with what it had when it was told to remember, as after a crash of its machine."""
+        self.stop(signal.SIGKILL)
+        shutil.rmtree(self._data / FILES)
+        shutil.move(self._short / FILES, self._data / FILES)
+        self.start()
 
     def close(self) -> None:
         if self.program:

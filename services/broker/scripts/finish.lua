@@ -13,8 +13,8 @@
 -- answers (MessagePack), and flags: 1 where the request leaves a run that goes on for others.
 local stream = KEYS[1]
 local lane, consumers, deliveries_to, results_to, most_kept, most_letters = unpack(ARGV, 1, 6)
-local streams, askers_of, questions, cancellations = unpack(ARGV, 7, 10)
-local position = 10 -- of the last argument that was read
+local streams, askers_of, questions, cancellations, term = unpack(ARGV, 7, 11)
+local position = 11 -- of the last argument that was read
 
 local KEPT = array_head(2) -- request, answer: what a history holds
 local DELIVERY = array_head(6) -- session, request, web process that asked, answer, epoch, number
@@ -31,6 +31,7 @@ local function take_list()
 end
 
 local unheard, kept = 0, 0
+local since -- when the term began, once there is a session
 local deliveries, results = {}, {} -- by web process, in MessagePack
 
 local function publish(channel, message)
@@ -66,7 +67,7 @@ local function leave_run(mark)
 end
 
 -- The marks of those of a session's requests that are in flight, false for the others (of two answers to one
--- request the first counts); then the session's owner, epoch, lifetime and last number.
+-- request the first counts); then the session's owner, epoch (of the hash), lifetime and last number.
 local function read_session(session, requests)
     local fields, seen, n = {}, {}, #requests
     for i, request in ipairs(requests) do
@@ -114,7 +115,7 @@ end
 -- and one write, however many.
 local function answer_session(session, history, token, requests, askers, answers, leaving)
     local marks, owner, epoch, ttl, number = read_session(session, requests)
-    local head, middle = DELIVERY .. cmsgpack.pack(token), cmsgpack.pack(tonumber(epoch))
+    local head, middle = DELIVERY .. cmsgpack.pack(token), cmsgpack.pack(tonumber(later(epoch, since)))
     local entries, numbers, parts, left = {}, {}, {}, {}
     for i, request in ipairs(requests) do
         local mark, web, answer = marks[i], askers[i], answers[i]
@@ -180,7 +181,7 @@ local ids, publications, letters = take_list(), take_list(), take_list()
 local key = 2
 while position < #ARGV do
     local token, count = unpack(take(2))
-    count = tonumber(count)
+    count, since = tonumber(count), since or began(term) -- epoch.lua
     end_requests(KEYS[key], KEYS[key + 1], token, take(count), take(count), take(count), take(count))
     key = key + 2
 end

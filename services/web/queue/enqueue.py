@@ -8,13 +8,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.broker.client import BrokerClient
-from services.broker.script import TRY, WAITING, Script
+from services.broker.script import EPOCH, TRY, WAITING, Script
 from services.jobs import messages, names
 from services.jobs.messages import Asker
 from services.jobs.names import Lane
 from services.web.queue.ledger import Entry, Place
 
-_enqueue = Script(TRY, WAITING, Path(__file__).parent / "scripts" / "enqueue.lua")
+_enqueue = Script(TRY, EPOCH, WAITING, Path(__file__).parent / "scripts" / "enqueue.lua")
 
 
 class Marker(Protocol):
@@ -64,6 +64,7 @@ class Ask(msgspec.Struct, frozen=True, gc=False):
     entries: int
     questions: int  # none, or as many as entries
     marks: list[str | int]  # of each session: whether its socket is here, how many requests, and four fields of each
+    term: str = names.TERM
     runs: Runs | UnsetType = UNSET  # of the costly lanes alone: each name takes its time to decode
 
 
@@ -107,6 +108,6 @@ def arrange(
             questions.append(names.question(messages.digest(job)))
             carried += names.asker(web, job.id), messages.encode(Asker(job.session, job.request, job.expires))
     runs = RUNS if questions else UNSET
-    ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks, runs)
+    ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks, runs=runs)
     keys = [names.stream(lane), names.stream(Lane.QUICK), *questions, *sessions]
     return keys, [_encoder.encode(ask), *carried]

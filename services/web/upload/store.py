@@ -12,7 +12,7 @@ from services.broker.script import TRY, WAITING, Script
 from services.jobs import names
 from services.jobs.names import Lane
 from services.web.settings import WebSettings
-from services.web.upload.upload import PendingChunk
+from services.web.upload.upload import PendingChunk, Upload
 
 READ_LEASE = 5.0  # seconds after which an upload that no process says it reads counts as interrupted
 READ_TTL = 60  # seconds that an upload without a key outlives its process, should that die while it reads
@@ -149,10 +149,11 @@ class UploadStore:
             case states:
                 return [ChunkState(state) for state in states]
 
-    async def seal(self, id: str, lines: int, answers: int, fingerprint: str) -> bool:
-        """The upload was read to its end; False when it is gone."""
-        arguments = (self._owner, self._settings.upload_ttl, lines, answers, fingerprint)
-        return bool(await SEAL(self._redis, [names.upload(id)], *arguments))
+    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str) -> bool:
+        """The upload was read to its end; False when it is gone, or Redis lost chunks of it that had their outcomes."""
+        pending = msgspec.msgpack.encode(list(upload.pending))
+        arguments = (self._owner, self._settings.upload_ttl, lines, answers, fingerprint, upload.queued, pending)
+        return bool(await SEAL(self._redis, [names.upload(upload.id)], *arguments))
 
     async def delete(self, id: str) -> bool:
         """Delete an upload, whoever reads it; False when there is none."""

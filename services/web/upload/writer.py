@@ -60,6 +60,7 @@ class UploadWriter:
             upload.news.clear()
             await upload.news.wait()
         await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk)))
+        upload.queued += 1
         _chunks[lane].inc()
         LINES.inc(chunk.text.count("\n") + 1)
 
@@ -87,7 +88,7 @@ class UploadWriter:
 
     async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str) -> None:
         """It was read to its end: from now on any process can tell its answers. Raises Gone, Unavailable."""
-        sealed = not upload.gone and await patiently(lambda: self._store.seal(upload.id, lines, answers, fingerprint), PATIENCE)
+        sealed = not upload.gone and await patiently(lambda: self._store.seal(upload, lines, answers, fingerprint), PATIENCE)
         if not sealed:
             self._registry.lose(upload)
             raise Gone(upload.id)

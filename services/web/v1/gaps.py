@@ -56,6 +56,8 @@ class Gaps:
         if self._seats.of(session) is None or session.epoch != epoch:
             return
         GAPS.inc()
+        if missed:
+            session.skip_to(missed[0].number)
         self._settle_own(session, missed)
         seat.pass_on(missed)
         if session.behind and missed and missed[0].number > last + 1:  # more were missed than the history holds

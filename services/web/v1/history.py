@@ -5,7 +5,7 @@ from pathlib import Path
 import redis.asyncio
 
 from services.broker import unreadable
-from services.broker.script import TRY, Script
+from services.broker.script import EPOCH, TRY, Script
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Answer, Delivery, decode_kept
@@ -13,7 +13,7 @@ from services.web.v1.session import Session
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
-_read_history = Script(TRY, SCRIPTS / "read_history.lua")
+_read_history = Script(TRY, EPOCH, SCRIPTS / "read_history.lua")
 
 
 class History:
@@ -49,7 +49,7 @@ class History:
 
     async def _read(self, token: str, epoch: int, after: int, most: int) -> tuple[int, list[bytes]]:
         """The number of the last answer of all, and the entries after a number."""
-        reply = await _read_history(self._redis, [names.session(token), names.history(token)], epoch, after, most)
+        reply = await _read_history(self._redis, [names.session(token), names.history(token)], epoch, after, most, names.TERM)
         return (0, []) if reply is None else (int(reply[0]), reply[1])
 
 

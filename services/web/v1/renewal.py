@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import redis.asyncio
 
-from services.broker.script import TRY, Script
+from services.broker.script import EPOCH, TRY, Script
 from services.jobs import names
 from services.web.v1.gaps import Gaps
 from services.web.v1.history import SCRIPTS
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 TOUCHED = 200  # sessions renewed in one script: bounds how long Redis serves nobody else
 LOOKS = 8  # times in its time to live that an idle session is looked at
 
-_touch = Script(TRY, SCRIPTS / "touch.lua")
+_touch = Script(TRY, EPOCH, SCRIPTS / "touch.lua")
 
 
 class State(NamedTuple):
@@ -110,4 +110,4 @@ class Renewal:
 def _arrange(sessions: Sequence[Session], web: str, lifetime: int) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of the script, in the order in which it names them."""
     keys = [key for session in sessions for key in (names.session(session.token), names.history(session.token))]
-    return keys, [web, lifetime, *(session.moves for session in sessions)]
+    return keys, [web, lifetime, names.TERM, *(session.moves for session in sessions)]

@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from services.broker import unreadable
 from services.broker.connection import PASSING
-from services.broker.script import TRY, Script
+from services.broker.script import EPOCH, TRY, Script
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Delivery
@@ -27,7 +27,7 @@ _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
-_resume = Script(TRY, SCRIPTS / "resume.lua")
+_resume = Script(TRY, EPOCH, SCRIPTS / "resume.lua")
 
 
 @dataclass(slots=True)
@@ -119,7 +119,7 @@ class Resumption:
 
 def _arrange(token: str, web: str, lifetime: int, epoch: str, after: int) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of the script, in the order in which it names them."""
-    return [names.session(token), names.history(token)], [web, lifetime, epoch, after, names.evictions("")]
+    return [names.session(token), names.history(token)], [web, lifetime, epoch, after, names.evictions(""), names.TERM]
 
 
 def _read_hash(fields: list[bytes]) -> Kept:

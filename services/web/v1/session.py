@@ -51,13 +51,16 @@ class Session:
         self.token = token
         self.epoch: int | None = None  # ms; None until Redis is known to hold the session
         self.last = 0  # number of the last answer that was sent
-        self.moves = 0  # resumes up to this one
+        self.moves = 0  # when Redis gave it to this process (ms); 0: it began here
         self.in_flight: dict[str, Flight] = {}  # by request id
         self._answered: dict[str, int] = {}  # number of the answer by request id, oldest first
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
-        self._before_loss: set[str] = set()  # answered when Redis lost its data; some ledger may send their jobs again
+        # Answered when Redis lost its data, oldest first; their jobs may come again, out of some ledger or out of Redis itself.
+        self._before_loss: dict[str, None] = {}
+        # In flight when not all of the history was there: the client may have had their answers from a Redis that lost them.
+        self._doubtful: set[str] = set()
         self._ahead: dict[int, Delivery] = {}  # heard before what precedes them, by number
 
     @property
@@ -151,7 +154,11 @@ class Session:
         self.last = delivery.number
         repeated = delivery.request in self._before_loss and delivery.request not in self.in_flight
         flight = self.in_flight.pop(delivery.request, None)
-        if flight is None or not flight.asked or self._told_loss:
+        asked = flight is not None and flight.asked
+        if delivery.request in self._doubtful and not asked:  # who asks for it gets it from the history
+            self._remember(delivery.request, delivery.number)
+            return False
+        if not asked or self._told_loss:
             self._unasked[delivery.request] = None
             if len(self._unasked) > HISTORY:
                 del self._unasked[next(iter(self._unasked))]
@@ -179,12 +186,20 @@ class Session:
             if answered <= self.last:
                 self._remember(request, answered)
         self.in_flight = {request: Flight(None, asked=False) for request in kept.in_flight}
+        self._doubtful = set() if complete else set(kept.in_flight)
         return complete, self.hear([*missed, *heard] if complete else heard)
+
+    def skip_to(self, number: int) -> None:
+        """The history begins with this number. After a loss the client asks again, so nothing before it is missed."""
+        if self._told_loss and not self.last:
+            self.last = number - 1
+            self._ahead = {ahead: delivery for ahead, delivery in self._ahead.items() if ahead >= number}
 
     def lose(self) -> None:
         """Redis holds this session no longer, or another one of the same name: what is not in our ledger must be asked again."""
         self.epoch, self.last = None, 0
-        self._before_loss = set(self._answered)
+        before = {**self._before_loss, **dict.fromkeys(self._answered)}  # it may have lost its data twice
+        self._before_loss = dict.fromkeys(list(before)[-HISTORY:])
         self._answered.clear()
         self._ahead.clear()
         self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}

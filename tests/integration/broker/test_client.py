@@ -13,7 +13,9 @@ import redis.asyncio
 import uvloop
 from redis.exceptions import (
     BusyLoadingError,
+    ClusterDownError,
     ConnectionError,
+    MovedError,
     NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
@@ -23,7 +25,7 @@ from redis.exceptions import (
 )
 
 from services.broker.client import BrokerClient
-from services.broker.connection import PASSING, CannotSaveError, connect
+from services.broker.connection import PASSING, BusyError, CannotSaveError, NoReplicasError, connect
 from services.broker.subscription import Subscription
 from services.jobs import names
 from services.jobs.names import Lane
@@ -108,6 +110,10 @@ def test_a_large_reply_and_a_large_command_come_whole(server: RedisServer, run: 
         ("OOM command not allowed", OutOfMemoryError),
         ("READONLY You can't write", ReadOnlyError),
         ("MISCONF Redis is configured to save", CannotSaveError),
+        ("NOREPLICAS Not enough good replicas to write", NoReplicasError),
+        ("BUSY Redis is busy running a script", BusyError),
+        ("CLUSTERDOWN Hash slot not served", ClusterDownError),
+        ("MOVED 3999 127.0.0.1:6381", MovedError),
         ("LOADING Redis is loading the dataset in memory", BusyLoadingError),
         ("NOSCRIPT No matching script", NoScriptError),
         ("ERR whatever", ResponseError),

@@ -124,13 +124,13 @@ end
 
 -- Marks a session's requests, four fields of `ask.marks` each from `first` on: the entry, the job, the
 -- request's id, and 0, or for a job that Redis lost and nobody here waits for when it had it (ms since 1970):
--- in a session that was made later its client asks again.
+-- in a session that was made later, or in a later term (epoch.lua), its client asks again.
 local function mark(session, history, held, first, count)
     local fields, known = read(session, first, count)
     local epoch, set = known[1], {}
     for n = 1, count do
         local entry, job, _, lost = unpack(ask.marks, first + 4 * n - 4, first + 4 * n - 1)
-        if entry <= last and (lost == 0 or epoch and tonumber(epoch) <= lost) then
+        if entry <= last and (lost == 0 or epoch and tonumber(later(epoch, began(ask.term))) <= lost) then
             if not epoch then
                 epoch, set = open(held)
             end

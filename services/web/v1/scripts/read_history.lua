@@ -4,11 +4,11 @@
 -- number of the last one nobody knows which answers these are.
 -- KEYS: the session and its history.
 local session, history = unpack(KEYS)
-local epoch, after, most = unpack(ARGV)
+local epoch, after, most, term = unpack(ARGV)
 
 local function read_history()
     local found, last = unpack(redis.call('HMGET', session, 'epoch', 'last'))
-    if found ~= epoch then
+    if not found or later(found, began(term)) ~= epoch then -- epoch.lua
         return false
     end
     local behind = last - after

@@ -5,12 +5,15 @@
 -- history.
 -- KEYS: the session and its history. `epoch` is empty where the client has seen nothing.
 local session, history = unpack(KEYS)
-local web, lifetime, epoch, after, evictions_to = unpack(ARGV)
+local web, lifetime, epoch, after, evictions_to, term = unpack(ARGV)
 
--- The session moves to `web`.
-local function take(owner)
-    local moves = redis.call('HINCRBY', session, 'moves', 1)
-    redis.call('HSET', session, 'owner', web, 'ttl', lifetime)
+-- The session moves to `web`. Its moves are not the next number but the time (ms), if that is later: a Redis
+-- that comes back older gives none twice.
+local function take(owner, known, found)
+    local clock = redis.call('TIME')
+    local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+    local moves = string.format('%.0f', math.max(now, known + 1))
+    redis.call('HSET', session, 'owner', web, 'ttl', lifetime, 'moves', moves, 'epoch', found)
     redis.call('EXPIRE', session, lifetime)
     redis.call('EXPIRE', history, lifetime)
     if owner and owner ~= web then
@@ -20,15 +23,17 @@ local function take(owner)
 end
 
 local function resume()
-    local owner, found, last = unpack(redis.call('HMGET', session, 'owner', 'epoch', 'last'))
+    local kept = redis.call('HMGET', session, 'owner', 'epoch', 'last', 'moves')
+    local owner, found, last, known = unpack(kept)
     if not found then
         return false
     end
+    found = later(found, began(term)) -- epoch.lua
     local missed, behind = {}, last - after
     if behind > 0 and (epoch == '' or epoch == found) then
         missed = redis.call('LRANGE', history, -behind, -1)
     end
-    take(owner)
+    take(owner, known, found)
     return { redis.call('HGETALL', session), missed }
 end
 

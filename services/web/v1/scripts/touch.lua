@@ -3,8 +3,9 @@
 -- each is one of its own, since its owner must not change between the look and the renewal.
 -- KEYS: of each session its hash and its history.   ARGV: as named here, then of each session the moves that
 -- are known.
-local web, lifetime = unpack(ARGV, 1, 2)
-local moves_known = { unpack(ARGV, 3) }
+local web, lifetime, term = unpack(ARGV, 1, 3)
+local moves_known = { unpack(ARGV, 4) }
+local since = began(term) -- epoch.lua
 
 local function renew(session, history)
     -- not every second: each renewal is written to disk
@@ -27,7 +28,7 @@ local function touch(session, history, known)
         owner, moves = web, known
     end
     renew(session, history)
-    return { epoch, last, moves, owner == web and 1 or 0 }
+    return { later(epoch, since), last, moves, owner == web and 1 or 0 }
 end
 
 local states = {}

@@ -83,7 +83,7 @@ INPUTS = {
     "\U0001f522": NO_INTEGER,
     "0" * 9_000 + "7": alike("prime"),
     "9" * 10_001: Answers(TOO_LARGE.format("10,001"), "too_large", (413, "too_large")),
-    MILLION: Answers(TOO_LARGE.format("1,000,000"), "too_large", (414, "url_too_long")),
+    MILLION: Answers("Number too large: 1,000,000 characters came, at most 65,536 are taken", "too_large", (414, "url_too_long")),
 }
 
 

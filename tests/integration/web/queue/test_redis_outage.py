@@ -3,6 +3,7 @@
 import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,7 +11,7 @@ from services.jobs.names import Lane
 from tests.integration.conftest import Whole
 from tests.integration.plain_clients import HEAVIES, HEAVY, PRIME, Load, RawClient, ask_all, question
 from tests.integration.processes import children, freeze, state, thaw
-from tests.integration.redis_server import RedisServer
+from tests.integration.redis_server import ADMIN, RedisServer
 from tests.integration.stack import Stack
 from tests.integration.waiting import wait_until
 
@@ -135,6 +136,39 @@ def test_no_process_ends_when_redis_cannot_save(whole: Whole) -> None:
     finally:
         if obstacle.is_dir():
             obstacle.rmdir()
+    assert all(service.running for service in whole.services)
+
+
+def test_no_process_ends_while_redis_wants_replicas_that_it_has_not(whole: Whole) -> None:
+    admin = whole.redis.admin
+    admin.config_set("min-replicas-to-write", 1)
+    try:
+        with RawClient(whole.webs[0].url) as client:
+            client.send("97")
+            assert whole.webs[0].get("/primes/97?timeout=1").status == 504
+
+            admin.config_set("min-replicas-to-write", 0)
+
+            assert client.receive() == PRIME
+    finally:
+        admin.config_set("min-replicas-to-write", 0)
+    assert all(service.running for service in whole.services)
+
+
+def test_no_process_ends_while_somebodys_script_keeps_redis_busy(whole: Whole) -> None:
+    admin = whole.redis.admin
+    admin.config_set("busy-reply-threshold", 100)  # ms
+    try:
+        with ThreadPoolExecutor(1) as pool:
+            endless = pool.submit(admin.eval, "while true do end", 0)
+            with RawClient(whole.webs[0].url) as client:
+                client.send("97")
+                assert whole.webs[0].get("/primes/97?timeout=2").status == 504
+                wait_until(lambda: whole.redis.client("admin", ADMIN).script_kill(), "the script is killed")
+                assert endless.exception(10) is not None
+                assert client.receive() == PRIME
+    finally:
+        admin.config_set("busy-reply-threshold", 5_000)
     assert all(service.running for service in whole.services)
 
 

@@ -184,6 +184,24 @@ def test_redis_emptied_while_the_body_is_read_is_told(stack: Stack) -> None:
     assert response.headers["Retry-After"] == "1"
 
 
+def test_an_upload_whose_outcomes_redis_lost_is_told_so_and_never_sealed(stack: Stack) -> None:
+    first, _ = both(stack)
+    stack.worker("worker0")
+    asked = numbers(30_000, 8)
+    with Sender(first.port, len(text(asked))) as client:
+        client.send(text(asked[:10_000]))
+        wait_until(lambda: lines_queued(first) > 5_000, "a third of it is queued")
+        stack.redis.remember()
+        client.send(text(asked[10_000:20_000]))
+        wait_until(lambda: lines_queued(first) > 15_000, "two thirds are queued")
+        wait_until(lambda: (found := upload(stack.redis))["stored"] == found["chunks"], "what is queued has its outcomes")
+        stack.redis.set_back()
+        client.send(text(asked[20_000:]))
+        response = client.finish()
+    assert (response.status, response.json["error"]["code"], response.json["error"]["retryable"]) == (503, "lost", True)
+    assert upload(stack.redis)["state"] != "read"
+
+
 def test_a_restarted_redis_interrupts_no_upload(stack: Stack) -> None:
     first, second = both(stack)
     stack.worker("worker0")

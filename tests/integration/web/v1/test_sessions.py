@@ -16,7 +16,7 @@ from websockets.exceptions import InvalidStatus
 from services.jobs import names
 from services.jobs.names import Lane
 from tests.integration.conftest import Front, Whole
-from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, RawClient
+from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, SLOW, RawClient
 from tests.integration.processes import thaw
 from tests.integration.stack import Stack, Web
 from tests.integration.steps import freeze_child, kill_children
@@ -460,11 +460,10 @@ def test_a_session_that_asks_too_much_is_told_that_it_is_busy(front: Front) -> N
 def test_a_dead_letter_is_told_to_the_session_that_asked(front: Front) -> None:
     worker = front.worker("worker")
     front.wait_ready()
-    freeze_child(front.web0, worker)
 
     async def scenario() -> None:
         client = await RpcClient().connect(front.web0.url)
-        await client.ask(HEAVY)
+        await client.ask(SLOW)
         await in_thread(lambda: kill_children(worker, 3))
         await client.until(lambda: client.errors, "the fault is told")
         data = client.errors[0]["error"]["data"]

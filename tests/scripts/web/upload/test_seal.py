@@ -1,19 +1,25 @@
 """seal.lua: an upload was read to its end."""
 
+from collections.abc import Sequence
+
+import msgspec
+import pytest
+
 from services.web.upload.store import SEAL
 from tests.scripts.conftest import Node, run
 from tests.scripts.web.upload.uploads import KEY, TTL, UPLOAD, WEB, fields, keep, keep_key
 
 
-def seal(node: Node) -> int:
-    reply: int = run(node.web, SEAL, [UPLOAD], WEB, 500, 12, 10, "f" * 64)
+def seal(node: Node, queued: int = 0, pending: Sequence[int] = ()) -> int:
+    arguments = WEB, 500, 12, 10, "f" * 64, queued, msgspec.msgpack.encode(pending)
+    reply: int = run(node.web, SEAL, [UPLOAD], *arguments)
     return reply
 
 
 def test_says_what_was_read_and_renews_it_with_its_key(node: Node) -> None:
-    keep(node, chunks=3, key=KEY)
+    keep(node, chunks=3, stored=3, key=KEY)
     keep_key(node, ttl=9)
-    assert seal(node) == 1
+    assert seal(node, 3) == 1
     expected = {"state": "read", "lines": "12", "answers": "10", "fingerprint": "f" * 64, "chunks": "3"}
     assert fields(node).items() >= expected.items()
     for key in (UPLOAD, KEY):
@@ -38,3 +44,17 @@ def test_an_upload_of_another_owner_is_left_alone(node: Node) -> None:
 def test_an_upload_that_is_gone_does_not_come_back(node: Node) -> None:
     assert seal(node) == 0
     assert node.admin.exists(UPLOAD) == 0
+
+
+@pytest.mark.parametrize("chunks", [2, 3])
+def test_an_upload_whose_outcomes_redis_lost_is_not_sealed(node: Node, chunks: int) -> None:
+    keep(node, chunks=chunks, stored=1, **{"0": "outcome"})
+    before = fields(node)
+    assert seal(node, 3, [2]) == 0
+    assert fields(node) == before
+
+
+def test_chunks_that_are_pending_or_have_an_outcome_of_which_nobody_heard_count_once(node: Node) -> None:
+    keep(node, chunks=2, stored=2, **{"0": "outcome", "1": "outcome"})  # the third one was lost with its number
+    assert seal(node, 3, [1, 2]) == 1
+    assert fields(node)["chunks"] == "3"

@@ -11,7 +11,7 @@ from tests.scripts.sessions import EPOCH, HISTORY, SESSION, put
 
 
 def read(node: Node, after: int, most: int = names.HISTORY, epoch: int = EPOCH) -> Any:
-    reply = run(node.web, read_history, [SESSION, HISTORY], epoch, after, most)
+    reply = run(node.web, read_history, [SESSION, HISTORY], epoch, after, most, names.TERM)
     return None if reply is None else (int(reply[0]), [messages.decode_kept(entry)[0] for entry in reply[1]])
 
 
@@ -53,3 +53,10 @@ def test_reading_changes_nothing(node: Node) -> None:
     before = node.admin.hgetall(SESSION)
     read(node, 0)
     assert (node.admin.hgetall(SESSION), node.admin.ttl(SESSION)) == (before, -1)
+
+
+def test_an_older_terms_epoch_has_nothing_to_read(node: Node) -> None:
+    put(node, answers=5)
+    node.admin.hset(names.TERM, "began", EPOCH + 7)
+    assert read(node, 3) is None
+    assert read(node, 3, epoch=EPOCH + 7) == (5, ["4", "5"])

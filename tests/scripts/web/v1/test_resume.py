@@ -7,8 +7,10 @@ import pytest
 from services.jobs import messages, names
 from services.web.v1.resumption import _arrange
 from services.web.v1.resumption import _resume as resume
+from tests.integration.waiting import wait_until
 from tests.scripts.conftest import Node, heard, run
 from tests.scripts.sessions import EPOCH, HISTORY, SESSION, TOKEN, field, put
+from tests.scripts.web.upload.uploads import now
 
 LIFETIME = 1_200
 
@@ -32,19 +34,36 @@ def test_it_has_another_owner_and_a_new_lifetime(node: Node) -> None:
     put(node, answers=2, a="quick 17-0 web0 5")
     fields, _ = move(node)
     assert fields == node.admin.hgetall(SESSION)
-    assert [fields[name] for name in (b"owner", b"moves", b"ttl", b"?a")] == [b"web1", b"1", b"1200", b"quick 17-0 web0 5"]
+    assert [fields[name] for name in (b"owner", b"ttl", b"?a")] == [b"web1", b"1200", b"quick 17-0 web0 5"]
+    assert int(fields[b"moves"]) > EPOCH
     assert [node.admin.ttl(key) for key in (SESSION, HISTORY)] == pytest.approx([LIFETIME] * 2, abs=1)
 
 
 def test_the_web_process_that_held_it_is_told_which_move_it_was(node: Node) -> None:
     put(node)
     listener = node.listen(names.evictions("web0"), names.evictions("web1"))
-    move(node, "web1")
-    move(node, "web0")
+    moves = [int(reply[0][b"moves"]) for web in ("web1", "web0") if (reply := move(node, web))]
     assert heard(listener) == [
-        ("primes:evictions:web0", f"{TOKEN} 1".encode()),
-        ("primes:evictions:web1", f"{TOKEN} 2".encode()),
+        ("primes:evictions:web0", f"{TOKEN} {moves[0]}".encode()),
+        ("primes:evictions:web1", f"{TOKEN} {moves[1]}".encode()),
     ]
+    assert moves[0] < moves[1]
+
+
+def test_a_move_that_redis_forgot_is_not_the_next_one(node: Node) -> None:
+    put(node)
+    forgotten, _ = move(node, "web1")
+    node.admin.hset(SESSION, "moves", 0)
+    wait_until(lambda: now(node) > int(forgotten[b"moves"]), "a millisecond has passed, as in any start of Redis")
+    fields, _ = move(node, "web2")
+    assert int(fields[b"moves"]) > int(forgotten[b"moves"])
+
+
+def test_a_session_that_is_older_than_the_term_goes_on_in_its_epoch(node: Node) -> None:
+    put(node, answers=2)
+    node.admin.hset(names.TERM, "began", EPOCH + 7)
+    fields, missed = move(node, after=1)
+    assert (fields[b"epoch"], missed) == (str(EPOCH + 7).encode(), [])
 
 
 @pytest.mark.parametrize("owner", ["web1", ""], ids=["its own", "nobody's"])

@@ -132,6 +132,33 @@ def test_what_was_answered_before_a_loss_and_not_asked_again_is_not_sent_again()
     assert session.last == 2
 
 
+def test_what_was_answered_before_two_losses_is_not_sent_again() -> None:
+    session = Session("token")
+    session.hear([delivery(1)])
+    for _ in range(2):
+        session.lose()
+    assert session.hear([delivery(1, epoch=2_000)]) == []
+    assert session.last == 1
+
+
+def test_after_a_loss_a_history_that_begins_late_leaves_no_gap() -> None:
+    session = Session("token")
+    session.hear([delivery(1)])
+    session.lose()
+    session.hear([delivery(8, epoch=2_000), delivery(5, epoch=2_000)])
+    session.skip_to(7)
+    assert numbers(session.hear([delivery(7, epoch=2_000)])) == [7, 8]
+    assert not session.behind
+
+
+def test_what_was_in_flight_when_history_was_gone_is_sent_to_who_asks_for_it_again() -> None:
+    session, recovered, _ = resumed(Kept(2_000, 5, 1, ["r6", "r7"], {}), "1000", 9, [])
+    assert not recovered
+    session.ask("r7")
+    assert numbers(session.hear([delivery(6, epoch=2_000), delivery(7, epoch=2_000)])) == [7]
+    assert session.ask("r6") is Repeat.ANSWERED
+
+
 def test_a_job_that_ended_without_a_delivery_is_abandoned() -> None:
     session = Session("token")
     session.submitted("r1", 7)

@@ -1,0 +1,23 @@
+-- Begins a new term where this Redis is another than the one that was written down: it was restarted, or a
+-- replica took its place, and may lack what was acknowledged last. All epochs are then new ones (epoch.lua),
+-- so that no number is given twice under one: clients ask again for what they have no answer to.
+-- Returns when the new term began (ms since 1970); nil where the term goes on, or is the first.
+-- One step, before anything else that a new connection asks, and a Redis that was restarted has no others: no
+-- number is given before.
+-- KEYS: the term.
+local term = KEYS[1]
+local written, before = unpack(redis.call('HMGET', term, 'server', 'began'))
+local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
+if written == server then
+    return false
+end
+if not written then -- no process of ours had reached a Redis with these data: there is nothing that it may lack
+    redis.call('HSET', term, 'server', server, 'began', 0)
+    return false
+end
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- later than the one before, whatever the clock says
+local began = string.format('%.0f', math.max(now, (before or 0) + 1))
+redis.call('HSET', term, 'server', server, 'began', began)
+return began
