@@ -1,0 +1,131 @@
+"""What happens in a history from outside: what clients do, and what befalls the parts. Drawn from a seed; it can be thinned out."""
+
+from random import Random
+
+import gmpy2
+import msgspec
+
+
+class Step(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One act of one client.
+
+    "ask" (`number`, `deadline`, `proof`), "cancel" (its request `which`), "drop" its socket and stay away for `seconds`.
+    """
+
+    at: float
+    client: int
+    kind: str
+    number: str = ""
+    deadline: float = 0.0
+    proof: bool = False
+    which: int = 0
+    seconds: float = 0.0
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One fault.
+
+    Of a process, `target`: "kill" and "term" (started again after `seconds`), "stop" (for `seconds`), "cut" (its connections to Redis,
+    by `mode`), "deaf" (publications are lost for `seconds`), "slow", "clock" (wrong by `amount` seconds), "child" (what befalls its
+    next child or job, by `mode`).
+    Of Redis: "stall", "away" (by `mode` with its data, emptied, or back to the data of `amount` seconds before), "demote", "redis-clock".
+    """
+
+    at: float
+    kind: str
+    target: str = ""
+    seconds: float = 0.0
+    mode: str = ""
+    amount: float = 0.0
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """A history from outside; `seed` draws the delays and all else that no plan names."""
+
+    seed: int
+    length: float  # seconds until everything is healed
+    webs: int
+    workers: int
+    clients: int
+    steps: list[Step]
+    faults: list[Fault]
+
+    @property
+    def size(self) -> int:
+        """What is left to thin out."""
+        return len(self.steps) + len(self.faults)
+
+
+_HEAVY = [gmpy2.next_prime(gmpy2.mpz(10) ** (120 + index)).digits() for index in range(6)]
+_COMPOSITE = [(gmpy2.mpz(10) ** (115 + index) * 2 + 1).digits() for index in range(4)]
+
+PROCESS_FAULTS = ("kill", "term", "stop", "cut", "deaf", "slow", "child")
+REDIS_FAULTS = ("stall", "away", "empty", "demote")
+LENGTH = 3.0, 8.0  # seconds
+MOST_STEPS = 30
+MOST_FAULTS = 8
+
+
+def draw(seed: int) -> Plan:
+    """The plan of a seed: a few kinds of faults at a time, so that each is seen without the others too."""
+    chance = Random(f"plan {seed}")
+    length = chance.uniform(*LENGTH)
+    webs, workers, clients = chance.randint(1, 3), chance.randint(1, 2), chance.randint(1, 4)
+    heavy = chance.choice((0.1, 0.5, 0.9))
+    kinds = chance.sample(PROCESS_FAULTS + REDIS_FAULTS, chance.randint(0, 4))
+    steps = _draw_steps(chance, length, clients, heavy)
+    targets = [f"web-{index}" for index in range(webs)] + [f"worker-{index}" for index in range(workers)]
+    faults = sorted(
+        (_draw_fault(chance, length, chance.choice(kinds), targets) for _ in range(chance.randint(1, MOST_FAULTS) if kinds else 0)),
+        key=lambda fault: fault.at,
+    )
+    return Plan(seed, length, webs, workers, clients, steps, faults)
+
+
+def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> list[Step]:
+    cancels, drops, deadlines = chance.choice((0.0, 0.2, 0.5)), chance.choice((0.0, 0.1, 0.3)), chance.choice((0.0, 0.3))
+    proofs = chance.choice((0.0, 0.3))
+    steps: list[Step] = []
+    asked = [0] * clients
+    at = 0.1
+    while at < length and len(steps) < MOST_STEPS:
+        at += chance.choice((0.0, 0.001, 0.01, 0.1, 0.5, 1.0)) * chance.random()
+        client = chance.randrange(clients)
+        if asked[client] and chance.random() < drops:
+            steps.append(Step(at, client, "drop", seconds=chance.choice((0.0, 0.0, 0.3, 2.0))))
+            continue
+        deadline = round(chance.choice((0.05, 0.5, 2.0)) * chance.uniform(0.5, 1.5), 3) if chance.random() < deadlines else 0.0
+        proof = chance.random() < proofs
+        steps.append(Step(at, client, "ask", number=_draw_number(chance, heavy), deadline=deadline, proof=proof))
+        asked[client] += 1
+        if chance.random() < cancels:
+            late = chance.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * chance.random()
+            steps.append(Step(at + late, client, "cancel", which=asked[client] - 1))
+    return sorted(steps, key=lambda step: step.at)
+
+
+def _draw_number(chance: Random, heavy: float) -> str:
+    if chance.random() < heavy:
+        return chance.choice(_HEAVY) if chance.random() < 0.6 else chance.choice(_COMPOSITE)
+    return str(chance.randrange(10 ** chance.randint(1, 30)))
+
+
+def _draw_fault(chance: Random, length: float, kind: str, targets: list[str]) -> Fault:
+    at = chance.uniform(0.1, length)
+    seconds = chance.choice((0.05, 0.3, 1.0, 2.5, 6.0)) * chance.uniform(0.5, 1.5)
+    target = chance.choice(targets)
+    match kind:
+        case "cut":
+            return Fault(at, kind, target, seconds=chance.choice((0.0, 0.01, 1.0, 5.0)), mode=chance.choice(("up", "down", "down")))
+        case "child":
+            workers = [name for name in targets if name.startswith("worker")]
+            return Fault(at, kind, chance.choice(workers), mode=chance.choice(("die", "stillborn")))
+        case "slow":
+            return Fault(at, kind, target, seconds=seconds, amount=chance.choice((10.0, 100.0)))
+        case "stall" | "demote":
+            return Fault(at, kind, seconds=seconds)
+        case "away":
+            return Fault(at, "away", seconds=seconds, mode="kept")
+        case "empty":
+            return Fault(at, "away", seconds=seconds, mode="emptied")
+    return Fault(at, kind, target, seconds=seconds)
