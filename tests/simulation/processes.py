@@ -1,7 +1,10 @@
 """The simulated processes: the real parts of web and worker, each on a loop of its own."""
 
+import importlib.metadata
+import os
 import signal
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from redis.exceptions import RedisError
@@ -154,3 +157,6 @@ def without_the_machine() -> None:
     """Leave out what belongs to a process of the machine: ports, and the interpreter's own timer."""
     endpoints.serve = lambda *_: None  # type: ignore[assignment]
     worker_module.watch = _nothing  # type: ignore[assignment]
+    # redis-py reads its own version from its package's files for each connection
+    importlib.metadata.version = cache(importlib.metadata.version)
+    os.getpid = lambda: 1  # which is a part of workers' names

@@ -104,7 +104,7 @@ class RealRedis:
         )
         self._await(path)
         self.plain, self.typed = Connection(path), Connection(path)  # RESP2 and RESP3
-        self.typed.ask(pack(("HELLO", 3)), 1)
+        self._greetings = {typed: self._greet(typed=typed) for typed in (False, True)}
         self.listener = Listener(path)
         self._marks = 0
 
@@ -153,6 +153,13 @@ class RealRedis:
             return replies, []
         replies.pop()
         return replies, self.listener.hear(mark)
+
+    def _greet(self, *, typed: bool) -> bytes:
+        return (self.typed if typed else self.plain).ask(pack(("HELLO", 3 if typed else 2)), 1)[0]
+
+    def greeting(self, *, typed: bool) -> bytes:
+        """The reply to HELLO."""
+        return self._greetings[typed]
 
     def clear(self) -> None:
         """As it was when it started, but for the scripts, which it keeps."""
