@@ -24,6 +24,7 @@ QUICK = names.stream(Lane.QUICK).encode()  # of which alone reads wait
 # Their replies stay the same until something is written, but for an age that nobody reads.
 STEADY = frozenset({b"HGETALL", b"HMGET", b"HGET", b"XLEN", b"XRANGE", b"XINFO", b"LRANGE"})
 REFUSED = b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n"
+READING = STEADY | {b"XREADGROUP", b"XPENDING"}  # what adds no entry
 
 
 class Wire(asyncio.Transport):
@@ -401,7 +402,7 @@ def _blocks(command: Command) -> bool:
 
 def _feeds(commands: list[Command]) -> bool:
     """Whether an entry may come of it for those that wait."""
-    return any(command[0] != b"XREADGROUP" and QUICK in command for command in commands)
+    return any(command[0] not in READING and QUICK in command for command in commands)
 
 
 def _without_block(command: Command) -> Command:

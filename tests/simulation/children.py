@@ -38,7 +38,9 @@ def _answer(number: str, operation: Operation) -> Answer:
 class Child(asyncio.SubprocessTransport):
     """One child process, seen from its worker."""
 
-    def __init__(self, world: World, loop: Loop, protocol: Any, chance: Random, record: Record, pinned: dict[str, float], *, proves: bool) -> None:
+    def __init__(
+        self, world: World, loop: Loop, protocol: Any, chance: Random, record: Record, pinned: dict[str, float], *, proves: bool
+    ) -> None:
         super().__init__()
         self._world = world
         self._loop = loop
@@ -65,8 +67,7 @@ class Child(asyncio.SubprocessTransport):
         if self._status is None and not self._loop.dead:
             if report.final:
                 self._record.computed += 1
-            handle = asyncio.Handle(self._protocol.pipe_data_received, (1, frame(report)), self._loop)
-            self._world.push(self._world.now + 0.0005, self._loop, handle)
+            self._loop.take(asyncio.Handle(self._protocol.pipe_data_received, (1, frame(report)), self._loop))
 
     def _take(self, data: bytes) -> None:
         self._unread += data

@@ -1,12 +1,11 @@
 """Clients of `primes.v1` that follow the protocol's one rule, cancel and move, and write down what they do and see."""
 
+import asyncio
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
 from typing import Any
-
-import asyncio
 
 from tests.chaos.history import Asked, Closed, Event, Forgotten, Opened, Refused, Shown
 from tests.simulation.plan import Step

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import logging
 import sys
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -221,6 +222,8 @@ class History:
             self._complain(f"{name} failed: {error.get('message')}, {error.get('exception')!r}")
             return
         if not (isinstance(process, WorkerProcess) and process.told_to_end and error is None):
+            if error is not None and self._tell:
+                self._tell("".join(traceback.format_exception(_innermost(error))))
             self._complain(f"{name} ended: {_innermost(error)!r}")
         self.world.after(RESTART, lambda: self._restart(process))
 
@@ -255,12 +258,10 @@ class History:
                 pending = run("XPENDING", stream, GROUP)
                 if isinstance(pending, list) and pending[0]:
                     left.append(f"entries pending: {pending[0]} in {lane}")
-        for web in self._webs:
-            if web.instance is not None and (jobs := len(web.instance.dispatcher._ledger)):
-                left.append(f"ledger not empty: {jobs} jobs in {web.name}")
-        for worker in self._workers:
-            if worker.worker is not None and (held := len(worker.worker._leases.held)):
-                left.append(f"leases left: {held} in {worker.name}")
+        ledgers = {web.name: len(web.instance.dispatcher._ledger) for web in self._webs if web.instance}
+        held = {worker.name: len(worker.worker._leases.held) for worker in self._workers if worker.worker}
+        left += [f"ledger not empty: {jobs} jobs in {name}" for name, jobs in ledgers.items() if jobs]
+        left += [f"leases left: {entries} in {name}" for name, entries in held.items() if entries]
         return left + self._stray_keys()
 
     def _stray_keys(self) -> list[str]:
@@ -274,7 +275,9 @@ class History:
                 left.append(f"a key without an end: {name}")
             if name.startswith(names.session("")) and run("TYPE", key) == b"hash":
                 fields = run("HGETALL", key)
-                marks = [f for f, v in zip(fields[::2], fields[1::2], strict=True) if f[:1] == b"?" and isinstance(Mark.read(v), Mark)]
+                marks = [
+                    f for f, v in zip(fields[::2], fields[1::2], strict=True) if f[:1] == b"?" and isinstance(Mark.read(v), Mark)
+                ]
                 left += [f"a mark without a job: {mark.decode()}" for mark in marks]
         return left
 

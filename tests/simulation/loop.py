@@ -44,8 +44,8 @@ class _Future(asyncio.Future[Any]):
         return self is other
 
 
-class Loop(asyncio.AbstractEventLoop):
-    """One process: it runs, stands still, or is dead.
+class Loop:
+    """One process: it runs, stands still, or is dead. It has what asyncio's parts, redis-py and the service ask of a loop.
 
     Dead, it does nothing more: what its coroutines do when they are let go of reaches nobody.
     """

@@ -25,10 +25,11 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
 class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
     """One fault.
 
-    Of a process, `target`: "kill" and "term" (started again after `seconds`), "stop" (for `seconds`), "cut" (its connections to Redis,
-    by `mode`), "deaf" (publications are lost for `seconds`), "slow", "clock" (wrong by `amount` seconds), "child" (what befalls its
-    next child or job, by `mode`).
-    Of Redis: "stall", "away" (by `mode` with its data, emptied, or back to the data of `amount` seconds before), "demote", "redis-clock".
+    Of a process, `target`: "kill" and "term" (started again after `seconds`), "stop" (for `seconds`), "cut" (its connections
+    to Redis, by `mode`), "deaf" (publications are lost for `seconds`), "slow", "clock" (wrong by `amount` seconds), "child" (what
+    befalls its next child or job, by `mode`).
+    Of Redis: "stall", "away" (by `mode` with its data, emptied, or back to the data of `amount` seconds before), "demote",
+    "redis-clock".
     """
 
     at: float
@@ -114,18 +115,15 @@ def _draw_fault(chance: Random, length: float, kind: str, targets: list[str]) ->
     at = chance.uniform(0.1, length)
     seconds = chance.choice((0.05, 0.3, 1.0, 2.5, 6.0)) * chance.uniform(0.5, 1.5)
     target = chance.choice(targets)
-    match kind:
-        case "cut":
-            return Fault(at, kind, target, seconds=chance.choice((0.0, 0.01, 1.0, 5.0)), mode=chance.choice(("up", "down", "down")))
-        case "child":
-            workers = [name for name in targets if name.startswith("worker")]
-            return Fault(at, kind, chance.choice(workers), mode=chance.choice(("die", "stillborn")))
-        case "slow":
-            return Fault(at, kind, target, seconds=seconds, amount=chance.choice((10.0, 100.0)))
-        case "stall" | "demote":
-            return Fault(at, kind, seconds=seconds)
-        case "away":
-            return Fault(at, "away", seconds=seconds, mode="kept")
-        case "empty":
-            return Fault(at, "away", seconds=seconds, mode="emptied")
-    return Fault(at, kind, target, seconds=seconds)
+    workers = [name for name in targets if name.startswith("worker")]
+    amount = chance.choice((10.0, 100.0))
+    drawn = {
+        "cut": Fault(at, kind, target, seconds=chance.choice((0.0, 0.01, 1.0, 5.0)), mode=chance.choice(("up", "down", "down"))),
+        "child": Fault(at, kind, chance.choice(workers), mode=chance.choice(("die", "stillborn"))),
+        "slow": Fault(at, kind, target, seconds=seconds, amount=amount),
+        "stall": Fault(at, kind, seconds=seconds),
+        "demote": Fault(at, kind, seconds=seconds),
+        "away": Fault(at, "away", seconds=seconds, mode="kept"),
+        "empty": Fault(at, "away", seconds=seconds, mode="emptied"),
+    }
+    return drawn.get(kind, Fault(at, kind, target, seconds=seconds))

@@ -100,9 +100,7 @@ class WebProcess(Process):
         if not self.running or self._draining or self.instance is None or self.loop.stopped:
             return False
         instance = self.instance
-        client.server = self.loop.enter(
-            lambda: ServerSocket(self, client, instance.dispatcher, instance.sessions, self.settings)
-        )
+        client.server = self.loop.enter(lambda: ServerSocket(self, client, instance.dispatcher, instance.sessions, self.settings))
         return True
 
     def kill(self) -> None:
@@ -156,7 +154,7 @@ class WorkerProcess(Process):
 def without_the_machine() -> None:
     """Leave out what belongs to a process of the machine: ports, and the interpreter's own timer."""
     endpoints.serve = lambda *_: None  # type: ignore[assignment]
-    worker_module.watch = _nothing  # type: ignore[assignment]
+    vars(worker_module)["watch"] = _nothing
     # redis-py reads its own version from its package's files for each connection
     importlib.metadata.version = cache(importlib.metadata.version)
     os.getpid = lambda: 1  # which is a part of workers' names

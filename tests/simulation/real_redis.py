@@ -97,10 +97,23 @@ class RealRedis:
             self._clock = mmap.mmap(file.fileno(), 0)
         self.set_clock(0)
         path = self._directory / "redis.sock"
-        command = [programs.find(programs.REDIS).path, "--port", "0", "--unixsocket", path, "--save", "", "--appendonly", "no"]
+        command: list[str | Path] = [
+            programs.find(programs.REDIS).path,
+            "--port",
+            "0",
+            "--unixsocket",
+            path,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
         environment = {"LD_PRELOAD": str(_build_shim(self._directory)), "SIMULATED_CLOCK": str(clock_file)}
         self._process = subprocess.Popen(
-            [*command, "--lazyfree-lazy-expire", "yes"], env=environment, cwd=self._directory, stdout=subprocess.DEVNULL
+            [*command, "--save", "", "--appendonly", "no", "--lazyfree-lazy-expire", "yes"],
+            env=environment,
+            cwd=self._directory,
+            stdout=subprocess.DEVNULL,
         )
         self._await(path)
         self.plain, self.typed = Connection(path), Connection(path)  # RESP2 and RESP3
@@ -136,9 +149,7 @@ class RealRedis:
         reader.feed(self.plain.ask(pack(command), 1)[0])
         return reader.gets()
 
-    def execute(
-        self, commands: list[Command], *, typed: bool, publishing: bool
-    ) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
+    def execute(self, commands: list[Command], *, typed: bool, publishing: bool) -> tuple[list[bytes], list[tuple[bytes, bytes]]]:
         """Replies, and what was published meanwhile."""
         payload = b"".join(map(pack, commands))
         count = len(commands)

@@ -10,14 +10,20 @@ from tests.simulation.plan import Plan
 def judge_client(client: Client, plan: Plan) -> list[str]:
     """What became of a client's requests, by the judge of the chaos suite; errors that the client brought about count as right."""
     requests = {request.id: request for request in client.requests}
-    events: list[Event] = []
-    for event in client.history:
-        if isinstance(event, Shown) and (request := requests.get(event.request)) and _admits(request, event.verdict, plan):
-            event = replace(event, verdict="prime" if is_prime(request.number) else "composite" if int(request.number) > 1 else "neither")  # noqa: PLW2901
-        events.append(event)
+    events = [_excuse(event, requests, plan) for event in client.history]
     figures = judge(events)
     wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in client.requests if _contradicts(each)]
     return client.complaints + wrong + _describe(figures, client)
+
+
+def _excuse(event: Event, requests: dict[str, Request], plan: Plan) -> Event:
+    """The event, or that of the right answer in place of an error that is right too."""
+    if not isinstance(event, Shown) or event.request not in requests:
+        return event
+    request = requests[event.request]
+    if not _admits(request, event.verdict, plan):
+        return event
+    return replace(event, verdict="prime" if is_prime(request.number) else "composite" if int(request.number) > 1 else "neither")
 
 
 def _admits(request: Request, verdict: str, plan: Plan) -> bool:
