@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tests.chaos.history import Event, Figures, Shown, is_prime, judge
+from tests.chaos.history import Event, Figures, Shown, is_prime, judge, right
 from tests.simulation.client import Client, Request
 from tests.simulation.plan import Plan
 
@@ -13,7 +13,7 @@ def judge_client(client: Client, plan: Plan) -> list[str]:
     events = [_excuse(event, requests, plan) for event in client.history]
     figures = judge(events)
     wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in client.requests if _contradicts(each)]
-    return client.complaints + wrong + _describe(figures, client)
+    return client.complaints + wrong + _describe(figures, client, plan)
 
 
 def _excuse(event: Event, requests: dict[str, Request], plan: Plan) -> Event:
@@ -44,7 +44,7 @@ def _contradicts(request: Request) -> bool:
     return request.cancelled is True and any(answer != "error cancelled" for answer in request.answers)
 
 
-def _describe(figures: Figures, client: Client) -> list[str]:
+def _describe(figures: Figures, client: Client, plan: Plan) -> list[str]:
     """Each kind of fault with the requests that show it."""
     found: list[str] = []
     if figures.lost:
@@ -52,7 +52,12 @@ def _describe(figures: Figures, client: Client) -> list[str]:
     if figures.duplicated:
         found.append(f"duplicated: {[(each.id, each.answers) for each in client.requests if len(each.answers) > 1]}")
     if figures.wrong:
-        found.append(f"wrong: {[(each.id, each.number[:20], each.answers) for each in client.requests if each.answers]}")
+        bad = [
+            each
+            for each in client.requests
+            if any(not (right(each.number, one) or _admits(each, one, plan)) for one in each.answers)
+        ]
+        found.append(f"wrong: {[(each.id, each.answers) for each in bad]}")
     if figures.disordered:
         found.append(f"out of order: {figures.disordered}")
     return found

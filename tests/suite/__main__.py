@@ -10,18 +10,16 @@ from tests.suite import table
 from tests.suite.part import TIMED_OUT
 from tests.suite.parts import (
     BENCHMARK,
-    CHAOS,
     CONTAINERS,
     CONTAINERS_READY,
     COVERAGE,
     LINT,
     MORE_CONTAINERS,
     PARTS,
-    PROCESSES,
     TOOLS,
     TYPES,
     UNIT,
-    WITHOUT,
+    WITHOUT_AN_ENGINE,
 )
 from tests.suite.run import Run
 
@@ -38,9 +36,8 @@ async def suite(run: Run) -> None:
         if not await run.until_one_fails(UNIT, LINT, TYPES):
             ready.cancel()
             return
-        await run.in_sight(CHAOS)
-        await run.in_sight(PROCESSES)
-        await run.in_sight(WITHOUT)
+        for part in WITHOUT_AN_ENGINE:
+            await run.in_sight(part)
     for part in (CONTAINERS, MORE_CONTAINERS, COVERAGE):
         await run.in_sight(part)
     await run.in_sight(BENCHMARK)

@@ -39,6 +39,9 @@ PROCESSES = Part(
     900,
     _side_by_side(900, *ON_THEIR_OWN, "tests/system", "tests/integration"),
 )
+# A minute of fresh seeds, after what failed once.
+SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
+FRESH_SEEDS = Part("simulation of fresh seeds", 240, ("make", "--no-print-directory", "simulate"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests, one after the other: side by side on two cores a browser now and then ran no page.
 SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
@@ -60,4 +63,6 @@ COVERAGE = Part("coverage", 900, ("make", "--no-print-directory", "coverage"))
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-PARTS = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY, CHAOS, PROCESSES, WITHOUT, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
+FIRST = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY)
+WITHOUT_AN_ENGINE = (CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, WITHOUT)
+PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, COVERAGE, BENCHMARK)
