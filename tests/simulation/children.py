@@ -80,7 +80,7 @@ class Child(asyncio.SubprocessTransport):
 
     def _compute(self, job: Job) -> None:
         chance = self._chance
-        seconds = chance.choice((0.005, 0.03, 0.3, 1.0, 3.0)) * chance.uniform(0.5, 1.5)
+        seconds = chance.choice((0.005, 0.03, 0.3, 1.0, 3.0, 8.0)) * chance.uniform(0.5, 1.5)
         fate = self._record.fates.pop(0) if self._record.fates and self._record.fates[0] in {"die", "hang"} else ""
         seconds = self._pinned.get(job.number, seconds)
         if fate == "die":

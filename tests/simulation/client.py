@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any
 
-from tests.chaos.history import Asked, Closed, Event, Forgotten, Opened, Refused, Shown
+from tests.chaos.history import Asked, Closed, Event, Forgotten, Opened, Refused, Shown, position
 from tests.simulation.plan import Step
 from tests.simulation.sockets import END, ClientSocket
 from tests.simulation.world import World
@@ -47,6 +47,9 @@ class Client:
         self._connection: ClientSocket | None = None
         self._sockets = 0
         self._away = 0.0
+        self._visits: set[asyncio.Task[None]] = set()
+        self._seen: dict[tuple[str, str], int] = {}  # request and offset of each answer: the socket over which it came first
+        self.holding: set[int] = set()  # sockets to which the session's answers may come
 
     @property
     def waiting(self) -> list[Request]:
@@ -58,11 +61,25 @@ class Client:
         match step.kind:
             case "ask":
                 self.ask(step.number, step.deadline, proof=step.proof)
+            case "batch":
+                self._ask_together(step.number.split(","))
+            case "crowd" if self.session:
+                for _ in range(step.which):
+                    self._visits.add(asyncio.get_running_loop().create_task(self._visit()))
             case "cancel" if step.which < len(self.requests):
                 self._cancel(self.requests[step.which])
             case "drop" if self._connection is not None:
                 self._away = step.seconds
                 self._connection.abort()
+
+    def _ask_together(self, numbers: list[str]) -> None:
+        """One message of several questions."""
+        socket, self._socket = self._socket, None
+        requests = [self.ask(number) for number in numbers]
+        self._socket = socket
+        if socket is not None:
+            calls = [_call(each.id, "is_prime", {"number": each.number}) for each in requests]
+            socket.send(json.dumps(calls))
 
     def ask(self, number: str, deadline: float = 0.0, *, proof: bool = False) -> Request:
         """One more question."""
@@ -88,23 +105,30 @@ class Client:
             self._call(self._socket, f"cancel {request.id}", "cancel", {"request": request.id})
 
     def _call(self, socket: ClientSocket, id: str, method: str, params: dict[str, Any]) -> None:
-        socket.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
+        socket.send(json.dumps(_call(id, method, params)))
 
     async def run(self) -> None:
         """Connect, listen, come back."""
         while True:
-            socket = self._connect(self._chance)
-            if socket is not None:
-                self._connection = socket
-                number, self._sockets = self._sockets, self._sockets + 1
-                try:
-                    await self._use(socket, number)
-                except ConnectionResetError:
-                    socket.abort()
-                self._socket = self._connection = None
-                self.history.append(Closed(self._world.now, number, socket.code))
+            await self._visit()
             away, self._away = self._away, 0.0
             await asyncio.sleep(away + self._chance.uniform(*JITTER))
+
+    async def _visit(self) -> None:
+        """One socket from its opening to its end."""
+        socket = self._connect(self._chance)
+        if socket is None:
+            return
+        self._connection = socket
+        number, self._sockets = self._sockets, self._sockets + 1
+        try:
+            await self._use(socket, number)
+        except ConnectionResetError:
+            socket.abort()
+        self.holding.discard(number)
+        if self._socket is socket:
+            self._socket = None
+        self.history.append(Closed(self._world.now, number, socket.code))
 
     async def _use(self, socket: ClientSocket, number: int) -> None:
         if not await self._begin(socket, number):
@@ -133,6 +157,7 @@ class Client:
         self.session, self.offset = told["session"], told["offset"]
         self.history.append(Opened(self._world.now, number, told["instance"], told["session"], told.get("recovered")))
         self._socket = socket
+        self.holding.add(number)
         for request in self.waiting:
             self._send(socket, request)
         return True
@@ -157,6 +182,11 @@ class Client:
         else:
             self._take(now, number, message)
 
+    def _advance(self, offset: str) -> None:
+        """Go on to this offset, not back: the members of a batch come together, behind later answers."""
+        if position(offset) > position(self.offset):
+            self.offset = offset
+
     def _retry(self, socket: ClientSocket, id: str) -> None:
         if socket is self._socket and id in self._open:
             self._send(socket, self._open[id])
@@ -169,9 +199,15 @@ class Client:
     def _take(self, now: float, number: int, message: dict[str, Any]) -> None:
         """A result, or an error that is final."""
         answer = message.get("result") or message["error"]["data"]
-        self.offset = answer.get("offset", self.offset)
+        if self._seen.setdefault((message["id"], answer.get("offset", "")), number) != number:
+            return  # on its way over one socket while the client came back over another
+        self._advance(answer.get("offset", self.offset))
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
-        self.history.append(Shown(now, message["id"], verdict, self.offset, number))
+        self.history.append(Shown(now, message["id"], verdict, answer.get("offset", self.offset), number))
         request = self._open.pop(message["id"], None) or next((r for r in self.requests if r.id == message["id"]), None)
         if request is not None:
             request.answers.append(verdict)
+
+
+def _call(id: str, method: str, params: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": id, "method": method, "params": params}

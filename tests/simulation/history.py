@@ -5,6 +5,7 @@ import hashlib
 import logging
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
@@ -28,8 +29,9 @@ from tests.simulation.sockets import ClientSocket
 from tests.simulation.verdict import judge_client
 from tests.simulation.world import Endless, World
 
-PATIENCE = 45.0  # seconds after the healing in which everything must be answered: some leases, and the longest computation
+PATIENCE = 40.0  # seconds without any answer, once all is healed, after which what is open is lost: some leases and long computations
 QUIET = 15.0  # seconds after the last answer in which everything must be cleared away
+CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
 TICK = 0.25  # seconds between two looks
 RESTART = 0.5  # seconds until a process that ended by itself is started again
@@ -100,13 +102,20 @@ class History:
             self._arrange(fault)
         self.world.run(self._plan.length)
         self._heal()
-        self._await(PATIENCE, lambda: not any(client.waiting for client in self._clients))
+        while self._await(PATIENCE, self._progressed()) and any(client.waiting for client in self._clients):
+            pass
         for client in self._clients:
             self._violations += judge_client(client, self._plan)
-        if not self._violations:
-            self._probe()
         if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
             self._violations += self._leftovers()
+        if not self._violations:
+            self.world.run(self.world.now + CALM)
+            self._probe()
+
+    def _progressed(self) -> Callable[[], bool]:
+        """Whether an answer came since now, or none is waited for."""
+        before = sum(len(client.waiting) for client in self._clients)
+        return lambda: before == 0 or sum(len(client.waiting) for client in self._clients) < before
 
     def _start(self, client: Client) -> None:
         self._outside.enter(lambda: self._outside.create_task(client.run()))
@@ -262,6 +271,7 @@ class History:
         held = {worker.name: len(worker.worker._leases.held) for worker in self._workers if worker.worker}
         left += [f"ledger not empty: {jobs} jobs in {name}" for name, jobs in ledgers.items() if jobs]
         left += [f"leases left: {entries} in {name}" for name, entries in held.items() if entries]
+        left += [f"several holders: {sorted(client.holding)}" for client in self._clients if len(client.holding) > 1]
         return left + self._stray_keys()
 
     def _stray_keys(self) -> list[str]:
@@ -311,6 +321,7 @@ def simulate(plan: Plan, real: RealRedis, tell: Callable[[str], None] | None = N
     if tell is None:
         logging.disable(logging.CRITICAL)
     sys.unraisablehook = lambda _: None  # coroutines of dead processes are let go of
+    warnings.simplefilter("ignore", RuntimeWarning)  # some before they began
     gc.disable()
     try:
         return History(plan, real, tell).run()

@@ -6,6 +6,7 @@ from asyncio import events
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 from tests.simulation.world import World
@@ -13,7 +14,10 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from tests.simulation.network import Network
 
-_numbers = itertools.count()
+_numbers = itertools.count()  # of tasks and futures
+
+BUSY = 0.02  # share of turns that take longer than the others, so that much is ready when the next one comes
+LONG = 0.03  # seconds that such a turn takes at most
 
 
 class _Task(asyncio.Task[Any]):
@@ -62,6 +66,8 @@ class Loop:
         self._on_error = on_error
         self._ready: deque[asyncio.Handle] = deque()
         self._listed = False  # whether it waits for its turn
+        self._busy = False  # whether its last turn still takes its time
+        self._chance = Random(f"turns {world.seed} {name} {world.now}")
 
     def turn(self) -> None:
         """Run what is ready now; what that makes ready runs in the next turn."""
@@ -81,6 +87,13 @@ class Loop:
         finally:
             events._set_running_loop(None)
             world.running = former
+        if self._chance.random() < BUSY:
+            self._busy = True
+            world.after(self._chance.uniform(0, LONG), self._end_turn)
+        self._list()
+
+    def _end_turn(self) -> None:
+        self._busy = False
         self._list()
 
     def enter(self, call: Callable[..., Any], *arguments: Any) -> Any:
@@ -101,7 +114,7 @@ class Loop:
         self._list()
 
     def _list(self) -> None:
-        if self._ready and not self._listed and not self.stopped and not self.dead:
+        if self._ready and not self._listed and not self.stopped and not self.dead and not self._busy:
             self._listed = True
             self.world.runnable(self)
 

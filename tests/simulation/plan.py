@@ -9,7 +9,8 @@ import msgspec
 class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """One act of one client.
 
-    "ask" (`number`, `deadline`, `proof`), "cancel" (its request `which`), "drop" its socket and stay away for `seconds`.
+    "ask" (`number`, `deadline`, `proof`), "batch" (numbers between commas, in one message), "cancel" (its request `which`), "drop"
+    its socket and stay away for `seconds`, "crowd" (come back over `which` sockets at once).
     """
 
     at: float
@@ -61,8 +62,10 @@ _HEAVY = [gmpy2.next_prime(gmpy2.mpz(10) ** (120 + index)).digits() for index in
 _COMPOSITE = [(gmpy2.mpz(10) ** (115 + index) * 2 + 1).digits() for index in range(4)]
 
 PROCESS_FAULTS = ("kill", "term", "stop", "cut", "deaf", "slow", "child")
-REDIS_FAULTS = ("stall", "away", "empty", "demote")
-LENGTH = 3.0, 8.0  # seconds
+REDIS_FAULTS = ("stall", "away", "empty", "back", "demote", "redis-clock")
+LENGTHS = (3.0, 8.0), (3.0, 8.0), (10.0, 20.0)  # seconds
+DISTANCES = 0.01, 0.04, 0.1, 0.6, 2.0  # seconds that Redis is set back by
+JUMPS = -3000.0, -5.0, 5.0, 3000.0  # seconds by which its clock is set
 MOST_STEPS = 30
 MOST_FAULTS = 8
 
@@ -70,7 +73,7 @@ MOST_FAULTS = 8
 def draw(seed: int) -> Plan:
     """The plan of a seed: a few kinds of faults at a time, so that each is seen without the others too."""
     chance = Random(f"plan {seed}")
-    length = chance.uniform(*LENGTH)
+    length = chance.uniform(*chance.choice(LENGTHS))
     webs, workers, clients = chance.randint(1, 3), chance.randint(1, 2), chance.randint(1, 4)
     heavy = chance.choice((0.1, 0.5, 0.9))
     kinds = chance.sample(PROCESS_FAULTS + REDIS_FAULTS, chance.randint(0, 4))
@@ -85,7 +88,7 @@ def draw(seed: int) -> Plan:
 
 def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> list[Step]:
     cancels, drops, deadlines = chance.choice((0.0, 0.2, 0.5)), chance.choice((0.0, 0.1, 0.3)), chance.choice((0.0, 0.3))
-    proofs = chance.choice((0.0, 0.3))
+    proofs, batches, crowds = chance.choice((0.0, 0.3)), chance.choice((0.0, 0.0, 0.3)), chance.choice((0.0, 0.0, 0.15))
     steps: list[Step] = []
     asked = [0] * clients
     at = 0.1
@@ -94,6 +97,14 @@ def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> li
         client = chance.randrange(clients)
         if asked[client] and chance.random() < drops:
             steps.append(Step(at, client, "drop", seconds=chance.choice((0.0, 0.0, 0.3, 2.0))))
+            continue
+        if asked[client] and chance.random() < crowds:
+            steps.append(Step(at, client, "crowd", which=chance.randint(2, 4)))
+            continue
+        if chance.random() < batches:
+            several = [_draw_number(chance, heavy) for _ in range(chance.randint(2, 4))]
+            steps.append(Step(at, client, "batch", number=",".join(several)))
+            asked[client] += len(several)
             continue
         deadline = round(chance.choice((0.05, 0.5, 2.0)) * chance.uniform(0.5, 1.5), 3) if chance.random() < deadlines else 0.0
         proof = chance.random() < proofs
@@ -116,14 +127,15 @@ def _draw_fault(chance: Random, length: float, kind: str, targets: list[str]) ->
     seconds = chance.choice((0.05, 0.3, 1.0, 2.5, 6.0)) * chance.uniform(0.5, 1.5)
     target = chance.choice(targets)
     workers = [name for name in targets if name.startswith("worker")]
-    amount = chance.choice((10.0, 100.0))
     drawn = {
         "cut": Fault(at, kind, target, seconds=chance.choice((0.0, 0.01, 1.0, 5.0)), mode=chance.choice(("up", "down", "down"))),
         "child": Fault(at, kind, chance.choice(workers), mode=chance.choice(("die", "stillborn"))),
-        "slow": Fault(at, kind, target, seconds=seconds, amount=amount),
+        "slow": Fault(at, kind, target, seconds=seconds, amount=chance.choice((10.0, 100.0))),
         "stall": Fault(at, kind, seconds=seconds),
         "demote": Fault(at, kind, seconds=seconds),
         "away": Fault(at, "away", seconds=seconds, mode="kept"),
+        "back": Fault(at, "away", seconds=min(seconds, 1.0), mode="back", amount=chance.choice(DISTANCES)),
+        "redis-clock": Fault(at, kind, amount=chance.choice(JUMPS)),
         "empty": Fault(at, "away", seconds=seconds, mode="emptied"),
     }
     return drawn.get(kind, Fault(at, kind, target, seconds=seconds))

@@ -1,7 +1,6 @@
 """The scheduler of one history: virtual time, the events to come, and the processes that run."""
 
 import heapq
-import random
 from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -21,11 +20,11 @@ class World:
     """Everything that happens is an event at its time; processes take turns in the order in which they have something to do.
 
     Within a process the order is asyncio's own, since the service may rely on it; between processes it is drawn by the delays
-    of whatever goes from one to another, which come from `chance`.
+    of whatever goes from one to another.
     """
 
     def __init__(self, seed: int) -> None:
-        self.chance = random.Random(f"world {seed}")
+        self.seed = seed
         self.now = 0.0
         self.running: Loop | None = None  # whose turn it is
         self.turns = 0
