@@ -69,6 +69,7 @@ class Share:
 def explore(share: Share) -> Tally:
     """Run the histories of a share."""
     tally, began = Tally(), clock.real_time()
+    _stay_on_one_cpu(share.first)
     without_the_machine()
     with RealRedis() as real:
         gc.collect()
@@ -87,6 +88,12 @@ def explore(share: Share) -> Tally:
                 gc.collect()
     tally.seconds = clock.real_time() - began
     return tally
+
+
+def _stay_on_one_cpu(number: int) -> None:
+    """With the Redis that is started next: one of the two works at a time, and on one CPU the other is woken in half the time."""
+    cpus = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cpus[number % len(cpus)]})
 
 
 def count(tally: Tally, outcome: Outcome) -> None:

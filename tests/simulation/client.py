@@ -47,6 +47,7 @@ class Client:
         self._connection: ClientSocket | None = None
         self._sockets = 0
         self._away = 0.0
+        self._others: dict[ClientSocket, None] = {}  # that were given the session
         self._visits: set[asyncio.Task[None]] = set()
         self._seen: dict[tuple[str, str], int] = {}  # request and offset of each answer: the socket over which it came first
         self.holding: set[int] = set()  # sockets to which the session's answers may come
@@ -65,7 +66,7 @@ class Client:
                 self._ask_together(step.number.split(","))
             case "crowd" if self.session:
                 for _ in range(step.which):
-                    self._visits.add(asyncio.get_running_loop().create_task(self._visit()))
+                    self._visits.add(asyncio.get_running_loop().create_task(self._visit(beside=True)))
             case "cancel" if step.which < len(self.requests):
                 self._cancel(self.requests[step.which])
             case "drop" if self._connection is not None:
@@ -114,31 +115,32 @@ class Client:
             away, self._away = self._away, 0.0
             await asyncio.sleep(away + self._chance.uniform(*JITTER))
 
-    async def _visit(self) -> None:
-        """One socket from its opening to its end."""
+    async def _visit(self, *, beside: bool = False) -> None:
+        """One socket from its opening to its end; `beside`: it comes beside another one, for the same session or not at all."""
         socket = self._connect(self._chance)
         if socket is None:
             return
         self._connection = socket
         number, self._sockets = self._sockets, self._sockets + 1
         try:
-            await self._use(socket, number)
+            await self._use(socket, number, beside=beside)
         except ConnectionResetError:
             socket.abort()
         self.holding.discard(number)
+        self._others.pop(socket, None)
         if self._socket is socket:
             self._socket = None
         self.history.append(Closed(self._world.now, number, socket.code))
 
-    async def _use(self, socket: ClientSocket, number: int) -> None:
-        if not await self._begin(socket, number):
+    async def _use(self, socket: ClientSocket, number: int, *, beside: bool) -> None:
+        if not await self._begin(socket, number, beside=beside):
             return
         while (message := await socket.inbox.get()) is not END:
             heard = json.loads(message)
             for each in heard if isinstance(heard, list) else [heard]:
                 self._hear(socket, number, each)
 
-    async def _begin(self, socket: ClientSocket, number: int) -> bool:
+    async def _begin(self, socket: ClientSocket, number: int, *, beside: bool) -> bool:
         """Learn the session, or resume the former one, and ask again what is open; False if the socket ends before."""
         if (first := await socket.inbox.get()) is END:
             return False
@@ -154,6 +156,13 @@ class Client:
             if "error" in answer:
                 raise ConnectionResetError(answer["error"]["message"])
             told = answer["result"]
+        if told["session"] != self.session:
+            if beside and self.session:
+                raise ConnectionResetError("the session is gone")
+            for other in self._others:  # they have the former session, which the client gives up
+                other.abort()
+            self._others.clear()
+        self._others[socket] = None
         self.session, self.offset = told["session"], told["offset"]
         self.history.append(Opened(self._world.now, number, told["instance"], told["session"], told.get("recovered")))
         self._socket = socket
