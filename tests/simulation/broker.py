@@ -21,6 +21,7 @@ SELDOM = 0.03  # share of the long ones
 
 PUBLISHING = frozenset({b"EVALSHA", b"EVAL", b"EXEC"})
 QUICK = names.stream(Lane.QUICK).encode()  # of which alone reads wait
+STREAMS = names.JOBS.encode()
 # Their replies stay the same until something is written, but for an age that nobody reads.
 STEADY = frozenset({b"HGETALL", b"HMGET", b"HGET", b"XLEN", b"XRANGE", b"XINFO", b"LRANGE"})
 REFUSED = b"-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)\r\n"
@@ -181,7 +182,9 @@ class Broker:
         self._count = 0
         self._chance = Random(f"broker {seed}")
         self._stopped = False
-        self._known: dict[tuple[bool, tuple[Command, ...]], list[bytes]] = {}  # replies since the last write
+        # Replies since the last write that concerned any stream, and since the last write of any kind.
+        self._of_streams: dict[tuple[bool, tuple[Command, ...]], list[bytes]] = {}
+        self._of_others: dict[tuple[bool, tuple[Command, ...]], list[bytes]] = {}
         self._backlog: list[tuple[Connection, bytes]] = []
         self._connections: dict[Connection, None] = {}
         self._blocked: dict[Connection, None] = {}  # in the order of their coming
@@ -284,14 +287,16 @@ class Broker:
         """Replies to these commands, and then to the reads of those that wait."""
         steady = all(command[0] in STEADY for command in commands)
         polling = len(commands) == 1 and commands[0][0] == b"XREADGROUP" and commands[0][-1] == b">"
+        known = self._of_streams if _concern_streams(commands) else self._of_others
         key = (connection.typed, tuple(commands))
-        if (steady or polling) and (known := self._known.get(key)) is not None:
-            return list(known)
+        if (steady or polling) and (replies := known.get(key)) is not None:
+            return list(replies)
         replies = self._run_together(connection, commands, waiting)
         if steady or (polling and replies[0] in NOTHING):
-            self._known[key] = list(replies)
+            known[key] = list(replies)
         elif commands[0][0] != b"XPENDING":
-            self._known.clear()
+            known.clear()
+            self._of_others.clear()
         return replies
 
     def _run_together(self, connection: Connection, commands: list[Command], waiting: list[Connection]) -> list[bytes]:
@@ -354,8 +359,12 @@ class Broker:
         """It starts, with the data that it has now and without scripts."""
         self.up, self._stopped = True, False
         self.run += 1
-        self._known.clear()
+        self._forget_replies()
         self._real.run("SCRIPT", "FLUSH")
+
+    def _forget_replies(self) -> None:
+        self._of_streams.clear()
+        self._of_others.clear()
 
     def empty(self) -> None:
         """Lose all data."""
@@ -372,7 +381,7 @@ class Broker:
 
     def demote(self) -> None:
         """Be a replica, which takes no writes."""
-        self._known.clear()
+        self._forget_replies()
         self._real.run("REPLICAOF", "127.0.0.1", 1)
         for each in list(self._blocked):
             self._go_on(each, REFUSED)
@@ -380,7 +389,7 @@ class Broker:
 
     def promote(self) -> None:
         """Take writes again."""
-        self._known.clear()
+        self._forget_replies()
         self._real.run("REPLICAOF", "NO", "ONE")
 
     def cut(self, name: str, mode: str, after: float) -> None:
@@ -398,6 +407,11 @@ class Broker:
 
 def _blocks(command: Command) -> bool:
     return command[0] == b"XREADGROUP" and b"BLOCK" in command
+
+
+def _concern_streams(commands: list[Command]) -> bool:
+    """Whether they name a stream, or the prefix by which a script may."""
+    return any(STREAMS in part for command in commands for part in command)
 
 
 def _feeds(commands: list[Command]) -> bool:

@@ -19,6 +19,7 @@ from tests.simulation.loop import Loop
 from tests.simulation.world import World
 
 STARTS = 0.2  # seconds until a child takes jobs
+TIMES = 0.005, 0.03, 0.03, 0.3, 0.3, 1.0, 1.0, 3.0, 8.0  # seconds that a computation takes, by half more or less
 _job = msgspec.msgpack.Decoder(Job)
 
 
@@ -80,7 +81,7 @@ class Child(asyncio.SubprocessTransport):
 
     def _compute(self, job: Job) -> None:
         chance = self._chance
-        seconds = chance.choice((0.005, 0.03, 0.3, 1.0, 3.0, 8.0)) * chance.uniform(0.5, 1.5)
+        seconds = chance.choice(TIMES) * chance.uniform(0.5, 1.5)
         fate = self._record.fates.pop(0) if self._record.fates and self._record.fates[0] in {"die", "hang"} else ""
         seconds = self._pinned.get(job.number, seconds)
         if fate == "die":

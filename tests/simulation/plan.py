@@ -63,9 +63,10 @@ _COMPOSITE = [(gmpy2.mpz(10) ** (115 + index) * 2 + 1).digits() for index in ran
 
 PROCESS_FAULTS = ("kill", "term", "stop", "cut", "deaf", "slow", "child")
 REDIS_FAULTS = ("stall", "away", "empty", "back", "demote", "redis-clock")
-LENGTHS = (3.0, 8.0), (3.0, 8.0), (10.0, 20.0)  # seconds
+LENGTHS = (1.5, 5.0), (1.5, 5.0), (3.0, 8.0), (8.0, 16.0)  # seconds
 DISTANCES = 0.01, 0.04, 0.1, 0.6, 2.0  # seconds that Redis is set back by
 JUMPS = -3000.0, -5.0, 5.0, 3000.0  # seconds by which its clock is set
+OUTAGES = 0.04  # share of plans that are about outages one after the other
 MOST_STEPS = 30
 MOST_FAULTS = 8
 
@@ -77,6 +78,8 @@ def draw(seed: int) -> Plan:
     webs, workers, clients = chance.randint(1, 3), chance.randint(1, 2), chance.randint(1, 4)
     heavy = chance.choice((0.1, 0.5, 0.9))
     kinds = chance.sample(PROCESS_FAULTS + REDIS_FAULTS, chance.randint(0, 4))
+    if chance.random() < OUTAGES:
+        return _draw_outages(chance, seed, webs, workers)
     steps = _draw_steps(chance, length, clients, heavy)
     targets = [f"web-{index}" for index in range(webs)] + [f"worker-{index}" for index in range(workers)]
     faults = sorted(
@@ -84,6 +87,14 @@ def draw(seed: int) -> Plan:
         key=lambda fault: fault.at,
     )
     return Plan(seed, length, webs, workers, clients, steps, faults)
+
+
+def _draw_outages(chance: Random, seed: int, webs: int, workers: int) -> Plan:
+    """Redis stands still again and again, for longer than a lease, while long jobs run: nobody's fault, so no job is poison."""
+    steps = [Step(0.1 + index, 0, "ask", number=number, proof=index % 2 == 0) for index, number in enumerate(_HEAVY)]
+    pause = chance.uniform(2.5, 4.0)
+    stalls = [Fault(1.0 + index * pause, "stall", seconds=chance.uniform(2.0, 2.5)) for index in range(4)]
+    return Plan(seed, 1.0 + 4 * pause, webs, max(2, workers), 1, steps, stalls)
 
 
 def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> list[Step]:
