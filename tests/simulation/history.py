@@ -21,12 +21,13 @@ from tests.simulation.children import Children
 from tests.simulation.client import Client
 from tests.simulation.loop import Loop
 from tests.simulation.network import Network
+from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Fault, Plan
 from tests.simulation.processes import Process, WebProcess, WorkerProcess
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.resp import Command
 from tests.simulation.sockets import ClientSocket
-from tests.simulation.verdict import judge_client
+from tests.simulation.verdict import judge_client, judge_plain
 from tests.simulation.world import Endless, World
 
 PATIENCE = (
@@ -73,7 +74,10 @@ class History:
         self._workers = [WorkerProcess(world, network, f"worker-{i}", self._surprise) for i in range(plan.workers)]
         self._processes: dict[str, Process] = {each.name: each for each in (*self._webs, *self._workers)}
         self._outside = Loop(world, "clients", network, lambda context: self._complain(f"client: {context}"))
-        self._clients = [Client(world, index, plan.seed, self._connect) for index in range(plan.clients)]
+        sessions = plan.clients - plan.plain
+        self._sessions = [Client(world, index, plan.seed, self._connect) for index in range(sessions)]
+        self._plain = [PlainClient(world, index, plan.seed, self._connect_plainly) for index in range(sessions, plan.clients)]
+        self._clients: list[Client | PlainClient] = [*self._sessions, *self._plain]
         self._violations: list[str] = []
         self._digest = hashlib.sha256()
         self._commands = 0
@@ -107,8 +111,10 @@ class History:
         self._heal()
         while self._await(PATIENCE, self._progressed()) and any(client.waiting for client in self._clients):
             pass
-        for client in self._clients:
+        for client in self._sessions:
             self._violations += judge_client(client, self._plan)
+        for plain in self._plain:
+            self._violations += judge_plain(plain, self._plan)
         if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
             self._violations += self._leftovers()
         if not self._violations and self._plan.seed % PROBED == 0:
@@ -120,11 +126,14 @@ class History:
         before = sum(len(client.waiting) for client in self._clients)
         return lambda: before == 0 or sum(len(client.waiting) for client in self._clients) < before
 
-    def _start(self, client: Client) -> None:
+    def _start(self, client: Client | PlainClient) -> None:
         self._outside.enter(lambda: self._outside.create_task(client.run()))
 
-    def _connect(self, chance: Random) -> ClientSocket | None:
-        socket = ClientSocket(self.world, self._outside, chance)
+    def _connect_plainly(self, chance: Random) -> ClientSocket | None:
+        return self._connect(chance, plain=True)
+
+    def _connect(self, chance: Random, *, plain: bool = False) -> ClientSocket | None:
+        socket = ClientSocket(self.world, self._outside, chance, plain=plain)
         return socket if chance.choice(self._webs).open(socket) else None
 
     def _await(self, seconds: float, condition: Callable[[], bool]) -> bool:

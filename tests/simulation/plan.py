@@ -51,6 +51,7 @@ class Plan(msgspec.Struct, frozen=True):
     clients: int
     steps: list[Step]
     faults: list[Fault]
+    plain: int = 0  # of the clients, the last ones, speak the plain protocol
 
     @property
     def size(self) -> int:
@@ -86,7 +87,8 @@ def draw(seed: int) -> Plan:
         (_draw_fault(chance, length, chance.choice(kinds), targets) for _ in range(chance.randint(1, MOST_FAULTS) if kinds else 0)),
         key=lambda fault: fault.at,
     )
-    return Plan(seed, length, webs, workers, clients, steps, faults)
+    plain = chance.choice((0, 0, min(1, clients - 1), clients - 1))
+    return Plan(seed, length, webs, workers, clients, steps, faults, plain)
 
 
 def _draw_outages(chance: Random, seed: int, webs: int, workers: int) -> Plan:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
 
+from services.web.plain.peer import PlainPeer
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
 from services.web.v1.peer import V1Peer
@@ -29,7 +30,9 @@ END = object()  # what a client reads when its socket is closed
 class ClientSocket:
     """A client's end."""
 
-    def __init__(self, world: World, loop: Loop, chance: Random) -> None:
+    def __init__(self, world: World, loop: Loop, chance: Random, *, plain: bool = False) -> None:
+        """`plain`: it speaks the plain protocol."""
+        self.plain = plain
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self.code: int | None = None  # of the close frame that came
         self._world = world
@@ -92,7 +95,11 @@ class ServerSocket:
         self._unheard: deque[str] = deque()
         self._hearing: asyncio.Task[None] | None = None
         web.sockets[self] = None
-        self.peer = V1Peer(self, dispatcher, sessions, settings)
+        self.peer: V1Peer | PlainPeer
+        if client.plain:
+            self.peer = PlainPeer(self, dispatcher, settings)
+        else:
+            self.peer = V1Peer(self, dispatcher, sessions, settings)
 
     def hear(self, text: str) -> None:
         """A message came; it waits while an earlier one is being heard."""
@@ -116,6 +123,10 @@ class ServerSocket:
         if self._closing or self._gone:
             raise WebSocketClosedError
         self._client.receive(*messages)
+
+    def send_now(self, *messages: bytes) -> None:
+        self.send(*messages)
+        self.loop.call_soon(self.peer.flushed)
 
     def close(self, code: int | None = None, reason: str | None = None) -> None:
         if not self._closing and not self._gone:

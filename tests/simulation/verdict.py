@@ -2,9 +2,13 @@
 
 from dataclasses import replace
 
+from services.jobs.messages import SENTENCES, Fault
 from tests.chaos.history import Event, Figures, Shown, is_prime, judge, right
 from tests.simulation.client import Client, Request
+from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Plan
+
+POISONED = SENTENCES[Fault.POISON]
 
 
 def judge_client(client: Client, plan: Plan) -> list[str]:
@@ -14,6 +18,19 @@ def judge_client(client: Client, plan: Plan) -> list[str]:
     figures = judge(events)
     wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in client.requests if _contradicts(each)]
     return client.complaints + wrong + _describe(figures, client, plan)
+
+
+def judge_plain(client: PlainClient, plan: Plan) -> list[str]:
+    """What became of a plain client's numbers."""
+    blamed = [each for each in client.complaints if not (POISONED in each and _may_poison(plan))]
+    lost = [f"lost: {len(client.waiting)} plain numbers"] if client.waiting else []
+    return [f"plain: {each}" for each in blamed] + lost
+
+
+def _may_poison(plan: Plan) -> bool:
+    """Whether processes died as often as a job may be started."""
+    kills = sum(fault.kind in {"kill", "term"} and fault.target.startswith("worker") for fault in plan.faults)
+    return kills + sum(fault.kind == "child" for fault in plan.faults) >= 3
 
 
 def _excuse(event: Event, requests: dict[str, Request], plan: Plan) -> Event:
@@ -28,15 +45,13 @@ def _excuse(event: Event, requests: dict[str, Request], plan: Plan) -> Event:
 
 def _admits(request: Request, verdict: str, plan: Plan) -> bool:
     """Whether an error is one that this client, or this plan, brought about."""
-    kills = sum(fault.kind in {"kill", "term"} and fault.target.startswith("worker") for fault in plan.faults)
-    deaths = sum(fault.kind == "child" for fault in plan.faults)
     match verdict:
         case "error cancelled":
             return request.cancelling
         case "error deadline":
             return request.deadline > 0
         case "error poison":
-            return kills + deaths >= 3
+            return _may_poison(plan)
     return False
 
 
