@@ -1,5 +1,6 @@
 """One history from its plan to its verdict."""
 
+import asyncio
 import gc
 import hashlib
 import logging
@@ -26,8 +27,9 @@ from tests.simulation.plan import Fault, Plan
 from tests.simulation.processes import Process, WebProcess, WorkerProcess
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.resp import Command
-from tests.simulation.sockets import ClientSocket
-from tests.simulation.verdict import judge_client, judge_plain
+from tests.simulation.sockets import DELAY, ClientSocket
+from tests.simulation.upload_client import Handler, UploadClient
+from tests.simulation.verdict import AnyClient, judge_client, judge_other
 from tests.simulation.world import Endless, World
 
 PATIENCE = (
@@ -77,7 +79,9 @@ class History:
         sessions = plan.clients - plan.plain
         self._sessions = [Client(world, index, plan.seed, self._connect) for index in range(sessions)]
         self._plain = [PlainClient(world, index, plan.seed, self._connect_plainly) for index in range(sessions, plan.clients)]
-        self._clients: list[Client | PlainClient] = [*self._sessions, *self._plain]
+        uploading = range(plan.clients, plan.clients + plan.uploading)
+        self._uploading = [UploadClient(world, index, plan.seed, self._request) for index in uploading]
+        self._clients: list[AnyClient] = [*self._sessions, *self._plain, *self._uploading]
         self._violations: list[str] = []
         self._digest = hashlib.sha256()
         self._commands = 0
@@ -113,8 +117,8 @@ class History:
             pass
         for client in self._sessions:
             self._violations += judge_client(client, self._plan)
-        for plain in self._plain:
-            self._violations += judge_plain(plain, self._plan)
+        for other in (*self._plain, *self._uploading):
+            self._violations += judge_other(other, self._plan)
         if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
             self._violations += self._leftovers()
         if not self._violations and self._plan.seed % PROBED == 0:
@@ -126,7 +130,7 @@ class History:
         before = sum(len(client.waiting) for client in self._clients)
         return lambda: before == 0 or sum(len(client.waiting) for client in self._clients) < before
 
-    def _start(self, client: Client | PlainClient) -> None:
+    def _start(self, client: AnyClient) -> None:
         self._outside.enter(lambda: self._outside.create_task(client.run()))
 
     def _connect_plainly(self, chance: Random) -> ClientSocket | None:
@@ -135,6 +139,21 @@ class History:
     def _connect(self, chance: Random, *, plain: bool = False) -> ClientSocket | None:
         socket = ClientSocket(self.world, self._outside, chance, plain=plain)
         return socket if chance.choice(self._webs).open(socket) else None
+
+    def _request(self, chance: Random, handler: Handler) -> "asyncio.Future[Any]":
+        """Have a web process handle a request over HTTP."""
+        web, replied = chance.choice(self._webs), self._outside.create_future()
+
+        def reply(value: Any) -> None:
+            self.world.push(self.world.now + chance.uniform(*DELAY), self._outside, asyncio.Handle(settle, (value,), self._outside))
+
+        def settle(value: Any) -> None:
+            if not replied.done():
+                replied.set_result(value)
+
+        if not web.request(handler, reply):
+            reply(None)
+        return replied
 
     def _await(self, seconds: float, condition: Callable[[], bool]) -> bool:
         until = self.world.now + seconds
@@ -329,7 +348,7 @@ class History:
         self._violations.append(text)
 
 
-_LASTING = {*(names.stream(lane) for lane in Lane), names.DEAD, names.KNOWN, names.CERTIFICATES}
+_LASTING = {*(names.stream(lane) for lane in Lane), names.DEAD, names.KNOWN, names.CERTIFICATES, names.UPLOADS}
 
 
 def _innermost(error: BaseException | None) -> BaseException | None:

@@ -10,7 +10,8 @@ class Step(msgspec.Struct, frozen=True, omit_defaults=True):
     """One act of one client.
 
     "ask" (`number`, `deadline`, `proof`), "batch" (numbers between commas, in one message), "cancel" (its request `which`), "drop"
-    its socket and stay away for `seconds`, "crowd" (come back over `which` sockets at once).
+    its socket and stay away for `seconds`, "crowd" (come back over `which` sockets at once), "upload" (`which` lines, with so many
+    `seconds` between their pieces).
     """
 
     at: float
@@ -52,6 +53,7 @@ class Plan(msgspec.Struct, frozen=True):
     steps: list[Step]
     faults: list[Fault]
     plain: int = 0  # of the clients, the last ones, speak the plain protocol
+    uploading: int = 0  # clients that send uploads, beside these
 
     @property
     def size(self) -> int:
@@ -88,7 +90,11 @@ def draw(seed: int) -> Plan:
         key=lambda fault: fault.at,
     )
     plain = chance.choice((0, 0, min(1, clients - 1), clients - 1))
-    return Plan(seed, length, webs, workers, clients, steps, faults, plain)
+    uploads = [
+        Step(chance.uniform(0.1, length), clients, "upload", which=chance.randint(1, 60), seconds=chance.choice((0.0, 0.01, 0.2)))
+        for _ in range(chance.choice((0, 0, 0, 1, 2)))
+    ]
+    return Plan(seed, length, webs, workers, clients, steps + uploads, faults, plain, uploading=min(1, len(uploads)))
 
 
 def _draw_outages(chance: Random, seed: int, webs: int, workers: int) -> Plan:
@@ -115,13 +121,13 @@ def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> li
             steps.append(Step(at, client, "crowd", which=chance.randint(2, 4)))
             continue
         if chance.random() < batches:
-            several = [_draw_number(chance, heavy) for _ in range(chance.randint(2, 4))]
+            several = [draw_number(chance, heavy) for _ in range(chance.randint(2, 4))]
             steps.append(Step(at, client, "batch", number=",".join(several)))
             asked[client] += len(several)
             continue
         deadline = round(chance.choice((0.05, 0.5, 2.0)) * chance.uniform(0.5, 1.5), 3) if chance.random() < deadlines else 0.0
         proof = chance.random() < proofs
-        steps.append(Step(at, client, "ask", number=_draw_number(chance, heavy), deadline=deadline, proof=proof))
+        steps.append(Step(at, client, "ask", number=draw_number(chance, heavy), deadline=deadline, proof=proof))
         asked[client] += 1
         if chance.random() < cancels:
             late = chance.choice((0.0, 0.001, 0.01, 0.1, 1.0)) * chance.random()
@@ -129,7 +135,8 @@ def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> li
     return sorted(steps, key=lambda step: step.at)
 
 
-def _draw_number(chance: Random, heavy: float) -> str:
+def draw_number(chance: Random, heavy: float) -> str:
+    """A heavy one with this probability, else one of up to 30 digits."""
     if chance.random() < heavy:
         return chance.choice(_HEAVY) if chance.random() < 0.6 else chance.choice(_COMPOSITE)
     return str(chance.randrange(10 ** chance.randint(1, 30)))

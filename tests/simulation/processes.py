@@ -3,7 +3,7 @@
 import importlib.metadata
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any
 
@@ -87,6 +87,7 @@ class WebProcess(Process):
             instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, session_ttl=SESSION, max_queued_entries=20
         )
         self.sockets: dict[ServerSocket, None] = {}
+        self.replies: dict[Callable[[Any], None], None] = {}  # that requests over HTTP wait for
         self.instance: Instance | None = None
         self._draining = False
 
@@ -103,8 +104,25 @@ class WebProcess(Process):
         client.server = self.loop.enter(lambda: ServerSocket(self, client, instance.dispatcher, instance.sessions, self.settings))
         return True
 
+    def request(self, handler: Callable[[Instance, WebSettings], Coroutine[Any, Any, Any]], reply: Callable[[Any], None]) -> bool:
+        """Handle a request over HTTP, whose reply is None if the process dies or fails; False if it takes none."""
+        instance = self.instance
+        if not self.running or self._draining or instance is None or self.loop.stopped:
+            return False
+        self.replies[reply] = None
+        task = self.loop.enter(lambda: self.loop.create_task(handler(instance, self.settings)))
+        task.add_done_callback(lambda done: self._reply(reply, done))
+        return True
+
+    def _reply(self, reply: Callable[[Any], None], done: Any) -> None:
+        if self.replies.pop(reply, reply) is None:
+            reply(done.result())
+
     def kill(self) -> None:
         super().kill()
+        replies, self.replies = self.replies, {}
+        for reply in replies:
+            reply(None)
         sockets, self.sockets = self.sockets, {}
         for socket in sockets:
             socket.die()

@@ -123,10 +123,13 @@ class RealRedis:
 
     def _await(self, path: Path) -> None:
         until = clock.real_time() + START
-        while not path.exists():
-            if self._process.poll() is not None or clock.real_time() > until:
-                raise RuntimeError("the Redis of the simulation did not start")
-            time.sleep(0.01)
+        while True:
+            try:
+                return Connection(path).close()
+            except OSError:
+                if self._process.poll() is not None or clock.real_time() > until:
+                    raise RuntimeError("the Redis of the simulation did not start") from None
+                time.sleep(0.01)
 
     def __enter__(self) -> Self:
         return self

@@ -7,7 +7,9 @@ from tests.chaos.history import Event, Figures, Shown, is_prime, judge, right
 from tests.simulation.client import Client, Request
 from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Plan
+from tests.simulation.upload_client import UploadClient
 
+AnyClient = Client | PlainClient | UploadClient
 POISONED = SENTENCES[Fault.POISON]
 
 
@@ -20,11 +22,11 @@ def judge_client(client: Client, plan: Plan) -> list[str]:
     return client.complaints + wrong + _describe(figures, client, plan)
 
 
-def judge_plain(client: PlainClient, plan: Plan) -> list[str]:
-    """What became of a plain client's numbers."""
+def judge_other(client: PlainClient | UploadClient, plan: Plan) -> list[str]:
+    """What became of a plain client's numbers, or of uploads."""
     blamed = [each for each in client.complaints if not (POISONED in each and _may_poison(plan))]
-    lost = [f"lost: {len(client.waiting)} plain numbers"] if client.waiting else []
-    return [f"plain: {each}" for each in blamed] + lost
+    lost = [f"lost: {len(client.waiting)} numbers of {type(client).__name__}"] if client.waiting else []
+    return [f"wrong: {each}" for each in blamed] + lost
 
 
 def _may_poison(plan: Plan) -> bool:
