@@ -35,6 +35,7 @@ def main() -> int:
     )
     parser.add_argument("--plan", type=Path, help="run this plan alone")
     parser.add_argument("--found", action="store_true", help="run the plans that failed once")
+    parser.add_argument("--expect", default="", metavar="REGEX", help="pass over failures that do not say this")
     parser.add_argument("--quick", action="store_true", help="do not thin out what failed")
     parser.add_argument("--tell", action="store_true", help="tell each command that Redis executes")
     options = parser.parse_args()
@@ -48,7 +49,9 @@ def main() -> int:
     first = options.seed if single else random.randrange(FRESH) if options.first is None else options.first
     count = 1 if single else options.processes
     shares = [
-        Share(first + index, count, options.minutes * 60, 1 if single else MOST, options.failures, not options.quick)
+        Share(
+            first + index, count, options.minutes * 60, 1 if single else MOST, options.failures, options.expect, not options.quick
+        )
         for index in range(count)
     ]
     return tell_tally(first, run(shares))

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -55,6 +56,7 @@ class Share:
     seconds: float  # of the machine, after which no history begins
     most: int  # histories
     failures: int  # after which it ends
+    expected: str = ""  # what a failure must say so that it counts (a regular expression)
     thin: bool = True  # whether failing plans are thinned out
 
     def seeds(self) -> Iterator[int]:
@@ -78,7 +80,7 @@ def explore(share: Share) -> Tally:
             plan = draw(seed)
             outcome = simulate(plan, real)
             count(tally, outcome)
-            if outcome.violations:
+            if outcome.violations and re.search(share.expected, "\n".join(outcome.violations)):
                 seconds = clock.real_time() - began
                 thin = shrink(plan, partial(fails_alike, outcome, real)) if share.thin else plan
                 tally.failures.append(Failure(thin, outcome.violations, seconds))

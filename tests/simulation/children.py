@@ -20,6 +20,7 @@ from tests.simulation.world import World
 
 STARTS = 0.2  # seconds until a child takes jobs
 TIMES = 0.005, 0.03, 0.03, 0.3, 0.3, 1.0, 1.0, 3.0, 8.0  # seconds that a computation takes, by half more or less
+LONGEST = 25.0  # seconds that one takes at most, however slow the children are
 _job = msgspec.msgpack.Decoder(Job)
 
 
@@ -40,7 +41,16 @@ class Child(asyncio.SubprocessTransport):
     """One child process, seen from its worker."""
 
     def __init__(
-        self, world: World, loop: Loop, protocol: Any, chance: Random, record: Record, pinned: dict[str, float], *, proves: bool
+        self,
+        world: World,
+        loop: Loop,
+        protocol: Any,
+        chance: Random,
+        record: Record,
+        pinned: dict[str, float],
+        *,
+        slowness: float,
+        proves: bool,
     ) -> None:
         super().__init__()
         self._world = world
@@ -49,6 +59,7 @@ class Child(asyncio.SubprocessTransport):
         self._chance = chance
         self._record = record
         self._pinned = pinned
+        self._slowness = slowness
         self._proves = proves
         self._status: int | None = None
         self._ended: asyncio.Future[int] = loop.create_future()
@@ -81,7 +92,7 @@ class Child(asyncio.SubprocessTransport):
 
     def _compute(self, job: Job) -> None:
         chance = self._chance
-        seconds = chance.choice(TIMES) * chance.uniform(0.5, 1.5)
+        seconds = min(LONGEST, chance.choice(TIMES) * chance.uniform(0.5, 1.5) * self._slowness)
         fate = self._record.fates.pop(0) if self._record.fates and self._record.fates[0] in {"die", "hang"} else ""
         seconds = self._pinned.get(job.number, seconds)
         if fate == "die":
@@ -167,7 +178,8 @@ class _Pipe(asyncio.Transport):
 class Children:
     """Starts them; `records` says by worker process what becomes of its children."""
 
-    def __init__(self, world: World, seed: int) -> None:
+    def __init__(self, world: World, seed: int, slowness: float) -> None:
+        self._slowness = slowness
         self._world = world
         self._seed = seed
         self._count = 0
@@ -183,5 +195,14 @@ class Children:
         self._count += 1
         chance = Random(f"child {self._seed} {loop.name} {self._count}")
         protocol = protocol_factory()
-        child = Child(self._world, loop, protocol, chance, self.record(loop.name), self.pinned, proves="--prove" in arguments)
+        child = Child(
+            self._world,
+            loop,
+            protocol,
+            chance,
+            self.record(loop.name),
+            self.pinned,
+            slowness=self._slowness,
+            proves="--prove" in arguments,
+        )
         return child, protocol

@@ -24,7 +24,7 @@ from tests.simulation.loop import Loop
 from tests.simulation.network import Network
 from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Fault, Plan
-from tests.simulation.processes import Process, WebProcess, WorkerProcess
+from tests.simulation.processes import LEASE, Process, WebProcess, WorkerProcess
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.resp import Command
 from tests.simulation.sockets import DELAY, ClientSocket
@@ -36,6 +36,7 @@ PATIENCE = (
     40.0  # seconds without any answer, once all is healed, after which what is open is lost: some leases and long computations
 )
 QUIET = 15.0  # seconds after the last answer in which everything must be cleared away
+HEALTHY = 6.0  # seconds in which processes find each other and Redis again
 CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
 TICK = 0.25  # seconds between two looks
@@ -70,10 +71,10 @@ class History:
         self._tell = tell
         self.world = world = World(plan.seed)
         self._broker = Broker(world, real, plan.seed)
-        self._children = Children(world, plan.seed)
+        self._children = Children(world, plan.seed, plan.slowness)
         network = Network(self._broker, self._children)
         self._webs = [WebProcess(world, network, f"web-{i}", self._surprise) for i in range(plan.webs)]
-        self._workers = [WorkerProcess(world, network, f"worker-{i}", self._surprise) for i in range(plan.workers)]
+        self._workers = [WorkerProcess(world, network, f"worker-{i}", self._surprise, plan.children) for i in range(plan.workers)]
         self._processes: dict[str, Process] = {each.name: each for each in (*self._webs, *self._workers)}
         self._outside = Loop(world, "clients", network, lambda context: self._complain(f"client: {context}"))
         sessions = plan.clients - plan.plain
@@ -114,7 +115,7 @@ class History:
         self.world.run(self._plan.length)
         self._heal()
         while self._await(PATIENCE, self._progressed()) and any(client.waiting for client in self._clients):
-            pass
+            self._look_for_overdue()
         for client in self._sessions:
             self._violations += judge_client(client, self._plan)
         for other in (*self._plain, *self._uploading):
@@ -268,6 +269,17 @@ class History:
         self.world.after(RESTART, lambda: self._restart(process))
 
     # what is left
+
+    def _look_for_overdue(self) -> None:
+        """Entries whose lease ran out long ago, though all is healed and a child is free for them."""
+        if self.world.now < self._plan.length + HEALTHY:
+            return
+        self._real.set_clock(self.world.now + self._broker.skew)
+        for lane in (Lane.HEAVY, Lane.PROOF):
+            overdue = self._real.run("XPENDING", names.stream(lane), GROUP, "IDLE", int(1000 * (LEASE + HEALTHY)), "-", "+", 1)
+            free = [each.name for each in self._workers if each.worker and not each.lane(lane)._free.empty()]
+            if isinstance(overdue, list) and overdue and free and not self._violations:
+                self._complain(f"an overdue entry is not taken over: {overdue[0][0].decode()} of {lane}, free is {free}")
 
     def _probe(self) -> None:
         """Have each worker compute something costly, and prove something, at the same time."""

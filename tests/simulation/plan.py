@@ -54,6 +54,8 @@ class Plan(msgspec.Struct, frozen=True):
     faults: list[Fault]
     plain: int = 0  # of the clients, the last ones, speak the plain protocol
     uploading: int = 0  # clients that send uploads, beside these
+    children: int = 1  # child processes for heavy jobs of each worker
+    slowness: float = 1.0  # by which computations take longer
 
     @property
     def size(self) -> int:
@@ -69,6 +71,7 @@ REDIS_FAULTS = ("stall", "away", "empty", "back", "demote", "redis-clock")
 LENGTHS = (1.5, 5.0), (1.5, 5.0), (3.0, 8.0), (8.0, 16.0)  # seconds
 DISTANCES = 0.01, 0.04, 0.1, 0.6, 2.0  # seconds that Redis is set back by
 JUMPS = -3000.0, -5.0, 5.0, 3000.0  # seconds by which its clock is set
+SLOW = (1, 1.0), (1, 1.0), (1, 1.0), (8, 20.0)  # child processes of a worker, and how slow they are
 OUTAGES = 0.04  # share of plans that are about outages one after the other
 MOST_STEPS = 30
 MOST_FAULTS = 8
@@ -94,7 +97,7 @@ def draw(seed: int) -> Plan:
         Step(chance.uniform(0.1, length), clients, "upload", which=chance.randint(1, 60), seconds=chance.choice((0.0, 0.01, 0.2)))
         for _ in range(chance.choice((0, 0, 0, 1, 2)))
     ]
-    return Plan(seed, length, webs, workers, clients, steps + uploads, faults, plain, uploading=min(1, len(uploads)))
+    return Plan(seed, length, webs, workers, clients, steps + uploads, faults, plain, min(1, len(uploads)), *chance.choice(SLOW))
 
 
 def _draw_outages(chance: Random, seed: int, webs: int, workers: int) -> Plan:

@@ -10,11 +10,13 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from services.broker.connection import connect
+from services.jobs.names import Lane
 from services.runtime import endpoints
 from services.web.drain import Drain
 from services.web.instance import Instance
 from services.web.settings import WebSettings
 from services.worker import worker as worker_module
+from services.worker.lanes.child_lane import ChildLane
 from services.worker.settings import WorkerSettings
 from services.worker.worker import Worker
 from tests.simulation.loop import Loop
@@ -142,11 +144,11 @@ class WebProcess(Process):
 class WorkerProcess(Process):
     """One worker: all of it but its metrics' port and its watchdog; its children are the simulation's."""
 
-    def __init__(self, world: World, network: Network, name: str, report: Report) -> None:
+    def __init__(self, world: World, network: Network, name: str, report: Report, children: int) -> None:
         super().__init__(world, network, name, report)
         self.settings = WorkerSettings(
-            instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=1, deadline=30.0,
-            proof_deadline=30.0, cache_ttl=5,
+            instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=children, deadline=30.0,
+            cache_ttl=5,
         )  # fmt: skip
         self.worker: Worker | None = None
         self._told_to_end = False
@@ -155,6 +157,11 @@ class WorkerProcess(Process):
         self._told_to_end = False
         self.worker = Worker(self.settings)
         await self.worker.run()
+
+    def lane(self, lane: Lane) -> ChildLane:
+        """The part that computes a lane's entries in child processes."""
+        assert self.worker is not None
+        return next(each for each in self.worker._child_lanes if each._lane is lane)
 
     def term(self) -> None:
         """SIGTERM: drain, then end."""

@@ -13,6 +13,8 @@ ROOT = Path(__file__).parents[2]
 MUTANTS = Path(__file__).with_name("mutants")
 COPIED = ("services", "tests", "local", "certificates", "clients")  # what the simulation runs, and what that imports
 
+SEEN = "Seen as: "  # begins each of them: what the simulation says of the fault (a regular expression)
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -45,11 +47,13 @@ def main() -> int:
 
 def find(patch: Path, minutes: float, first: int) -> Finding:
     """Run histories of a copy of the service with this patch until one fails."""
+    expected = patch.read_text().partition("\n")[0].removeprefix(SEEN)
     with tempfile.TemporaryDirectory(prefix="primes-mutant-") as directory:
         for folder in COPIED:
             shutil.copytree(ROOT / folder, Path(directory) / folder, ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run(["patch", "--quiet", "--strip=1", "--input", patch], cwd=directory, check=True)
         command = [sys.executable, "-m", "tests.simulation", "--minutes", str(minutes), "--first", str(first), "--quick"]
+        command += ["--expect", expected]
         told = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     seen = re.search(r"^seed \d+ failed.*\n(.*)", told.stdout, re.MULTILINE)
     counted = re.search(r"^(\d+) histories .* in ([\d.]+) s", told.stdout, re.MULTILINE)
