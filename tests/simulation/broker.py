@@ -228,7 +228,7 @@ class Broker:
         together: list[Command] = []
         while connection.queue and connection.blocked is None and not connection.lost:
             command = connection.queue.popleft()
-            local = self._answer(connection, command)
+            local = None if _in_transaction(together) else self._answer(connection, command)
             if local is None:
                 together.append(command)
             if together and (local is not None or _blocks(command)):
@@ -407,6 +407,12 @@ class Broker:
 
 def _blocks(command: Command) -> bool:
     return command[0] == b"XREADGROUP" and b"BLOCK" in command
+
+
+def _in_transaction(commands: list[Command]) -> bool:
+    """Whether what comes next belongs to a transaction that these began; all of it comes at once."""
+    words = [command[0] for command in commands]
+    return words.count(b"MULTI") > words.count(b"EXEC")
 
 
 def _concern_streams(commands: list[Command]) -> bool:

@@ -348,7 +348,7 @@ class History:
         self._commands += 1
         self._digest.update(b"%f %b %b" % (self.world.now, name.encode(), b" ".join(command)))
         if self._tell:
-            shown = b" ".join(part[:60] for part in command if part != command[1] or command[0] != b"EVALSHA")
+            shown = b" ".join(part[:60] for part in command)
             self._say(f"{name}: {shown[:300]!r} -> {reply[:200]!r}")
 
     def _say(self, text: str) -> None:
