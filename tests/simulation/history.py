@@ -39,10 +39,11 @@ QUIET = 15.0  # seconds after the last answer in which everything must be cleare
 HEALTHY = 6.0  # seconds in which processes find each other and Redis again
 CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
+LOOK = 1.0  # seconds between two looks at what is open
 TICK = 0.25  # seconds between two looks
 RESTART = 0.5  # seconds until a process that ended by itself is started again
 COSTLY = 1.5  # seconds that a probe's computation takes: so long that no child takes two
-PROBED = 4  # of so many histories one is probed, which takes as long as the rest of it
+PROBED = 4  # of so many histories one is probed, which takes as long as the rest of it; of those with one child a lane
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,22 +115,26 @@ class History:
             self._arrange(fault)
         self.world.run(self._plan.length)
         self._heal()
-        while self._await(PATIENCE, self._progressed()) and any(client.waiting for client in self._clients):
-            self._look_for_overdue()
+        self._wait_for_answers()
         for client in self._sessions:
             self._violations += judge_client(client, self._plan)
         for other in (*self._plain, *self._uploading):
             self._violations += judge_other(other, self._plan)
         if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
             self._violations += self._leftovers()
-        if not self._violations and self._plan.seed % PROBED == 0:
+        if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1:
             self.world.run(self.world.now + CALM)
             self._probe()
 
-    def _progressed(self) -> Callable[[], bool]:
-        """Whether an answer came since now, or none is waited for."""
-        before = sum(len(client.waiting) for client in self._clients)
-        return lambda: before == 0 or sum(len(client.waiting) for client in self._clients) < before
+    def _wait_for_answers(self) -> None:
+        """Until all is answered, or none came for long."""
+        missing, since = -1, self.world.now
+        while missing and self.world.now < since + PATIENCE:
+            left = sum(len(client.waiting) for client in self._clients)
+            if left != missing:
+                missing, since = left, self.world.now
+            self.world.run(self.world.now + LOOK)
+            self._look_for_overdue()
 
     def _start(self, client: AnyClient) -> None:
         self._outside.enter(lambda: self._outside.create_task(client.run()))

@@ -72,7 +72,8 @@ LENGTHS = (1.5, 5.0), (1.5, 5.0), (3.0, 8.0), (8.0, 16.0)  # seconds
 DISTANCES = 0.01, 0.04, 0.1, 0.6, 2.0  # seconds that Redis is set back by
 JUMPS = -3000.0, -5.0, 5.0, 3000.0  # seconds by which its clock is set
 SLOW = (1, 1.0), (1, 1.0), (1, 1.0), (8, 20.0)  # child processes of a worker, and how slow they are
-OUTAGES = 0.04  # share of plans that are about outages one after the other
+OUTAGES = 0.03  # share of plans that are about outages one after the other
+CROWDS = 0.03  # and about a death among many long jobs
 MOST_STEPS = 30
 MOST_FAULTS = 8
 
@@ -84,8 +85,10 @@ def draw(seed: int) -> Plan:
     webs, workers, clients = chance.randint(1, 3), chance.randint(1, 2), chance.randint(1, 4)
     heavy = chance.choice((0.1, 0.5, 0.9))
     kinds = chance.sample(PROCESS_FAULTS + REDIS_FAULTS, chance.randint(0, 4))
-    if chance.random() < OUTAGES:
+    if (theme := chance.random()) < OUTAGES:
         return _draw_outages(chance, seed, webs, workers)
+    if theme < OUTAGES + CROWDS:
+        return _draw_crowd(chance, seed, webs)
     steps = _draw_steps(chance, length, clients, heavy)
     targets = [f"web-{index}" for index in range(webs)] + [f"worker-{index}" for index in range(workers)]
     faults = sorted(
@@ -105,7 +108,14 @@ def _draw_outages(chance: Random, seed: int, webs: int, workers: int) -> Plan:
     steps = [Step(0.1 + index, 0, "ask", number=number, proof=index % 2 == 0) for index, number in enumerate(_HEAVY)]
     pause = chance.uniform(2.5, 4.0)
     stalls = [Fault(1.0 + index * pause, "stall", seconds=chance.uniform(2.0, 2.5)) for index in range(4)]
-    return Plan(seed, 1.0 + 4 * pause, webs, max(2, workers), 1, steps, stalls)
+    return Plan(seed, 1.0 + 4 * pause, webs, max(2, workers), 1, steps, stalls, slowness=10.0)
+
+
+def _draw_crowd(chance: Random, seed: int, webs: int) -> Plan:
+    """A worker dies while others hold many long jobs."""
+    steps = [Step(0.1 + index * 0.02, 0, "ask", number=_draw_heavy(chance)) for index in range(24)]
+    faults = [Fault(chance.uniform(0.7, 2.0), "kill", "worker-2", seconds=chance.uniform(0.1, 1.0))]
+    return Plan(seed, 3.0, webs, 3, 1, steps, faults, children=8, slowness=50.0)
 
 
 def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> list[Step]:
@@ -138,10 +148,15 @@ def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> li
     return sorted(steps, key=lambda step: step.at)
 
 
+def _draw_heavy(chance: Random) -> str:
+    """One that nobody else asks."""
+    return str(chance.randrange(10**119, 10**120) | 1)
+
+
 def draw_number(chance: Random, heavy: float) -> str:
     """A heavy one with this probability, else one of up to 30 digits."""
     if chance.random() < heavy:
-        return chance.choice(_HEAVY) if chance.random() < 0.6 else chance.choice(_COMPOSITE)
+        return _draw_heavy(chance) if chance.random() < 0.2 else chance.choice(_HEAVY + _COMPOSITE)
     return str(chance.randrange(10 ** chance.randint(1, 30)))
 
 
