@@ -1,6 +1,7 @@
 """Redis as the simulated processes reach it: their connections, with delays and faults, before the real one that executes."""
 
 import asyncio
+import hashlib
 from collections import deque
 from collections.abc import Callable
 from random import Random
@@ -19,6 +20,7 @@ DELAY = 0.0001, 0.002  # seconds that bytes take one way, nearly always
 LONG = 0.05  # seconds that they take at most, now and then
 SELDOM = 0.03  # share of the long ones
 
+ASKS_FOR_RUN = b"redis.call('INFO', 'server')"  # by which a script tells one start of Redis from another
 PUBLISHING = frozenset({b"EVALSHA", b"EVAL", b"EXEC"})
 QUICK = names.stream(Lane.QUICK).encode()  # of which alone reads wait
 STREAMS = names.JOBS.encode()
@@ -177,6 +179,7 @@ class Broker:
         self.lossy: dict[str, float] = {}  # by process: share of publications that it does not hear
         self.up = True
         self.run = 0  # how often it was started again
+        self._digests: dict[bytes, bytes] = {}  # of scripts that ask for the run, as sent and as executed
         self._real = real
         self._seed = seed
         self._count = 0
@@ -227,7 +230,7 @@ class Broker:
         """Execute what waits, up to a read that blocks."""
         together: list[Command] = []
         while connection.queue and connection.blocked is None and not connection.lost:
-            command = connection.queue.popleft()
+            command = self._of_this_run(connection.queue.popleft())
             local = None if _in_transaction(together) else self._answer(connection, command)
             if local is None:
                 together.append(command)
@@ -256,6 +259,16 @@ class Broker:
             case (b"PUBLISH", channel, payload):
                 return b":%d\r\n" % self.publish(channel, payload)
         return None
+
+    def _of_this_run(self, command: Command) -> Command:
+        """The command, or one whose script is told the run of the simulated Redis where it asks the real one for its own."""
+        if command[0] == b"EVALSHA":
+            return (command[0], self._digests.get(command[1], command[1]), *command[2:])
+        if command[0] != b"EVAL" or ASKS_FOR_RUN not in command[1]:
+            return command
+        source = command[1].replace(ASKS_FOR_RUN, b"'run_id:%040x'" % self.run)
+        self._digests[_digest(command[1])] = _digest(source)
+        return (command[0], source, *command[2:])
 
     def publish(self, channel: bytes, payload: bytes) -> int:
         """Tell whoever listens; returns how many do."""
@@ -360,6 +373,7 @@ class Broker:
         self.up, self._stopped = True, False
         self.run += 1
         self._forget_replies()
+        self._digests.clear()
         self._real.run("SCRIPT", "FLUSH")
 
     def _forget_replies(self) -> None:
@@ -413,6 +427,10 @@ def _in_transaction(commands: list[Command]) -> bool:
     """Whether what comes next belongs to a transaction that these began; all of it comes at once."""
     words = [command[0] for command in commands]
     return words.count(b"MULTI") > words.count(b"EXEC")
+
+
+def _digest(source: bytes) -> bytes:
+    return hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
 
 
 def _concern_streams(commands: list[Command]) -> bool:

@@ -365,7 +365,14 @@ class History:
         self._violations.append(text)
 
 
-_LASTING = {*(names.stream(lane) for lane in Lane), names.DEAD, names.KNOWN, names.CERTIFICATES, names.UPLOADS}
+_LASTING = {
+    f"{names.KEYS}:term",
+    *(names.stream(lane) for lane in Lane),
+    names.DEAD,
+    names.KNOWN,
+    names.CERTIFICATES,
+    names.UPLOADS,
+}
 
 
 def _innermost(error: BaseException | None) -> BaseException | None:
