@@ -192,8 +192,9 @@ class Client:
             self._take(now, number, message)
 
     def _advance(self, offset: str) -> None:
-        """Go on to this offset, not back: the members of a batch come together, behind later answers."""
-        if position(offset) > position(self.offset):
+        """Go on to this offset, not back within its epoch: the members of a batch come together, behind later answers."""
+        (epoch, number), (former, last) = position(offset), position(self.offset)
+        if epoch != former or number > last:
             self.offset = offset
 
     def _retry(self, socket: ClientSocket, id: str) -> None:

@@ -127,7 +127,8 @@ class History:
             self._probe()
 
     def _wait_for_answers(self) -> None:
-        """Until all is answered, or none came for long."""
+        """Until all is asked and answered, or no answer came for long."""
+        self.world.run(max((step.at for step in self._plan.steps), default=0.0) + LOOK)
         missing, since = -1, self.world.now
         while missing and self.world.now < since + PATIENCE:
             left = sum(len(client.waiting) for client in self._clients)
