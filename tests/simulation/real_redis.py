@@ -1,8 +1,10 @@
 """The Redis that executes everything: a server of its own on a Unix socket, whose wall clock is the history's."""
 
+import ctypes
 import hashlib
 import mmap
 import shutil
+import signal
 import socket
 import struct
 import subprocess
@@ -114,6 +116,7 @@ class RealRedis:
             env=environment,
             cwd=self._directory,
             stdout=subprocess.DEVNULL,
+            preexec_fn=_end_with_the_parent,  # noqa: PLW1509  # nothing else runs yet
         )
         self._await(path)
         self.plain, self.typed = Connection(path), Connection(path)  # RESP2 and RESP3
@@ -193,6 +196,10 @@ class RealRedis:
         """Hold what was kept then, once."""
         self.run("FLUSHDB")
         self.run("SWAPDB", 0, slot)
+
+
+def _end_with_the_parent() -> None:
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, linux/prctl.h
 
 
 def _build_shim(directory: Path) -> Path:
