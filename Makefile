@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -39,6 +39,9 @@ model: .venv/ready ## check the models of lease and session, and that each of th
 
 chaos: .venv/ready ## the chaos suite in its long form, half an hour (Docker for its half; CHAOS_TABLE=FILE keeps the table)
 	CHAOS=full $(BIN)/pytest tests/chaos
+
+simulate: .venv/ready ## histories of the whole service on virtual time, fresh seeds for a minute (ARGS=--minutes=60, ARGS=--help)
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=SECONDS)
 	@faults/fault.sh --help

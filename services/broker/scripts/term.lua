@@ -11,7 +11,7 @@ local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if written == server then
     return false
 end
-if not written then -- no process of ours had reached a Redis with these data: there is nothing that it may lack
+if not written then -- no process of ours had reached a Redis with these data: it lacks none
     redis.call('HSET', term, 'server', server, 'began', 0)
     return false
 end

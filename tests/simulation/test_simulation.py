@@ -1,0 +1,44 @@
+"""The simulation as a program: it replays, it finds what was mended, and what it found once stays mended."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulation.plan import Fault, Plan, Step, draw
+from tests.simulation.shrink import shrink
+
+ROOT = Path(__file__).parents[2]
+FOUND = sorted((ROOT / "tests" / "simulation" / "found").glob("*.json"))
+
+
+def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tests.simulation", *arguments]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_a_seed_replays_the_same_history() -> None:
+    first, again = (re.findall(r": (.*)", simulate("--digest", "--seed", "7").stdout) for _ in range(2))
+    assert first
+    assert first == again
+
+
+def test_plans_are_the_same_for_a_seed_and_differ_between_seeds() -> None:
+    assert draw(7) == draw(7)
+    assert draw(7) != draw(8)
+
+
+def test_a_plan_is_thinned_out_to_what_it_fails_without() -> None:
+    asks = [Step(float(at), 0, "ask", number="7") for at in range(20)]
+    stops = [Fault(float(at), "stop", "web-0") for at in range(9)]
+    plan = Plan(1, 20.0, 1, 1, 1, asks, stops)
+    thin = shrink(plan, lambda each: asks[13] in each.steps and stops[4] in each.faults)
+    assert (thin.steps, thin.faults) == ([asks[13]], [stops[4]])
+
+
+@pytest.mark.parametrize("plan", FOUND, ids=lambda path: path.stem)
+def test_what_failed_once_is_mended(plan: Path) -> None:
+    told = simulate("--plan", str(plan))
+    assert told.returncode == 0, told.stdout + told.stderr

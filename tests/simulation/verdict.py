@@ -1,0 +1,83 @@
+"""What a finished history says against the service: of its clients, and of what is left in it. No I/O of its own."""
+
+from dataclasses import replace
+
+from services.jobs.messages import SENTENCES, Fault
+from tests.chaos.history import Event, Figures, Shown, is_prime, judge, right
+from tests.simulation.client import Client, Request
+from tests.simulation.plain_client import PlainClient
+from tests.simulation.plan import Plan
+from tests.simulation.upload_client import UploadClient
+
+AnyClient = Client | PlainClient | UploadClient
+POISONED = SENTENCES[Fault.POISON]
+
+
+def judge_client(client: Client, plan: Plan) -> list[str]:
+    """What became of a client's requests, by the judge of the chaos suite; errors that the client brought about count as right."""
+    requests = {request.id: request for request in client.requests}
+    events = [_excuse(event, requests, plan) for event in client.history]
+    figures = judge(events)
+    wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in client.requests if _contradicts(each)]
+    return client.complaints + wrong + _describe(figures, client, plan)
+
+
+def judge_other(client: PlainClient | UploadClient, plan: Plan) -> list[str]:
+    """What became of a plain client's numbers, or of uploads."""
+    blamed = [each for each in client.complaints if not (POISONED in each and _may_poison(plan))]
+    lost = [f"lost: {len(client.waiting)} numbers of {type(client).__name__}"] if client.waiting else []
+    return [f"wrong: {each}" for each in blamed] + lost
+
+
+def _may_poison(plan: Plan) -> bool:
+    """Whether processes died as often as a job may be started."""
+    kills = sum(fault.kind in {"kill", "term"} and fault.target.startswith("worker") for fault in plan.faults)
+    return kills + sum(fault.kind == "child" for fault in plan.faults) >= 3
+
+
+def _excuse(event: Event, requests: dict[str, Request], plan: Plan) -> Event:
+    """The event, or that of the right answer in place of an error that is right too."""
+    if not isinstance(event, Shown) or event.request not in requests:
+        return event
+    request = requests[event.request]
+    if not _admits(request, event.verdict, plan):
+        return event
+    return replace(event, verdict="prime" if is_prime(request.number) else "composite" if int(request.number) > 1 else "neither")
+
+
+def _admits(request: Request, verdict: str, plan: Plan) -> bool:
+    """Whether an error is one that this client, or this plan, brought about."""
+    match verdict:
+        case "error cancelled":
+            return request.cancelling
+        case "error deadline":
+            return request.deadline > 0
+        case "error poison":
+            return _may_poison(plan)
+    return False
+
+
+def _contradicts(request: Request) -> bool:
+    return request.cancelled is True and any(answer != "error cancelled" for answer in request.answers)
+
+
+def _describe(figures: Figures, client: Client, plan: Plan) -> list[str]:
+    """Each kind of fault with the requests that show it."""
+    found: list[str] = []
+    if figures.lost:
+        found.append(f"lost: {[each.id for each in client.waiting]}")
+    if figures.duplicated:
+        found.append(f"duplicated: {[(each.id, each.answers) for each in client.requests if len(each.answers) > 1]}")
+    if figures.wrong:
+        bad = [
+            each
+            for each in client.requests
+            if any(not (right(each.number, one) or _admits(each, one, plan)) for one in each.answers)
+        ]
+        found.append(f"wrong: {[(each.id, each.answers) for each in bad]}")
+    several_ways = any(step.kind in {"batch", "crowd"} for step in plan.steps)  # by which answers come beside each other
+    epochs_fall = any(fault.kind == "redis-clock" and fault.amount < 0 for fault in plan.faults)  # they are times of that clock
+    ordered = not several_ways and not epochs_fall
+    if figures.disordered and ordered:
+        found.append(f"out of order: {figures.disordered}")
+    return found
