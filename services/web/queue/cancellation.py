@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from prometheus_client import Counter
+from redis.exceptions import ConnectionError
 
 from services.broker.connection import PASSING
 from services.broker.pulse import INTERVAL
@@ -54,11 +55,17 @@ class Cancellation:
         return await self._requests.end(session, request, Fault.CANCELLED)
 
     async def _end(self, pending: Pending, fault: Fault) -> bool:
-        """Answer a session's job with this fault; returns whether it had no other answer."""
+        """Answer a session's job with this fault; returns whether it had no other answer.
+
+        What Redis may have is answered there alone: it is written again first, so that its mark is sure to be found. Until then
+        nobody can say anything of it, and ConnectionError is raised.
+        """
         if pending.entry is not None and not pending.entry.id:
             await self._writers[pending.lane].known()
         if pending.entry is not None:
             return await self._requests.end(pending.job.session, pending.job.request, fault)
+        if pending.doubtful:
+            raise ConnectionError("it is not known whether Redis has the request")
         self._answers.give_up([Answer(pending.job.id, Verdict.UNKNOWN, fault=fault)])
         return True
 
@@ -68,7 +75,8 @@ class Cancellation:
             try:
                 for pending in self._ledger.expired():
                     if pending.job.session:
-                        await self._end(pending, Fault.DEADLINE)
+                        if pending.entry is not None or not pending.doubtful:  # else a second later again
+                            await self._end(pending, Fault.DEADLINE)
                     else:  # whoever waited for it had a clock of his own
                         self.forsake([pending.job.id])
             except PASSING as error:

@@ -46,6 +46,7 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     noted: OnAnswer | None = None  # told what is known before the answer
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
+    doubtful: bool = False  # whether a write of it failed that Redis may have done, or do late
     since: int = 0  # when the last of its entries that vanished was written (ms since 1970, by Redis' clock); 0: none did
 
 
@@ -137,11 +138,14 @@ class Ledger:
         entry.open = len(entry.jobs)
         return entry
 
-    def written(self, lane: Lane, entries: list[Entry], places: Sequence[Place]) -> list[Entry]:
-        """The write to this lane is over: Redis holds the first entries, at these places, and the others not, as far as is known.
+    def written(self, lane: Lane, entries: list[Entry], places: Sequence[Place], *, doubtful: bool = False) -> list[Entry]:
+        """The write to this lane is over: Redis holds the first entries, at these places, and the others not.
 
-        Returns those that it holds and nobody wants any more.
+        `doubtful`: it failed, and Redis may hold any of them, or will. Returns those that it holds and nobody wants any more.
         """
+        if doubtful:
+            for pending in filter(None, (self._pending.get(job.id) for entry in entries for job in entry.jobs)):
+                pending.doubtful = True
         self.lanes[lane].outgoing = 0
         unwanted: list[Entry] = []
         for entry, place in zip(entries, places, strict=False):

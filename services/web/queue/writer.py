@@ -83,22 +83,25 @@ class Writer:
             entries = self._ledger.take(self._lane)
             self._delay.note(now, sum(len(entry.jobs) for entry in entries))
             written = await self._send(entries) if entries else []
-            self._discard(self._ledger.written(self._lane, entries, [each.place for each in written]))
+            places = [each.place for each in written or ()]
+            self._discard(self._ledger.written(self._lane, entries, places, doubtful=written is None))
         if self._ledger.lanes[self._lane].unwritten:
             self._unwritten.set()
+        if written is None:
+            return False
         BATCH.observe_all([len(entry.jobs) for entry in entries[: len(written)]])
         for entry, each in zip(entries, written, strict=False):
             if each.how:
                 self._note_joined(entry, each)
         return len(written) == len(entries)
 
-    async def _send(self, entries: list[Entry]) -> list[Enqueued]:
-        """What became of the entries that Redis took: not all when the queue is full, none when Redis is away."""
+    async def _send(self, entries: list[Entry]) -> list[Enqueued] | None:
+        """What became of the entries that Redis took: not all when the queue is full. None where that is not known."""
         try:
             written = await self._enqueue(self._lane, entries, self._ledger.since)
         except PASSING as error:
             log.warning("could not write %d entries to the %s lane, will try again: %s", len(entries), self._lane, error)
-            return []
+            return None
         if len(written) < len(entries):
             log.warning("the %s lane is full (%d entries), will try again", self._lane, self._enqueue.most_entries)
         return written

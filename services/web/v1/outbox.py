@@ -39,8 +39,9 @@ class Outbox:
 
     def expect(self, request: str, batch: Batch) -> None:
         """The response to this request belongs to the batch."""
-        batch.open += 1
-        self._batches[request] = batch
+        if not batch.dissolved:
+            batch.open += 1
+            self._batches[request] = batch
 
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Send these answers, in this order."""
@@ -71,14 +72,21 @@ class Outbox:
 
     def reply(self, response: bytes, batch: Batch | None) -> None:
         """Send a response, or put it into its batch."""
-        if batch is None:
+        if batch is None or batch.dissolved:
             self.send(response)
         else:
             batch.responses.append(response)
 
     def release(self, batch: Batch) -> None:
         """One of the batch's requests has its response, or all have been read."""
-        self.send(*batch.close_one())
+        if not batch.dissolved:
+            self.send(*batch.close_one())
+
+    def dissolve(self) -> None:
+        """Send what batches hold, before the client is told to ask again for what it does not have; the rest will go out singly."""
+        for batch in dict.fromkeys(self._batches.values()):
+            self.send(*batch.dissolve())
+        self._batches.clear()
 
     def mention(self, notification: bytes) -> None:
         """Send what the client can do without, unless it has much to read already."""

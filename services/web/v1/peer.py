@@ -171,6 +171,7 @@ class V1Peer:
 
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again; those of batches will be answered singly."""
+        self._outbox.dissolve()
         self._outbox.send(responses.notification(self._standing(recovered=False)))
 
     def tell_progress(self, jobs: list[Progress]) -> None:

@@ -175,6 +175,15 @@ def test_a_failed_write_goes_out_again_before_later_jobs() -> None:
     assert ids(book.take(Lane.HEAVY)) == [[2], [3], [4]]
 
 
+def test_only_jobs_whose_write_failed_are_doubtful() -> None:
+    book = Ledger(10)
+    failed = accept(book, HEAVY, HEAVY)
+    book.written(Lane.HEAVY, book.take(Lane.HEAVY), [], doubtful=True)
+    full = accept(book, "2")
+    book.written(Lane.QUICK, book.take(Lane.QUICK), [])
+    assert [pending.doubtful for pending in (*failed, *full)] == [True, True, False]
+
+
 def test_only_unanswered_jobs_of_a_lost_entry_go_out_again() -> None:
     book = Ledger(10)
     accept(book, "2", "3", "5")
