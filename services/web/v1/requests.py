@@ -77,10 +77,18 @@ def read(message: str | bytes, limits: Limits) -> Message:
         return Message([Rejected(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")], batch=False)
     if not members:
         return Message([Rejected(NO_ID, Code.INVALID_REQUEST, f"{_EXPECTED_BATCH}, got none")], batch=False)
-    calls = [call for member in members for call in _read_call(member, limits)]
+    calls = [call for member in members for call in _read_member(member, limits)]
     if any(isinstance(call, Resuming) for call in calls):
         calls = [_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in calls]
     return Message(calls, batch=True)
+
+
+def _read_member(member: Raw, limits: Limits) -> list[Call]:
+    """One request of a batch; text in it that is no UTF-8 is looked at only now."""
+    try:
+        return _read_call(member, limits)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return [Rejected(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")]
 
 
 def _refuse_in_batch(call: Resuming) -> Rejected:

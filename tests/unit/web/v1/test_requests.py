@@ -161,6 +161,14 @@ def test_reads_a_batch_with_its_faults_and_without_its_notifications() -> None:
     assert [(type(one).__name__, one.id) for one in found.calls] == [("Asked", "1"), ("Rejected", "null"), ("Asked", '"x"')]
 
 
+@pytest.mark.parametrize("fields", [b'"id":"\xff"', b'"id":1,"\xff":2', b'"id":1,"method":"\xff"'])
+def test_a_member_that_is_no_utf8_costs_no_other(fields: bytes) -> None:
+    spoiled = b'{"jsonrpc":"2.0","method":"is_prime",' + fields + b"}"
+    first, second = read(b"[" + spoiled + b"," + is_prime([7], 2).encode() + b"]", LIMITS).calls
+    assert isinstance(first, Rejected)
+    assert second == Asked("2", Question("7"))
+
+
 def test_a_batch_is_bounded() -> None:
     assert len(read("[" + ",".join([is_prime([7])] * 100) + "]", LIMITS).calls) == 100
     failed = call("[" + ",".join([is_prime([7])] * 101) + "]")
