@@ -151,13 +151,16 @@ def test_lines_of_an_upload_are_retried_too(front: Front, operator: Operator) ->
     assert lines(front.web0.get(location).body) == told  # its client has its answer
 
 
-def test_a_chunk_that_was_delivered_too_often_leaves_a_letter_for_each_line(manned: Front, operator: Operator) -> None:
+def test_a_chunk_with_which_too_many_workers_ended_leaves_a_letter_for_each_line(manned: Front, operator: Operator) -> None:
     stream, admin = names.stream(Lane.QUICK), manned.redis.admin
     os.kill(manned.worker0.pid, signal.SIGSTOP)
     wait_until(lambda: admin.info("clients")["blocked_clients"] == 0, "the worker's last read is over")
     location = post(manned.web0.port, text(["2", "91", "97"]), {"Prefer": "respond-async"}).headers["Location"]
     ((_, ((entry, _),)),) = admin.xreadgroup(GROUP, "ghost", {stream: ">"})
-    admin.xclaim(stream, GROUP, "ghost", 0, [entry], idle=3_600_000, retrycount=3)
+    admin.xclaim(stream, GROUP, "ghost", 0, [entry], idle=3_600_000, justid=True)
+    attempts = names.attempts(Lane.QUICK, entry.decode())
+    admin.hset(attempts, mapping={f"ghost {n} {line}": line for n in range(3) for line in range(3)})
+    admin.expire(attempts, names.ATTEMPTS_TTL)
     os.kill(manned.worker0.pid, signal.SIGCONT)
     assert [line["error"]["code"] for line in lines(manned.web0.get(location).body)[:-1]] == ["poison"] * 3
 
