@@ -20,8 +20,8 @@ BUSY = 0.02  # share of turns that take longer than the others, so that much is 
 LONG = 0.03  # seconds that such a turn takes at most
 
 
-class _Task(asyncio.Task[Any]):
-    """A task whose place in a set is the same in each run of a seed, as an address is not."""
+class _Numbered:
+    """What has a place in a set that is the same in each run of a seed, as an address is not."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self._number = next(_numbers)
@@ -34,18 +34,12 @@ class _Task(asyncio.Task[Any]):
         return self is other
 
 
-class _Future(asyncio.Future[Any]):
-    """Likewise."""
+class _Task(_Numbered, asyncio.Task[Any]):
+    pass
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._number = next(_numbers)
-        super().__init__(*arguments, **options)
 
-    def __hash__(self) -> int:
-        return self._number
-
-    def __eq__(self, other: object) -> bool:
-        return self is other
+class _Future(_Numbered, asyncio.Future[Any]):
+    pass
 
 
 class Loop:

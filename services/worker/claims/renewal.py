@@ -12,7 +12,7 @@ import redis.asyncio
 from prometheus_client import Counter
 
 from services.broker.connection import PASSING
-from services.broker.script import TRY, Script
+from services.broker.script import HELD, TRY, Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from services.runtime.vigil import Steps
@@ -32,7 +32,7 @@ ROUND = 1.0  # seconds between two renewals at most: they find what was cancelle
 LONG = 1.0  # seconds after which a job's client may be told since when it runs
 
 _scripts = Path(__file__).parent / "scripts"
-RENEW = Script(_scripts / "renew.lua")
+RENEW = Script(HELD, _scripts / "renew.lua")
 MARK_STARTED = Script(TRY, _scripts / "mark_started.lua")
 
 

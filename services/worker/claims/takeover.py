@@ -9,7 +9,7 @@ import redis.asyncio
 from prometheus_client import Counter
 from redis.exceptions import ResponseError
 
-from services.broker.script import Script
+from services.broker.script import HELD, Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from services.worker.claims import group
@@ -25,7 +25,7 @@ RETURNED = "returned"  # consumer that holds what a stopping worker gave back, u
 
 _scripts = Path(__file__).parent / "scripts"
 TAKE_OVER = Script(_scripts / "take_over.lua")
-GIVE_BACK = Script(_scripts / "give_back.lua")
+GIVE_BACK = Script(HELD, _scripts / "give_back.lua")
 
 
 class Takeover:

@@ -5,15 +5,10 @@ local stream = KEYS[1]
 local group, consumer, nobody, idle = unpack(ARGV) -- idle: ms
 local PAIRS = 5 -- where the entries begin in ARGV, each with how often it was delivered before
 
-local function is_held(entry)
-    local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
-    return not pending.err and #pending == 1 and pending[1][2] == consumer
-end
-
 local given = 0
 for i = PAIRS, #ARGV, 2 do
     local entry, delivered = ARGV[i], ARGV[i + 1]
-    if is_held(entry) then
+    if is_held(stream, group, consumer, entry) then -- held.lua
         redis.call('XCLAIM', stream, group, nobody, 0, entry, 'IDLE', idle, 'RETRYCOUNT', delivered, 'JUSTID')
         given = given + 1
     end

@@ -5,14 +5,9 @@ local stream = unpack(KEYS)
 local group, consumer = unpack(ARGV)
 local ENTRIES = 3 -- where the ids begin in ARGV
 
-local function is_held(entry)
-    local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
-    return not pending.err and #pending == 1 and pending[1][2] == consumer
-end
-
 local lost = {}
 for _, entry in ipairs({ unpack(ARGV, ENTRIES) }) do
-    if is_held(entry) then
+    if is_held(stream, group, consumer, entry) then -- held.lua
         -- JUSTID: resets the idle time and leaves the delivery count alone
         redis.call('XCLAIM', stream, group, consumer, 0, entry, 'JUSTID')
     else

@@ -10,14 +10,6 @@ local bell, promotions, sessions, new_askers, ttl, most = unpack(ARGV, 8)
 -- seconds to keep the question · most: entries in the stream of proofs
 local lane = string.match(proofs, '[^:]+$')
 
-local function is_held()
-    local pending = redis.pcall('XPENDING', stream, group, entry, entry, 1)
-    if pending.err then -- no group: Redis came back empty, and the run is lost with it
-        return false
-    end
-    return #pending == 1 and pending[1][2] == consumer
-end
-
 -- Where the session of one who waits says where its job is: at the new place, without the time since when it
 -- ran.
 local function move_mark(asker, who, promoted)
@@ -48,7 +40,7 @@ local function move_askers(promoted)
     return moved
 end
 
-if not is_held() then
+if not is_held(stream, group, consumer, entry) then -- held.lua
     return ''
 end
 if redis.call('XLEN', proofs) >= tonumber(most) then
