@@ -17,7 +17,7 @@ from services.web.queue.cleanup import Cleanup
 from services.web.queue.commit_delay import CommitDelay
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.enqueue import Enqueue
-from services.web.queue.ledger import Ledger
+from services.web.queue.ledger import NO_BOUND, Budget, Ledger
 from services.web.queue.settlement import Settlement
 from services.web.queue.writer import Writer
 from services.web.settings import WebSettings
@@ -34,7 +34,8 @@ class Instance:
         self._broker = BrokerClient(redis)  # for what every job costs
         self.pulse = Pulse(name)
         self.uploads = Uploads(redis, settings, name)
-        ledger = Ledger(settings.max_pending)
+        rate = settings.client_rate * 1e6
+        ledger = Ledger(settings.max_pending, Budget(rate, settings.client_burst * 1e6) if rate else NO_BOUND)
         settlement = Settlement(ledger, name)
         self.sessions = Sessions(redis, settings, name, lambda answer: settlement.settle([answer]))
         cleanup = Cleanup(redis, name)

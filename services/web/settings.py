@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -35,6 +35,16 @@ class WebSettings(Settings):
     )
     max_in_flight: Count = Field(1_000, description="unanswered messages per socket; above, the socket is not read")
     max_pending: Count = Field(100_000, description="unanswered jobs per process; above, new ones are refused as busy")
+    clients_by: Literal["address", "socket"] = Field(
+        "address",
+        description="what is one client, whose questions take turns with others': address (IPv6: its /64) or socket",
+    )
+    client_rate: Annotated[float, Field(ge=0, le=10_000)] = Field(
+        1.0, description="seconds of estimated work that a client may have done in a second, per process; 0: no bound"
+    )
+    client_burst: Annotated[float, Field(gt=0, le=1_000_000)] = Field(
+        10_800.0, description="seconds of estimated work that a client may ask for at once, per process"
+    )
     max_queued_entries: Count = Field(20_000, description="entries in one lane's stream; above, jobs wait in the web process")
     gather: Annotated[float, Field(ge=0, le=0.1)] = Field(
         0.005, description="seconds that a busy process collects jobs before it writes them, which is less work a job; 0: none"

@@ -11,6 +11,8 @@ from http import HTTPStatus
 from prometheus_client import Counter, Gauge
 from tornado.websocket import WebSocketClosedError
 
+from services.web.ask import client
+from services.web.ask.client import Client
 from services.web.drain import RESTART
 from services.web.plain.peer import PlainPeer
 from services.web.queue.dispatcher import Dispatcher
@@ -31,7 +33,7 @@ _told = 1000, 1001, PROTOCOL_ERROR, NO_FRAME, NO_UTF8, TOO_BIG, NO_PONG[0], REST
 _closes = {code: CLOSES.labels(str(code)) for code in _told}
 _closes_other = CLOSES.labels("other")  # a client may send any
 
-_phases = itertools.count()  # of the heartbeat
+_phases = itertools.count()  # of the heartbeat; each socket has its own
 
 # Messages above this close the socket with 1009. It is far above the largest number, so that a number that is too
 # large gets a sentence and keeps its socket.
@@ -96,10 +98,13 @@ class ChatSocket(LeanHandler):
         self.set_nodelay(True)
         self._sockets.add(self)
         CONNECTIONS.inc()
+        number = str(self.phase)
+        by_address = self._settings.clients_by == "address"
+        who = Client(client.name(self.request.remote_ip or ""), number) if by_address else Client(f"socket-{number}")
         if self.selected_subprotocol:
-            self._client = V1Peer(self, self._dispatcher, self._sessions, self._settings)
+            self._client = V1Peer(self, self._dispatcher, self._sessions, self._settings, who)
         else:
-            self._client = PlainPeer(self, self._dispatcher, self._settings)
+            self._client = PlainPeer(self, self._dispatcher, self._settings, who)
 
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Pass it on; awaited, it holds the socket's next message back."""

@@ -40,9 +40,9 @@ class JSONHandler(RequestHandler):
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
 
     def fail(self, status: int, code: str, message: str, retryable: bool = False, **known: str) -> None:
-        """End the request with this error; `known`: what is known all the same."""
+        """End the request with this error; `known`: what is known all the same. A Retry-After that is set already stays."""
         self.set_status(status)
-        if retryable:
+        if retryable and "Retry-After" not in self._headers:
             self.set_header("Retry-After", str(RETRY_AFTER))
         self.finish({"error": {"code": code, "message": message, "retryable": retryable, **known}})
 

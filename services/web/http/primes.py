@@ -1,6 +1,7 @@
 """`GET /primes/N`: whether N is prime."""
 
 import asyncio
+import math
 import time
 from typing import Any
 
@@ -9,10 +10,11 @@ from tornado.web import HTTPError
 from services.jobs import evidence
 from services.jobs.expression import Indivisible, NotAnExpression
 from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown
-from services.web.ask import question
+from services.web.ask import client, question
+from services.web.ask.client import Client
 from services.web.http.handler import JSONHandler
 from services.web.queue.dispatcher import Dispatcher
-from services.web.queue.ledger import LedgerFull
+from services.web.queue.ledger import LedgerFull, OverBudget
 from services.web.settings import WebSettings
 
 GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
@@ -28,6 +30,7 @@ class Primes(JSONHandler):
         """One future for the one answer."""
         self._dispatcher = dispatcher
         self._settings = settings
+        self._client = Client(client.name(self.request.remote_ip or ""))
         self._known: dict[str, str] = {}  # before the answer
         # None: it will not come
         self._answer: asyncio.Future[Answer | None] = asyncio.get_running_loop().create_future()
@@ -50,13 +53,26 @@ class Primes(JSONHandler):
         except NotAnExpression as error:
             return self.fail(400, "not_an_integer", f"Expected an integer or an expression, got {text[:40]!r}: {error}")
         except LedgerFull as error:
-            return self.fail(503, "busy", f"Busy: {error}", retryable=True)
+            self._tell_budget()
+            self.set_header("Retry-After", str(math.ceil(error.seconds)))
+            return self.fail(429 if isinstance(error, OverBudget) else 503, "busy", f"Busy: {error}", retryable=True)
         except TimeoutError:
             sentence = f"No answer within {timeout:g} s; ask again"
             return self.fail(504, "timeout", sentence, retryable=True, **self._known)
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+        self._tell_budget()
         self._tell(asked.number, answer, time.monotonic() - started)
+
+    def _tell_budget(self) -> None:
+        """What the client has left of its budget (ms), as draft-ietf-httpapi-ratelimit-headers-10 has it: the quota and the window (s)
+        in which an empty one fills; what is left, and in how many seconds it is full again.
+        """
+        budget, left = self._dispatcher.budget(self._client)
+        if math.isfinite(budget.burst):
+            window, full = budget.burst / budget.rate, (budget.burst - left) / budget.rate
+            self.set_header("RateLimit-Policy", f'"work";q={budget.burst / 1000:.0f};w={math.ceil(window)}')
+            self.set_header("RateLimit", f'"work";r={left // 1000:.0f};t={math.ceil(full)}')
 
     def _tell(self, canonical: str, answer: Answer | None, elapsed: float) -> None:
         if answer is None:
@@ -86,7 +102,7 @@ class Primes(JSONHandler):
         """
         lasts = asked.wanted is not Wanted.VERDICT
         asker = Asker(request=self.request_id, expires=question.expiry(seconds + (LINGER if lasts else GRACE)))
-        job = self._dispatcher.submit(asked, asker, self._settle, self._note)
+        job = self._dispatcher.submit(asked, asker, self._settle, self._note, client=self._client)
         goes_on = False
         try:
             return await asyncio.wait_for(self._answer, seconds)

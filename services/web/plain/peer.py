@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 from prometheus_client import Counter
 from tornado.websocket import WebSocketClosedError
@@ -9,6 +10,7 @@ from tornado.websocket import WebSocketClosedError
 from services.jobs.messages import ANYBODY, Answer
 from services.runtime.cheap_metrics import Tally
 from services.web.ask import number
+from services.web.ask.client import Client
 from services.web.ask.question import Question
 from services.web.plain import protocol
 from services.web.queue.dispatcher import Dispatcher
@@ -26,9 +28,10 @@ class PlainPeer:
     our memory.
     """
 
-    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings) -> None:
+    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, settings: WebSettings, client: Client) -> None:
         self._socket = socket
-        self._dispatcher = dispatcher
+        self._submit = partial(dispatcher.submit, client=client)
+        self._forsake = dispatcher.forsake
         self._max_digits = settings.max_digits
         self._window = protocol.Window(settings.max_in_flight)
         self._unflushed = 0  # replies handed to the socket and not yet written
@@ -44,13 +47,13 @@ class PlainPeer:
         """Submit one integer or say what is wrong with it; awaited, it holds the socket's next message back."""
         try:
             text = message if isinstance(message, str) else message.decode("ascii")
-            job = self._dispatcher.submit(Question(number.read(text, self._max_digits)), ANYBODY, self._settle)
+            job = self._submit(Question(number.read(text, self._max_digits)), ANYBODY, self._settle)
         except number.TOO_LARGE as error:
             _too_large.inc()
             self._reply(f"Number too large: {error}".encode())
-        except LedgerFull:
+        except LedgerFull as error:
             _busy.inc()
-            self._reply(protocol.BUSY)
+            self._reply(protocol.busy(error.seconds))
         except ValueError:  # not an integer, or bytes that are no text
             _invalid.inc()
             self._reply(protocol.INVALID)
@@ -77,7 +80,7 @@ class PlainPeer:
 
     def close(self) -> None:
         """The socket is closed: nobody waits for its answers."""
-        self._dispatcher.forsake(self._window.jobs)
+        self._forsake(self._window.jobs)
 
     def _settle(self, answer: Answer) -> None:
         self._window.settle(answer.id, protocol.sentence(answer))

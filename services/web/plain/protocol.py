@@ -1,5 +1,7 @@
 """The plain protocol, without I/O: one short sentence for every message, in the order of the messages."""
 
+import math
+
 from services.jobs.messages import SENTENCES, Answer, Verdict
 
 INVALID = b"Invalid input"
@@ -13,6 +15,11 @@ _SENTENCE = {
     Verdict.COMPOSITE: _NOT_PRIME,
     Verdict.NEITHER: _NOT_PRIME,
 }
+
+
+def busy(seconds: float) -> bytes:
+    """What a message is told that is not taken, and when it may be."""
+    return BUSY if seconds <= 1 else BUSY.replace(b"a second", f"{math.ceil(seconds):,} seconds".encode())
 
 
 def sentence(answer: Answer) -> bytes:

@@ -8,16 +8,17 @@ from prometheus_client import Counter, Gauge
 
 from services.jobs.messages import Asker
 from services.jobs.names import Lane
+from services.web.ask.client import SELF, Client
 from services.web.ask.question import Question
 from services.web.queue.audit import Audit, State
 from services.web.queue.cancellation import Cancellation
 from services.web.queue.cleanup import Cleanup
-from services.web.queue.ledger import Ledger, LedgerFull, OnAnswer
+from services.web.queue.ledger import Budget, Ledger, LedgerFull, OnAnswer, OverBudget
 from services.web.queue.writer import Writer
 
 REFUSED = Counter("primes_web_jobs_refused_total", "Jobs refused, by reason", ["reason"])
 PENDING = Gauge("primes_web_jobs_pending", "Jobs accepted and not yet answered", ["lane"])
-_refused_busy = REFUSED.labels("busy")
+_refused_busy, _refused_over_budget = REFUSED.labels("busy"), REFUSED.labels("over_budget")
 
 
 class Dispatcher:
@@ -40,19 +41,28 @@ class Dispatcher:
         for lane in Lane:
             PENDING.labels(lane).set_function(partial(self._count_pending, lane))
 
-    def submit(self, question: Question, asker: Asker, answered: OnAnswer, noted: OnAnswer | None = None) -> int:
+    def submit(
+        self, question: Question, asker: Asker, answered: OnAnswer, noted: OnAnswer | None = None, *, client: Client = SELF
+    ) -> int:
         """Queue a question; `answered` is called once, `noted` with what is known before the answer, while a proof is made.
 
-        Returns the job's id. Raises LedgerFull. A session's answer comes to its client by `sessions`; `answered` only says that
-        this process is done with the job.
+        Returns the job's id. Raises LedgerFull, of which OverBudget is one. A session's answer comes to its client by `sessions`;
+        `answered` only says that this process is done with the job.
         """
         try:
-            pending = self._ledger.accept(question, asker, answered, noted)
+            pending = self._ledger.accept(question, asker, answered, noted, client)
+        except OverBudget:
+            _refused_over_budget.inc()
+            raise
         except LedgerFull:
             _refused_busy.inc()
             raise
         self._wake[pending.lane]()
         return pending.job.id
+
+    def budget(self, client: Client) -> tuple[Budget, float]:
+        """The budget of each client, and what this one has left of it (µs)."""
+        return self._ledger.budget(client.name)
 
     def forsake(self, jobs: Iterable[int]) -> None:
         """Nobody waits for these jobs any more: those that wait are not begun, a costly one that runs is stopped."""
@@ -76,6 +86,10 @@ class Dispatcher:
             tasks.create_task(self._audit.run(), name="audit")
             tasks.create_task(self._cancellation.run(), name="expire")
             tasks.create_task(self._cleanup.run(), name="delete unwanted")
+
+    def hasten(self) -> None:
+        """Write all that waits to Redis, so that this process is needed no more."""
+        self._ledger.hasten()
 
     def handed_over(self) -> bool:
         """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""

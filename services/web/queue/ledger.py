@@ -1,8 +1,8 @@
 """What a web process has accepted and not yet answered: the memory that outlives Redis. No I/O."""
 
 import heapq
+import math
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -12,7 +12,9 @@ import msgspec
 from services.jobs.messages import Answer, Asker, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web.ask import cost
+from services.web.ask.client import SELF, Client
 from services.web.ask.question import Question
+from services.web.queue.unwritten import Unwritten
 
 OnAnswer = Callable[[Answer], None]
 
@@ -23,6 +25,14 @@ LOSSES = 10  # a job that vanishes more often is given up: something swallows it
 STALE = 1_000  # deadlines of answered jobs that may stay before they are cleared away
 AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is audited in turns
 
+# What waits in Redis' quick lane goes in the order of its writing. So a process has only so much of it there, and what must wait
+# beyond that waits here, by turns of clients.
+QUICK_WORK = 8_000  # µs of estimated work: a few milliseconds more than workers take while the next write is under way
+HANDLING = 6  # µs of it for each job besides its test
+HEAVY_ENTRIES = 256  # of one client in the heavy lane, which has turns of its own: bounds what one takes of Redis' memory
+ACCOUNTS = 10_000  # clients whose budgets are remembered though they have nothing pending: 2 MB
+PLACE = 1_000  # characters of a number for which a job takes one more place in the ledger
+
 
 class Place(NamedTuple):
     """Where an entry is in Redis."""
@@ -32,7 +42,38 @@ class Place(NamedTuple):
 
 
 class LedgerFull(Exception):
-    """As many jobs are pending as this process takes."""
+    """As many jobs of a client are pending as this process takes."""
+
+    seconds = 1.0  # until it may be otherwise; a guess
+
+
+class OverBudget(LedgerFull):
+    """A client asked for more work than it may, and may again in so many seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"this client's budget of work is spent for {seconds:.1f} s")
+        self.seconds = seconds
+
+
+class Budget(NamedTuple):
+    """How much estimated work a client may have done: a token bucket, which is full at first."""
+
+    rate: float = math.inf  # µs that come back each second
+    burst: float = math.inf  # µs that it holds
+
+
+NO_BOUND = Budget()
+
+
+@dataclass(slots=True, eq=False)
+class Account:
+    """What one client takes of this process, and of Redis by way of it."""
+
+    name: str
+    places: int = 0  # in the ledger
+    heavy: int = 0  # entries in Redis' heavy lane
+    spent: float = 0.0  # µs of its budget
+    at: float = 0.0  # time.monotonic() of that
 
 
 class Pending(msgspec.Struct, eq=False, gc=False):
@@ -43,6 +84,8 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     cost: int  # estimated µs
     accepted: float  # time.monotonic()
     answered: OnAnswer
+    client: Client
+    account: Account
     noted: OnAnswer | None = None  # told what is known before the answer
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
@@ -66,26 +109,37 @@ class Entry:
 class Lanes:
     """One lane's part of the ledger."""
 
-    unwritten: OrderedDict[int, Pending] = field(default_factory=OrderedDict)  # by job id, in the order in which they go out
+    unwritten: Unwritten = field(default_factory=Unwritten)
     entries: dict[Entry, None] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
     pending: int = 0
     accepted: int = 0  # ever
     outgoing: int = 0  # entries of the write that is under way
+    work: int = 0  # µs of estimated work in Redis, of quick jobs alone
+    stalled: bool = False  # whether jobs wait for room in Redis
+    room: Callable[[], None] = field(default=lambda: None)  # called once there is some again
 
 
 class Ledger:
     """Every accepted job stands here from `accept` to `settle`, so a job that Redis lost can be written again.
 
-    Bounded by `most_pending`; what that costs is memory, a few hundred bytes a job. It dies with the process, whose
-    clients' sockets die with it.
+    Bounded by `most_pending` places, of which a job takes one, and another for each PLACE of its number: a kilobyte or two each.
+    A client may take as many as are free then (a dynamic threshold: Choudhury and Hahne, 1998), so one alone has half of them,
+    and there is always room for another. It dies with the process, whose clients' sockets die with it.
     """
 
-    def __init__(self, most_pending: int) -> None:
+    def __init__(self, most_pending: int, budget: Budget = NO_BOUND) -> None:
         self._most_pending = most_pending
+        self._budget = budget
+        self._limited = budget.rate < math.inf
+        self._most_accounts = ACCOUNTS
         self._pending: dict[int, Pending] = {}  # by job id
+        self._accounts: dict[str, Account] = {}  # by client, of those with pending jobs or a budget that is not full
+        self._places = 0  # that are taken
         self._last_id = 0
         self._deadlines: list[tuple[int, int]] = []  # heap of when (ms since 1970) which job expires
         self.lanes = {lane: Lanes() for lane in Lane}
+        self._quick_work: float = QUICK_WORK
+        self._heavy_entries: float = HEAVY_ENTRIES
 
     def __len__(self) -> int:
         return len(self._pending)
@@ -96,47 +150,131 @@ class Ledger:
         asker: Asker,
         answered: OnAnswer,
         noted: OnAnswer | None = None,
+        client: Client = SELF,
     ) -> Pending:
         """Take a job on; `answered` is called once, `noted` with what is known before the answer. Raises LedgerFull."""
-        if len(self._pending) >= self._most_pending:
-            raise LedgerFull(f"{self._most_pending:,} jobs are pending")
-        self._last_id = id = self._last_id + 1
         number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
+        now = time.monotonic()
+        account = self._charge(client.name, 1 + len(number) // PLACE, estimate, now)
+        self._last_id = id = self._last_id + 1
         job = Job(id, number, operation, asker.session, asker.request, asker.expires, digits > 0, wanted)
-        self._pending[id] = pending = Pending(job, name, estimate, time.monotonic(), answered, noted)
+        pending = Pending(job, name, estimate, now, answered, client, account, noted)
+        self._pending[id] = pending
         lane = self.lanes[name]
         lane.pending += 1
         lane.accepted += 1
-        lane.unwritten[id] = pending
+        lane.unwritten.add(pending)
         if asker.expires:
             heapq.heappush(self._deadlines, (asker.expires, id))
         return pending
 
+    def _charge(self, client: str, places: int, work: int, now: float) -> Account:
+        """A client's account, with so many more places taken and µs of work spent. Raises LedgerFull."""
+        account = self._accounts.get(client) or Account(client)
+        if account.places + self._places + places > self._most_pending:
+            raise LedgerFull(f"{len(self._pending):,} jobs are pending, and too many of them are of this client")
+        if self._limited:
+            spent = self._refill(account, now)
+            if spent and spent + work > self._budget.burst:  # the largest job may cost more than any budget
+                raise OverBudget((spent + work - max(work, self._budget.burst)) / self._budget.rate)
+            account.spent = spent + work
+            if len(self._accounts) > self._most_accounts:
+                self._close_idle(now)
+        self._accounts[client] = account
+        account.places += places
+        self._places += places
+        return account
+
+    def _refill(self, account: Account, now: float) -> float:
+        """What of an account's budget is spent now."""
+        account.spent = max(0.0, account.spent - (now - account.at) * self._budget.rate)
+        account.at = now
+        return account.spent
+
+    def _release(self, pending: Pending, answer: Answer) -> None:
+        """Give back the places of a job that is closed, and what it cost less than was estimated."""
+        places, account = 1 + len(pending.job.number) // PLACE, pending.account
+        self._places -= places
+        account.places -= places
+        if account.spent:
+            kept = pending.lane is not Lane.QUICK and (pending.entry is None or pending.entry.lane is Lane.QUICK)
+            computed = 0 if kept else min(pending.cost, answer.compute_us)
+            account.spent = max(0.0, account.spent - (pending.cost - computed))
+        if not account.places and not account.spent:
+            self._accounts.pop(account.name, None)
+
+    def _close_idle(self, now: float) -> None:
+        """Forget idle clients with a full budget; where these are few, half of the idle ones, those that have spent least."""
+        idle = sorted((self._refill(account, now), name) for name, account in self._accounts.items() if not account.places)
+        for _, name in idle[: max(len(idle) // 2, sum(not spent for spent, _ in idle))]:
+            del self._accounts[name]
+        self._most_accounts = max(ACCOUNTS, 2 * len(self._accounts))
+
+    def budget(self, client: str) -> tuple[Budget, float]:
+        """The budget of each client, and what this one has left of it (µs)."""
+        account = self._accounts.get(client)
+        if account is None or not self._limited:
+            return self._budget, self._budget.burst
+        return self._budget, max(0.0, self._budget.burst - self._refill(account, time.monotonic()))
+
     def take(self, lane: Lane) -> list[Entry]:
-        """Entries for the next write, oldest jobs first; `written` must follow."""
-        unwritten = self.lanes[lane].unwritten
+        """Entries for the next write, as far as there is room in Redis; `written` must follow."""
+        part = self.lanes[lane]
+        part.stalled = False
         entries: list[Entry] = []
-        while unwritten and len(entries) < WRITE_ENTRIES:
-            entries.append(self._fill_entry(lane, unwritten))
-        self.lanes[lane].outgoing += len(entries)
+        while len(entries) < WRITE_ENTRIES and (pending := self._next(lane, part)) is not None:
+            entries.append(self._fill_entry(lane, part, pending))
+        if part.unwritten:
+            part.unwritten.sort()
+            part.stalled = len(entries) < WRITE_ENTRIES
+        part.outgoing += len(entries)
         return entries
 
-    def _fill_entry(self, lane: Lane, unwritten: OrderedDict[int, Pending]) -> Entry:
-        """One entry from the head of the queue: at least one job, then as many as its bounds allow."""
+    def _next(self, lane: Lane, part: Lanes) -> Pending | None:
+        """The next job that there is room for in Redis."""
+        if lane is Lane.QUICK:
+            return part.unwritten.next(lambda _: part.work < self._quick_work)
+        return part.unwritten.next(lambda pending: pending.account.heavy < self._heavy_entries)
+
+    def _fill_entry(self, lane: Lane, part: Lanes, pending: Pending | None) -> Entry:
+        """One entry: this job, then as many as its bounds allow."""
         entry = Entry(lane, [], 0)
         most = ENTRY_JOBS if lane is Lane.QUICK else 1
         total = 0
-        while unwritten and len(entry.jobs) < most:
-            pending = next(iter(unwritten.values()))
-            if entry.jobs and total + pending.cost > ENTRY_COST:
-                break
-            del unwritten[pending.job.id]
+        while pending is not None and (not entry.jobs or total + pending.cost <= ENTRY_COST):
+            part.unwritten.take(pending)
             total += pending.cost
-            pending.entry = entry
+            self._enter(pending, entry)
             entry.jobs.append(pending.job)
+            pending = self._next(lane, part) if len(entry.jobs) < most else None
         entry.open = len(entry.jobs)
         return entry
+
+    def _enter(self, pending: Pending, entry: Entry) -> None:
+        """It is in this entry, and takes its share of Redis."""
+        pending.entry = entry
+        if pending.lane is Lane.QUICK:
+            self.lanes[Lane.QUICK].work += pending.cost + HANDLING
+        else:
+            pending.account.heavy += 1
+
+    def _leave(self, pending: Pending, entry: Entry) -> None:
+        """It is in this entry no more, or the entry in the heavy lane no more."""
+        part = self.lanes[pending.lane]
+        if pending.lane is Lane.QUICK:
+            part.work -= pending.cost + HANDLING
+        elif entry.lane is Lane.HEAVY:
+            pending.account.heavy -= 1
+        if part.stalled:
+            part.stalled = False
+            part.room()
+
+    def hasten(self) -> None:
+        """Write all that waits, whatever waits in Redis: this process ends."""
+        self._quick_work = self._heavy_entries = math.inf
+        for part in self.lanes.values():
+            part.room()
 
     def written(self, lane: Lane, entries: list[Entry], places: Sequence[Place], *, doubtful: bool = False) -> list[Entry]:
         """The write to this lane is over: Redis holds the first entries, at these places, and the others not.
@@ -158,6 +296,10 @@ class Ledger:
 
     def _put(self, entry: Entry, place: Place) -> None:
         self.lanes[entry.lane].entries.pop(entry, None)
+        if entry.lane is Lane.HEAVY and place.lane is not Lane.HEAVY:
+            pending = self._pending.get(entry.jobs[0].id)
+            if pending is not None and pending.entry is entry:
+                self._leave(pending, entry)
         (entry.lane, entry.id), entry.written = place, time.monotonic()
         if entry.open:  # an answer can overtake the reply to the write
             self.lanes[entry.lane].entries[entry] = None
@@ -180,10 +322,9 @@ class Ledger:
             for job in reversed(entry.jobs):
                 pending = self._pending.get(job.id)
                 if pending is not None and pending.entry is entry:
+                    self._leave(pending, entry)
                     pending.entry = None
-                    unwritten = self.lanes[pending.lane].unwritten
-                    unwritten[job.id] = pending
-                    unwritten.move_to_end(job.id, last=False)
+                    self.lanes[pending.lane].unwritten.put_back(pending)
                     again += 1
         return again
 
@@ -191,7 +332,7 @@ class Ledger:
     def handed_over(self) -> bool:
         """Whether Redis holds every job of a session, so that it is answered without this process."""
         lanes = self.lanes.values()
-        return not any(lane.outgoing or any(pending.job.session for pending in lane.unwritten.values()) for lane in lanes)
+        return not any(lane.outgoing or any(pending.job.session for pending in lane.unwritten) for lane in lanes)
 
     def lost(self, entries: Iterable[Entry]) -> tuple[int, list[Answer]]:
         """These entries left Redis without an answer: write their pending jobs again, up to LOSSES times.
@@ -216,10 +357,12 @@ class Ledger:
             return None
         lane = self.lanes[pending.lane]
         lane.pending -= 1
+        self._release(pending, answer)
         entry = pending.entry
         if entry is None:  # answered from an earlier entry while it waited to be written again
-            del lane.unwritten[answer.id]
+            lane.unwritten.remove(pending)
         else:
+            self._leave(pending, entry)
             entry.open -= 1
             if not entry.open:
                 self.lanes[entry.lane].entries.pop(entry, None)

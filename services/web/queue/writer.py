@@ -52,6 +52,7 @@ class Writer:
         self._writing = asyncio.Lock()  # held while it is not known which entries Redis has
         self._unwritten = asyncio.Event()  # set when there may be jobs to write
         self.wake = self._unwritten.set  # to be called after the ledger took a job for this lane
+        ledger.lanes[lane].room = self.wake
 
     async def run(self) -> None:
         """Write for as long as it takes, until cancelled."""
@@ -85,7 +86,8 @@ class Writer:
             written = await self._send(entries) if entries else []
             places = [each.place for each in written or ()]
             self._discard(self._ledger.written(self._lane, entries, places, doubtful=written is None))
-        if self._ledger.lanes[self._lane].unwritten:
+        part = self._ledger.lanes[self._lane]
+        if part.unwritten and not part.stalled:
             self._unwritten.set()
         if written is None:
             return False

@@ -65,10 +65,10 @@ class Outbox:
         if batch is not None:
             self.release(batch)
 
-    def fail(self, id: str, code: Code, message: str, batch: Batch | None) -> None:
-        """Send an error, or put it into its batch."""
+    def fail(self, id: str, code: Code, message: str, batch: Batch | None, *, retry_after: float | None = None) -> None:
+        """Send an error, or put it into its batch; `retry_after`: seconds, where they are not those of all such errors."""
         _errors[code].inc()
-        self.reply(responses.error(id, code, message), batch)
+        self.reply(responses.error(id, code, message, retry_after=retry_after), batch)
 
     def reply(self, response: bytes, batch: Batch | None) -> None:
         """Send a response, or put it into its batch."""

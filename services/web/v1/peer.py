@@ -11,6 +11,7 @@ from services.broker.connection import PASSING
 from services.jobs.messages import SENTENCES, Answer, Asker, Delivery, Fault, Operation
 from services.runtime.cheap_metrics import Tally
 from services.runtime.logs import about, veil
+from services.web.ask.client import Client
 from services.web.ask.question import expiry
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import LedgerFull
@@ -40,10 +41,13 @@ MISSED = 4003, "answers missed, resume"
 class V1Peer:
     """One client. It is refused, not held back, when it asks too much; it is closed, and may resume, when it does not read."""
 
-    def __init__(self, socket: LeanHandler, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings) -> None:
+    def __init__(
+        self, socket: LeanHandler, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings, client: Client
+    ) -> None:
         self._socket = socket
         self._outbox = Outbox(socket)
         self._dispatcher = dispatcher
+        self._client = client
         self._sessions = sessions
         self._settings = settings
         self._session = self._sessions.open(self)
@@ -112,9 +116,9 @@ class V1Peer:
             return
         asker = Asker(self._session.token, call.id, expiry(call.seconds))
         try:
-            job = self._dispatcher.submit(call.question, asker, partial(self._settled, call.id))
+            job = self._dispatcher.submit(call.question, asker, partial(self._settled, call.id), client=self._client)
         except LedgerFull as error:
-            self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch)
+            self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch, retry_after=error.seconds)
             return
         self._session.submitted(call.id, job)
         self._begun = True

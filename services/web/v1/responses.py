@@ -1,5 +1,6 @@
 """What `primes.v1` tells a client: JSON-RPC responses and notifications from answers. No I/O."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -75,11 +76,13 @@ def result(id: str, value: Conclusion | Standing | Ended) -> bytes:
     return _encoder.encode(_Response("2.0", Raw(id.encode()), value))
 
 
-def error(id: str, code: Code, message: str, offset: str = "", known: dict[str, str] | None = None) -> bytes:
+def error(
+    id: str, code: Code, message: str, offset: str = "", known: dict[str, str] | None = None, *, retry_after: float | None = None
+) -> bytes:
     """A response with an error: what went wrong, whether and when (s) to try again, and what is known all the same."""
     about: dict[str, Any] = {"code": code, "retryable": code in RETRY_AFTER, **(known or {})}
     if code in RETRY_AFTER:
-        about["retry_after"] = RETRY_AFTER[code]
+        about["retry_after"] = RETRY_AFTER[code] if retry_after is None else math.ceil(retry_after)
     if offset:
         about["offset"] = offset
     body = {"code": NUMBERS[code], "message": message, "data": about}

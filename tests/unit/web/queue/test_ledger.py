@@ -1,6 +1,7 @@
 """The ledger keeps each accepted job until it is answered, through every order of writes, losses and answers."""
 
 from collections import Counter
+from functools import partial
 
 import pytest
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from services.jobs.messages import ANYBODY, Answer, Asker, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web.ask import cost
+from services.web.ask.client import Client
 from services.web.ask.question import Question
 from services.web.queue import ledger
 from services.web.queue.ledger import Entry, Ledger, LedgerFull, Pending, Place
@@ -94,21 +96,79 @@ def test_jobs_have_ids_of_their_own_even_after_others_were_answered() -> None:
 
 def test_is_busy_at_its_bound() -> None:
     book = Ledger(2_000)
-    accept(book, *["97"] * 2_000)
-    with pytest.raises(LedgerFull, match=r"^2,000 jobs are pending$"):
+    accept(book, *["97"] * 1_000)
+    with pytest.raises(LedgerFull, match=r"^1,000 jobs are pending, and too many of them are of this client$"):
         book.accept(Question("97"), ANYBODY, nobody)
-    assert len(book) == 2_000
+    assert len(book) == 1_000
+
+
+def test_a_client_leaves_room_for_others() -> None:
+    book = Ledger(2_000)
+    accept(book, *["97"] * 1_000)
+    for number in range(500):
+        book.accept(Question("97"), ANYBODY, nobody, client=Client("2001:db8::", f"socket {number}"))
+    with pytest.raises(LedgerFull):
+        book.accept(Question("97"), ANYBODY, nobody, client=Client("2001:db8::"))
+    book.accept(Question("97"), ANYBODY, nobody, client=Client("192.0.2.1"))
+
+
+def test_a_large_number_takes_more_places() -> None:
+    book = Ledger(20)
+    book.accept(Question("9" * 8_000), ANYBODY, nobody)
+    with pytest.raises(LedgerFull):
+        book.accept(Question("9" * 8_000), ANYBODY, nobody)
+    book.settle(prime(1))
+    book.accept(Question("9" * 8_000), ANYBODY, nobody)
+
+
+def test_what_waits_in_redis_is_bounded_and_the_rest_goes_by_turns() -> None:
+    book = Ledger(100_000)
+    greedy = [book.accept(Question("97"), ANYBODY, nobody, client=Client("192.0.2.1")).job.id for _ in range(5_000)]
+    first = [job.id for entry in book.take(Lane.QUICK) for job in entry.jobs]
+    assert first == greedy[: ledger.QUICK_WORK // (2 + ledger.HANDLING)]
+    polite = book.accept(Question("97"), ANYBODY, nobody, client=Client("192.0.2.2")).job.id
+    assert book.take(Lane.QUICK) == []
+    woken: list[bool] = []
+    book.lanes[Lane.QUICK].room = lambda: woken.append(True)
+    for id in first[:300]:
+        book.settle(prime(id))
+    assert woken == [True]
+    second = [job.id for entry in book.take(Lane.QUICK) for job in entry.jobs]
+    assert len(second) == 300
+    assert polite in second[:256]
+    assert second[:3] == greedy[1_000:1_003]
+
+
+def test_one_client_has_so_many_costly_entries_in_redis() -> None:
+    book = Ledger(100_000)
+    for _ in range(300):
+        book.accept(Question(HEAVY), ANYBODY, nobody, client=Client("192.0.2.1"))
+    taken: list[Entry] = []
+    while entries := book.take(Lane.HEAVY):
+        taken += entries
+    assert len(taken) == ledger.HEAVY_ENTRIES
+    polite = book.accept(Question(HEAVY), ANYBODY, nobody, client=Client("192.0.2.2")).job.id
+    assert ids(book.take(Lane.HEAVY)) == [[polite]]
+    book.written(Lane.HEAVY, taken, [Place(Lane.HEAVY, b"%d-0" % number) for number in range(len(taken))])
+    book.moved(taken[0].jobs[0].id, Place(Lane.PROOF, b"1-0"))  # it is the other lane's now
+    assert len(book.take(Lane.HEAVY)) == 1
+    book.settle(prime(taken[0].jobs[0].id))
+    assert book.take(Lane.HEAVY) == []
+    book.hasten()
+    assert len(book.take(Lane.HEAVY)) == 300 - ledger.HEAVY_ENTRIES - 1
 
 
 def test_has_room_again_after_an_answer() -> None:
-    book = Ledger(1)
+    book = Ledger(2)
     accept(book, "97")
+    with pytest.raises(LedgerFull):
+        accept(book, "97")
     book.settle(prime(1))
     assert accept(book, "97")
 
 
 def test_both_lanes_count_towards_the_bound() -> None:
-    book = Ledger(2)
+    book = Ledger(4)
     accept(book, "97", HEAVY)
     with pytest.raises(LedgerFull, match="2 jobs are pending"):
         book.accept(Question("97"), ANYBODY, nobody)
@@ -390,28 +450,38 @@ def test_a_long_backlog_is_due_in_turns(clock: Clock) -> None:
     for number in range(most + most // 2):
         accept(book, HEAVY)
         write(book, Lane.HEAVY, b"%d-0" % number)
-    first, second = book.due(Lane.HEAVY, age=0), book.due(Lane.HEAVY, age=0)
+        book.moved(number + 1, Place(Lane.PROOF, b"%d-1" % number))
+    first, second = book.due(Lane.PROOF, age=0), book.due(Lane.PROOF, age=0)
     assert (len(first), len(second)) == (most, most)
-    assert {*first, *second} == book.lanes[Lane.HEAVY].entries.keys()
+    assert {*first, *second} == book.lanes[Lane.PROOF].entries.keys()
 
 
 class AnyOrder(RuleBasedStateMachine):
     """The ledger against lists and dicts that are simple enough to believe. Small bounds, so that all are met."""
 
-    MOST = 12
+    MOST = 24
+    CLIENTS = tuple(Client(name, flow) for name in ("192.0.2.1", "192.0.2.2", "2001:db8::/64") for flow in "ab")
 
     def __init__(self) -> None:
         super().__init__()
         self.patch = pytest.MonkeyPatch()
-        for name, value in {"ENTRY_JOBS": 3, "WRITE_ENTRIES": 2, "AUDIT_ENTRIES": 2}.items():
+        for name, value in {
+            **{"ENTRY_JOBS": 3, "WRITE_ENTRIES": 2, "AUDIT_ENTRIES": 2},
+            **{"QUICK_WORK": 900, "HEAVY_ENTRIES": 3},
+        }.items():
             self.patch.setattr(ledger, name, value)
         self.clock = Clock()
         self.patch.setattr(ledger, "time", self.clock)
         self.ledger = Ledger(self.MOST)
+        for lane, part in self.ledger.lanes.items():
+            part.room = partial(self.wake, lane)
         self.last_id = 0  # of jobs
         self.writes = 0
         self.lanes: dict[int, Lane] = {}  # of the pending jobs
-        self.waiting: dict[Lane, list[int]] = {lane: [] for lane in Lane}  # job ids to be written, in order
+        self.clients: dict[int, Client] = {}  # of all jobs
+        self.costs: dict[int, int] = {}
+        self.waiting: dict[Lane, list[int]] = {lane: [] for lane in Lane}  # job ids to be written, each flow's in order
+        self.woken: dict[Lane, int] = dict.fromkeys(Lane, 0)  # times that room was told
         self.carrier: dict[int, Entry] = {}  # which entry carries a pending job that does not wait
         self.on_the_way: list[list[Entry]] = []  # writes without a reply
         self.in_redis: dict[Lane, list[Entry]] = {lane: [] for lane in Lane}  # with pending jobs, longest unaudited first
@@ -422,33 +492,65 @@ class AnyOrder(RuleBasedStateMachine):
         """The pending jobs of which this is the present entry."""
         return [job.id for job in entry.jobs if self.carrier.get(job.id) is entry]
 
-    @rule(digits=st.sampled_from([1, 18, 60, 100, 109, 110, 300]))
-    def accept(self, digits: int) -> None:
+    def wake(self, lane: Lane) -> None:
+        self.woken[lane] += 1
+
+    def held(self, client: str) -> int:
+        return sum(self.clients[id].name == client for id in self.lanes)
+
+    def in_heavy(self, client: str) -> int:
+        """Jobs of this client whose entries are in the heavy lane, or on the way there."""
+        heavy = [id for id, entry in self.carrier.items() if entry.lane is Lane.HEAVY]
+        return sum(self.clients[id].name == client for id in heavy)
+
+    @property
+    def work(self) -> int:
+        return sum(self.costs[id] + ledger.HANDLING for id in self.carrier if self.lanes[id] is Lane.QUICK)
+
+    @rule(digits=st.sampled_from([1, 18, 60, 100, 109, 110, 300]), client=st.sampled_from(CLIENTS))
+    def accept(self, digits: int, client: Client) -> None:
         number = "9" * digits
-        if len(self.lanes) == self.MOST:
-            with pytest.raises(LedgerFull, match=r"^12 jobs are pending$"):
-                self.ledger.accept(Question(number), ANYBODY, nobody)
+        if self.held(client.name) + len(self.lanes) + 1 > self.MOST:
+            with pytest.raises(LedgerFull, match="jobs are pending, and too many of them are of this client"):
+                self.ledger.accept(Question(number), ANYBODY, nobody, client=client)
             return
         self.last_id += 1
-        pending = self.ledger.accept(Question(number), ANYBODY, nobody)
+        pending = self.ledger.accept(Question(number), ANYBODY, nobody, client=client)
         assert pending.job == Job(self.last_id, number)
         self.lanes[self.last_id] = pending.lane
+        self.clients[self.last_id] = client
+        self.costs[self.last_id] = pending.cost
         self.waiting[pending.lane].append(self.last_id)
 
     @rule(lane=st.sampled_from(Lane))
     def take(self, lane: Lane) -> None:
         waiting = self.waiting[lane]
+        work = self.work
         entries = self.ledger.take(lane)
         taken = [job.id for entry in entries for job in entry.jobs]
-        assert taken == waiting[: len(taken)]
+        for client in self.CLIENTS:  # of each flow the first ones
+            of_flow = [id for id in taken if self.clients[id] == client]
+            assert of_flow == [id for id in waiting if self.clients[id] == client][: len(of_flow)]
         assert len(entries) <= ledger.WRITE_ENTRIES
-        assert taken == waiting or len(entries) == ledger.WRITE_ENTRIES
-        del waiting[: len(taken)]
+        self.waiting[lane] = waiting = [id for id in waiting if id not in taken]
         for entry in entries:
             self.check_bounds(entry)
             self.carrier |= {job.id: entry for job in entry.jobs}
         if entries:
             self.on_the_way.append(entries)
+        self.check_room(lane, entries, work)
+
+    def check_room(self, lane: Lane, entries: list[Entry], work: int) -> None:
+        """What was left had no room, and is told when there is some."""
+        full = len(entries) == ledger.WRITE_ENTRIES
+        left = {self.clients[id].name for id in self.waiting[lane]}
+        assert self.ledger.lanes[lane].stalled == (bool(left) and not full)
+        if lane is Lane.QUICK:
+            assert not left or full or self.work >= ledger.QUICK_WORK
+            assert work < ledger.QUICK_WORK or not entries
+        else:
+            assert all(self.in_heavy(client) <= ledger.HEAVY_ENTRIES for client in left)
+            assert full or all(self.in_heavy(client) == ledger.HEAVY_ENTRIES for client in left)
 
     def check_bounds(self, entry: Entry) -> None:
         total = sum(cost.estimate(job.number) for job in entry.jobs)
@@ -538,7 +640,8 @@ class AnyOrder(RuleBasedStateMachine):
     @invariant()
     def every_pending_job_waits_or_travels(self) -> None:
         for lane, part in self.ledger.lanes.items():
-            assert list(part.unwritten) == self.waiting[lane]
+            assert len(part.unwritten) == len(self.waiting[lane])
+            assert {pending.job.id for pending in part.unwritten} == {*self.waiting[lane]}
             assert list(part.entries) == self.in_redis[lane]
             assert [entry.open for entry in part.entries] == [len(self.carried(e)) for e in self.in_redis[lane]]
         travelling = [entry for write in self.on_the_way for entry in write] + [
@@ -546,6 +649,13 @@ class AnyOrder(RuleBasedStateMachine):
         ]
         places = [id for waiting in self.waiting.values() for id in waiting] + [id for e in travelling for id in self.carried(e)]
         assert sorted(places) == sorted(self.lanes)
+
+    @invariant()
+    def knows_what_each_client_takes(self) -> None:
+        assert self.ledger.lanes[Lane.QUICK].work == self.work
+        accounts = {pending.account.name: pending.account for id in self.lanes if (pending := self.ledger.get(id))}
+        assert {name: account.places for name, account in accounts.items()} == Counter(self.clients[id].name for id in self.lanes)
+        assert all(account.heavy == self.in_heavy(name) for name, account in accounts.items())
 
     def teardown(self) -> None:
         for id in sorted(self.lanes):
@@ -556,7 +666,7 @@ class AnyOrder(RuleBasedStateMachine):
         self.patch.undo()
         assert self.answers == Counter(range(1, self.last_id + 1))
         for part in self.ledger.lanes.values():
-            assert (part.pending, len(part.unwritten), part.entries) == (0, 0, {})
+            assert (part.pending, len(part.unwritten), part.entries, part.work) == (0, 0, {}, 0)
 
 
 test_every_accepted_job_is_answered_once_whatever_the_order = AnyOrder.TestCase
