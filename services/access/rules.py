@@ -30,6 +30,9 @@ _SESSION = f"~{KEYS}:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush
 # Costly questions: their runs, who waits for them, what came of them.
 _RUNS = f"~{KEYS}:question:* ~{KEYS}:askers:* ~{KEYS}:certificate:* +hset +hdel +hlen"
 
+# Whose turn it is in the costly lanes; these keys begin with the stream's name.
+_TURNS = "+zadd +zcard +zrange +zrem +zscore +hmget +hset +hincrby +expire"
+
 # Uploads, with their outcomes.
 _UPLOADS = f"~{KEYS}:upload:* +ttl"
 
@@ -39,11 +42,11 @@ _ASK = "+acl|dryrun"
 
 RULES = {
     "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +exists"
-    f" ~{KEYS}:uploads +zadd +zrange +zrem"
+    f" ~{KEYS}:uploads {_TURNS}"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"
-    f" ~{KEYS}:known ~{KEYS}:certificates +zadd +zcard +zrange +zrem +zremrangebyrank"
+    f" ~{KEYS}:known ~{KEYS}:certificates +zremrangebyrank {_TURNS} +zpopmin"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",

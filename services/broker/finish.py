@@ -8,12 +8,12 @@ from typing import NamedTuple
 import redis.asyncio
 
 from services.broker.client import Command
-from services.broker.script import EPOCH, LEAVE_RUN, MESSAGEPACK, SCRIPTS, SET_ASIDE, TRY, Script
+from services.broker.script import EPOCH, LEAVE_RUN, MESSAGEPACK, SCRIPTS, SET_ASIDE, TRY, TURNS, Script
 from services.jobs import names
 from services.jobs.messages import Answer, Job, encode
 from services.jobs.names import GROUP, Lane
 
-_finish = Script(TRY, EPOCH, MESSAGEPACK, SET_ASIDE, LEAVE_RUN, SCRIPTS / "finish.lua")
+_finish = Script(TRY, EPOCH, MESSAGEPACK, SET_ASIDE, TURNS, LEAVE_RUN, SCRIPTS / "finish.lua")
 
 # What is the same each time, in the order in which the script names it.
 _FIXED = (

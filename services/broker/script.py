@@ -18,7 +18,8 @@ EPOCH = SCRIPTS / "epoch.lua"  # for those that number answers, or tell numbers
 HELD = SCRIPTS / "held.lua"  # for those that act on entries that a worker must still hold
 WAITING = SCRIPTS / "waiting.lua"  # for those that append entries
 SET_ASIDE = SCRIPTS / "set_aside.lua"  # for those that set jobs aside
-LEAVE_RUN = SCRIPTS / "leave_run.lua"  # for those by which somebody leaves a run
+TURNS = SCRIPTS / "turns.lua"  # for those that append costly entries, or take or delete them; after TRY
+LEAVE_RUN = SCRIPTS / "leave_run.lua"  # for those by which somebody leaves a run; after TURNS
 
 
 class Script:

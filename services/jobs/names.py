@@ -35,12 +35,20 @@ ASKERS_OF = f"{KEYS}:askers:"  # prefix of the hashes of jobs that wait for runs
 def stream(lane: Lane) -> str:
     """Stream: one entry a batch, {reply: web instance, jobs: MessagePack}; an entry is deleted when it is answered.
 
-    A heavy one is a run: {reply, jobs: the first that asked, question: digest}, and the jobs that wait are its askers. In the
+    A heavy one is a run: {reply, jobs: the first that asked, question: digest, turn}, and the jobs that wait are its askers. In the
     quick lane `known` is the answer (MessagePack) to the jobs beside it.
 
-    Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack}.
+    Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack, turn: of a heavy one}.
+
+    Heavy entries and proofs are not taken in the order of the stream, but by turns. Who waits for one is in three kinds of keys
+    behind the stream's name, `:turns` and `:turns:CLIENT` (sorted sets) and `:served` (hash); `turns.lua` says of what.
     """
     return f"{JOBS}{lane}"
+
+
+def turn(client: str, flow: str, cost: int, proof: int = 0) -> str:
+    """Whose turn an entry takes, and how long that is (µs); `proof`: that of the proof, if one is wanted. Names have no blanks."""
+    return f"{client} {flow} {cost} {proof}"
 
 
 def question(digest: str) -> str:

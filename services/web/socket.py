@@ -98,9 +98,9 @@ class ChatSocket(LeanHandler):
         self.set_nodelay(True)
         self._sockets.add(self)
         CONNECTIONS.inc()
-        number = str(self.phase)
+        number = f"{self._settings.instance}/{self.phase}"
         by_address = self._settings.clients_by == "address"
-        who = Client(client.name(self.request.remote_ip or ""), number) if by_address else Client(f"socket-{number}")
+        who = Client(client.name(self.request.remote_ip or ""), number) if by_address else Client(number)
         if self.selected_subprotocol:
             self._client = V1Peer(self, self._dispatcher, self._sessions, self._settings, who)
         else:

@@ -8,6 +8,9 @@ local function leave(stream, consumers, questions, askers, entry, asker)
         return false
     end
     local found = redis.call('XRANGE', stream, entry, entry)[1]
+    if found then
+        leave_turn(stream, entry, turn_of(found[2])) -- turns.lua
+    end
     for i = 1, found and #found[2] or 0, 2 do
         if found[2][i] == 'question' then
             redis.call('HDEL', questions .. found[2][i + 1], 'entry', 'so_far')

@@ -10,6 +10,10 @@ BASE = 2  # µs: a 64-bit test with its share of decoding and encoding
 HUNDRED_DIGITS = 400  # µs: gmpy2.is_prime of a 100-digit prime, measured
 EXPONENT = 2.5  # between what 100 to 300 digits (1.8) and 1,000 to 3,000 digits (3.1) showed; a guess in the middle
 
+START = 200_000  # µs: a proof's process
+THOUSAND_PROVEN = 89_000_000  # µs: of 1,000 digits, measured
+PROVING = 4  # exponent: 300 digits took 1.3 s, 500 took 5.5 s
+
 QUICKEST_HEAVY = 500  # µs: a job that costs more, the worker's event loop would notice
 
 
@@ -36,6 +40,11 @@ def weigh(digits: int, operation: Operation, wanted: Wanted = Wanted.VERDICT) ->
 def _estimate(digits: int, operation: Operation) -> int:
     test = BASE if digits < 20 else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
     return test * OPERATIONS[operation].tests(digits)
+
+
+def proof(digits: int) -> int:
+    """Microseconds of a proof of a prime of so many digits."""
+    return START + int(THOUSAND_PROVEN * (digits / 1_000) ** PROVING)
 
 
 def lane(cost: int, wanted: Wanted = Wanted.VERDICT) -> Lane:

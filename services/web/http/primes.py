@@ -65,8 +65,8 @@ class Primes(JSONHandler):
         self._tell(asked.number, answer, time.monotonic() - started)
 
     def _tell_budget(self) -> None:
-        """What the client has left of its budget (ms), as draft-ietf-httpapi-ratelimit-headers-10 has it: the quota and the window (s)
-        in which an empty one fills; what is left, and in how many seconds it is full again.
+        """What the client has left of its budget (ms), as the draft "RateLimit header fields for HTTP" (version 10) has it: the
+        quota and the window (s) in which an empty one fills; what is left, and in how many seconds it is full again.
         """
         budget, left = self._dispatcher.budget(self._client)
         if math.isfinite(budget.burst):

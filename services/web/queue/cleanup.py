@@ -10,7 +10,7 @@ import redis.asyncio
 
 from services.broker.connection import PASSING, Backoff
 from services.broker.finish import finish
-from services.broker.script import LEAVE_RUN, TRY, Script
+from services.broker.script import LEAVE_RUN, TRY, TURNS, Script
 from services.jobs import names
 from services.jobs.names import Lane
 from services.web.queue.ledger import Entry
@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 UNWANTED = 10_000  # entries to be deleted that wait for Redis at most; what is forgotten is computed in vain
 DELETED = 100  # entries deleted in one step: bounds how long Redis serves nobody else
 
-_leave_runs = Script(TRY, LEAVE_RUN, Path(__file__).parent / "scripts" / "leave_runs.lua")
+_leave_runs = Script(TRY, TURNS, LEAVE_RUN, Path(__file__).parent / "scripts" / "leave_runs.lua")
 
 
 class Cleanup:

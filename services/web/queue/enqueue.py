@@ -8,13 +8,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.broker.client import BrokerClient
-from services.broker.script import EPOCH, TRY, WAITING, Script
+from services.broker.script import EPOCH, TRY, TURNS, WAITING, Script
 from services.jobs import messages, names
 from services.jobs.messages import Asker
 from services.jobs.names import Lane
 from services.web.queue.ledger import Entry, Place
 
-_enqueue = Script(TRY, EPOCH, WAITING, Path(__file__).parent / "scripts" / "enqueue.lua")
+_enqueue = Script(TRY, EPOCH, WAITING, TURNS, Path(__file__).parent / "scripts" / "enqueue.lua")
 
 
 class Marker(Protocol):
@@ -106,7 +106,7 @@ def arrange(
         if lane is not Lane.QUICK:
             (job,) = entry.jobs
             questions.append(names.question(messages.digest(job)))
-            carried += names.asker(web, job.id), messages.encode(Asker(job.session, job.request, job.expires))
+            carried += names.asker(web, job.id), messages.encode(Asker(job.session, job.request, job.expires)), entry.turn
     runs = RUNS if questions else UNSET
     ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks, runs=runs)
     keys = [names.stream(lane), names.stream(Lane.QUICK), *questions, *sessions]

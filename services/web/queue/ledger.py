@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.jobs.messages import Answer, Asker, Fault, Job, Verdict
+from services.jobs import names
+from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.ask.client import SELF, Client
@@ -86,6 +87,7 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     answered: OnAnswer
     client: Client
     account: Account
+    proof: int  # estimated µs, where one is wanted
     noted: OnAnswer | None = None  # told what is known before the answer
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
@@ -103,6 +105,7 @@ class Entry:
     written: float = 0.0  # time.monotonic(), once `id` is known
     id: bytes = b""
     unwanted: bool = False  # whether its last open job was cancelled rather than answered
+    turn: str = ""  # of a costly one: whose turn it takes (names.turn)
 
 
 @dataclass(slots=True)
@@ -159,7 +162,8 @@ class Ledger:
         account = self._charge(client.name, 1 + len(number) // PLACE, estimate, now)
         self._last_id = id = self._last_id + 1
         job = Job(id, number, operation, asker.session, asker.request, asker.expires, digits > 0, wanted)
-        pending = Pending(job, name, estimate, now, answered, client, account, noted)
+        proof = cost.proof(cost.size(number, digits)) if wanted is not Wanted.VERDICT else 0
+        pending = Pending(job, name, estimate, now, answered, client, account, proof, noted)
         self._pending[id] = pending
         lane = self.lanes[name]
         lane.pending += 1
@@ -258,6 +262,7 @@ class Ledger:
             self.lanes[Lane.QUICK].work += pending.cost + HANDLING
         else:
             pending.account.heavy += 1
+            entry.turn = names.turn(*pending.client, pending.cost, pending.proof)
 
     def _leave(self, pending: Pending, entry: Entry) -> None:
         """It is in this entry no more, or the entry in the heavy lane no more."""

@@ -43,8 +43,9 @@ class Intake:
     Under an idempotency key that has an upload, it queues nothing and only compares.
     """
 
-    def __init__(self, uploads: Uploads, most_digits: int) -> None:
+    def __init__(self, uploads: Uploads, most_digits: int, client: str) -> None:
         self._uploads = uploads
+        self._client = client
         self._cutter = Cutter(most_digits)
         self._digest = hashlib.sha256()
         self._inflater: Inflater | None = None
@@ -57,7 +58,7 @@ class Intake:
         """Under this idempotency key, if it is not empty."""
         self._inflater = Inflater() if compressed else None
         try:
-            self._upload = await self._uploads.begin(key)
+            self._upload = await self._uploads.begin(key, self._client)
         except NoRoom as error:
             self.reject(_busy(error))
         except BeingRead as error:

@@ -5,6 +5,7 @@ import re
 
 from tornado.web import Finish, stream_request_body
 
+from services.web.ask import client
 from services.web.settings import WebSettings
 from services.web.upload.answer import ListHandler
 from services.web.upload.intake import MAX_BODY, Intake, Rejection
@@ -29,7 +30,7 @@ class ReceiveHandler(ListHandler):
     def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
         """Nothing was read yet."""
         super().initialize(uploads, settings)
-        self._intake = Intake(uploads, settings.max_digits)
+        self._intake = Intake(uploads, settings.max_digits, client.name(self.request.remote_ip or ""))
 
     async def prepare(self) -> None:
         """Read the head: what is refused by that alone, and whether the body's answers are there already."""

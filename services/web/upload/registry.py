@@ -24,7 +24,7 @@ class Registry:
         self._watchers = watchers
         self._most = most
         self._active: dict[str, Upload] = {}
-        self._beginning = 0  # places taken by those that are about to be active
+        self._beginning: list[str] = []  # clients of those that are about to be active
         ACTIVE.set_function(lambda: len(self._active))
 
     @property
@@ -33,15 +33,16 @@ class Registry:
         return list(self._active.values())
 
     @contextlib.contextmanager
-    def place(self) -> Iterator[None]:
-        """A place for an upload that is about to begin. Raises NoRoom."""
-        if len(self._active) + self._beginning >= self._most:
-            raise NoRoom(f"{self._most} uploads are under way in this process")
-        self._beginning += 1
+    def place(self, client: str) -> Iterator[None]:
+        """A place for an upload that is about to begin: a client may have as many as are free. Raises NoRoom."""
+        taken = [*self._beginning, *(upload.client for upload in self._active.values())]
+        if len(taken) + taken.count(client) >= self._most:
+            raise NoRoom(f"{len(taken)} uploads are under way in this process, {taken.count(client)} of them of this client")
+        self._beginning.append(client)
         try:
             yield
         finally:
-            self._beginning -= 1
+            self._beginning.remove(client)
 
     def add(self, upload: Upload) -> None:
         """It has begun."""

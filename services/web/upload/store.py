@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import redis.asyncio
 
-from services.broker.script import TRY, WAITING, Script
+from services.broker.script import TRY, TURNS, WAITING, Script
 from services.jobs import names
 from services.jobs.names import Lane
 from services.web.settings import WebSettings
@@ -25,7 +25,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 CLOCK = SCRIPTS / "clock.lua"  # for those that ask what time it is
 
 BEGIN = Script(TRY, CLOCK, SCRIPTS / "begin.lua")
-APPEND = Script(WAITING, SCRIPTS / "append.lua")
+APPEND = Script(TRY, WAITING, TURNS, SCRIPTS / "append.lua")
 ATTEND = Script(TRY, CLOCK, SCRIPTS / "attend.lua")
 SEAL = Script(SCRIPTS / "seal.lua")
 DROP = Script(SCRIPTS / "drop.lua")
@@ -121,7 +121,7 @@ class UploadStore:
         stream, upload = names.stream(pending.lane), names.upload(id)
         bell = names.bell(pending.lane) if pending.lane is not Lane.QUICK else ""
         most_entries, number = self._settings.max_queued_entries, pending.chunk.number
-        arguments = (names.GROUP, bell, most_entries, self._owner, id, number, pending.payload)
+        arguments = (names.GROUP, bell, most_entries, self._owner, id, number, pending.payload, pending.turn)
         match await APPEND(self._redis, [stream, upload], *arguments):
             case None:
                 return Obstacle.GONE

@@ -16,6 +16,7 @@ class PendingChunk:
     chunk: Chunk
     lane: Lane
     payload: bytes
+    turn: str  # that a heavy one takes (names.turn); empty for quick ones
     entry: bytes = b""
     written: float = 0.0  # time.monotonic(), once it has an entry
     losses: int = 0
@@ -27,6 +28,7 @@ class Upload:
 
     id: str
     keyed: bool
+    client: str
     reading: bool = True
     queued: int = 0  # chunks that have got an entry, with an outcome or not
     gone: bool = False  # from Redis, or given up: nothing more is written

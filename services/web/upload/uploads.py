@@ -30,9 +30,12 @@ class Uploads:
         self._writer = UploadWriter(self._store, self._registry)
         self._attendant = Attendant(self._store, self._registry, self._writer)
 
-    async def begin(self, key: str) -> Upload | FormerUpload:
-        """A new upload, or the one that this idempotency key (empty: none) has. Raises NoRoom, BeingRead, Unavailable."""
-        return await self._writer.begin(key)
+    async def begin(self, key: str, client: str) -> Upload | FormerUpload:
+        """A new upload of this client, or the one that this idempotency key (empty: none) has.
+
+        Raises NoRoom, BeingRead, Unavailable.
+        """
+        return await self._writer.begin(key, client)
 
     async def append(self, upload: Upload, lane: Lane, chunk: Chunk) -> None:
         """Queue the next chunk when there is room for it. Raises NoRoom, Gone, Unavailable."""

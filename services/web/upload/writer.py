@@ -7,9 +7,10 @@ import time
 from prometheus_client import Counter
 
 from services.broker.connection import Backoff
-from services.jobs import chunks
+from services.jobs import chunks, names
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
+from services.web.ask import cost
 from services.web.upload.patience import Unavailable, patiently
 from services.web.upload.registry import ENDED, Registry
 from services.web.upload.store import FULL, FormerUpload, NoRoom, Obstacle, UploadStore
@@ -39,11 +40,11 @@ class UploadWriter:
         self._store = store
         self._registry = registry
 
-    async def begin(self, key: str) -> Upload | FormerUpload:
+    async def begin(self, key: str, client: str) -> Upload | FormerUpload:
         """A new upload, or the one that this idempotency key (empty: none) has. Raises NoRoom, BeingRead, Unavailable."""
-        upload = Upload(secrets.token_urlsafe(TOKEN), bool(key))
+        upload = Upload(secrets.token_urlsafe(TOKEN), bool(key), client)
         try:
-            with self._registry.place():
+            with self._registry.place(client):
                 former = await patiently(lambda: self._store.begin(upload.id, key), FIRST_PATIENCE)
                 if former is None:
                     self._registry.add(upload)
@@ -59,7 +60,8 @@ class UploadWriter:
         while upload.pending and upload.weight + WEIGHTS[lane] > WINDOW and not upload.gone:
             upload.news.clear()
             await upload.news.wait()
-        await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk)))
+        turn = names.turn(upload.client, upload.id, cost.estimate(chunk.text)) if lane is Lane.HEAVY else ""
+        await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk), turn))
         upload.queued += 1
         _chunks[lane].inc()
         LINES.inc(chunk.text.count("\n") + 1)

@@ -41,6 +41,7 @@ class ChildLane:
         self._answers = answers
         self.bell = Bell()
         self._overdue = True  # whether leases may have run out since the last look
+        self._swept = True  # whether entries may wait that are in no line
         self._free: asyncio.Queue[ChildProcess] = asyncio.Queue()
         self._busy: set[ChildProcess] = set()  # those that compute, or start
         for child in children:
@@ -51,7 +52,7 @@ class ChildLane:
 
     def sweep(self) -> None:
         """Look for leases that ran out, and for new entries whose announcement was lost."""
-        self._overdue = True
+        self._overdue = self._swept = True
         self.bell.ring()
 
     async def run(self) -> None:
@@ -104,8 +105,8 @@ class ChildLane:
             self._overdue = False
         if self._reader is None:
             return None
-        claims = await self._reader.read(self._lane, 1, self._leases.ids(self._lane))
-        return claims[0] if claims else None
+        sweeping, self._swept = self._swept, False
+        return await self._reader.take(self._lane, self._leases.ids(self._lane), sweeping=sweeping)
 
     def _release(self, child: ChildProcess, _: "asyncio.Task[None]") -> None:
         """What a child did has ended, however it did."""

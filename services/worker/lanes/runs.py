@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from services.broker import unreadable
 from services.broker.connection import PASSING
 from services.broker.finish import Answered, DeadLetter, finish
-from services.broker.script import HELD, MESSAGEPACK, TRY, Script
+from services.broker.script import HELD, MESSAGEPACK, TRY, TURNS, Script
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import messages, names
 from services.jobs.evidence import CertificateName
@@ -28,7 +28,7 @@ COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to
 
 _scripts = Path(__file__).parent / "scripts"
 CLOSE = Script(TRY, _scripts / "close.lua")
-PROMOTE = Script(TRY, HELD, MESSAGEPACK, _scripts / "promote.lua")
+PROMOTE = Script(TRY, HELD, MESSAGEPACK, TURNS, _scripts / "promote.lua")
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from services.broker.script import LEAVE_RUN, Script
+from services.broker.script import LEAVE_RUN, TRY, TURNS, Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from tests.scripts.conftest import Node, run
@@ -18,7 +18,7 @@ def leave(tmp_path: Path) -> Script:
     """The function alone."""
     call = tmp_path / "call.lua"
     call.write_text("return leave(KEYS[1], ARGV[1], ARGV[2], KEYS[2], ARGV[3], ARGV[4]) and 'ended' or 'goes on'")
-    return Script(LEAVE_RUN, call)
+    return Script(TRY, TURNS, LEAVE_RUN, call)
 
 
 def begin(node: Node, *askers: str, **fields: str) -> str:

@@ -12,7 +12,8 @@
 -- hash and its history. Derived from prefixes: the stream that a question names, its askers' hash, the
 -- certificate's of a kept answer.
 -- ARGV: a MessagePack map (services/web/queue/enqueue.py says of what), then of each quick entry its batch of
--- jobs, of each costly one its batch, the field of its asker, and the asker (MessagePack each)
+-- jobs, of each costly one its batch, the field of its asker, the asker (MessagePack each), and its turn
+-- (turns.lua)
 local ask = cmsgpack.unpack(ARGV[1])
 local stream, quick = KEYS[1], KEYS[2]
 local length = redis.call('XLEN', stream)
@@ -44,9 +45,10 @@ end
 
 -- Adds an asker to the run that a question names; nil when there is none, or as many as may wait for it wait
 -- already.
-local function join(run, so_far, field, asker)
+local function join(run, so_far, field, asker, turn)
     local lane, id = string.match(run or '', '^(%S+) (%S+)$')
-    if not lane or #redis.call('XRANGE', ask.runs.streams .. lane, id, id) == 0 then
+    local entry = lane and redis.call('XRANGE', ask.runs.streams .. lane, id, id)[1]
+    if not entry then
         return nil
     end
     local askers = ask.runs.askers .. lane .. ':' .. id
@@ -54,19 +56,22 @@ local function join(run, so_far, field, asker)
         return nil
     end
     redis.call('HSET', askers, field, asker)
+    join_turn(ask.runs.streams .. lane, id, turn_of(entry[2]), turn)
     return { lane, id, 'joined', so_far or '' }
 end
 
 -- The place of a question that somebody asked before; nil where it has to be computed.
-local function find(question, batch, field, asker)
+local function find(question, batch, field, asker, turn)
     local known = redis.call('HMGET', question, 'entry', 'so_far', 'answer', 'certificate')
     local run, so_far, answer, certificate = unpack(known)
-    return answer and reuse(question, answer, certificate, batch) or join(run, so_far, field, asker)
+    return answer and reuse(question, answer, certificate, batch) or join(run, so_far, field, asker, turn)
 end
 
-local function begin(question, batch, field, asker)
+local function begin(question, batch, field, asker, turn)
     local digest = string.match(question, '[^:]+$')
-    local id = redis.call('XADD', stream, '*', 'reply', ask.web, 'jobs', batch, 'question', digest)
+    local fields = { 'reply', ask.web, 'jobs', batch, 'question', digest, 'turn', turn }
+    local id = redis.call('XADD', stream, '*', unpack(fields))
+    wait_turn(stream, id, turn)
     redis.call('HSET', question, 'entry', ask.lane .. ' ' .. id)
     redis.call('HDEL', question, 'so_far')
     redis.call('EXPIRE', question, ask.runs.question_ttl)
@@ -78,14 +83,14 @@ local function append_costly()
     local begun = false
     local unclaimed = waiting(stream, ask.runs.consumers, length) -- waiting.lua
     for i = 1, last do
-        local batch, field, asker = unpack(ARGV, 3 * i - 1, 3 * i + 1)
-        local read, place = try(find, KEYS[2 + i], batch, field, asker) -- try.lua
+        local batch, field, asker, turn = unpack(ARGV, 4 * i - 2, 4 * i + 1)
+        local read, place = try(find, KEYS[2 + i], batch, field, asker, turn) -- try.lua
         if not read then
             forget(KEYS[2 + i])
         end
         places[i] = read and place
         if not places[i] then
-            places[i] = begin(KEYS[2 + i], batch, field, asker)
+            places[i] = begin(KEYS[2 + i], batch, field, asker, turn)
             begun = true
         end
     end

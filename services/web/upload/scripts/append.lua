@@ -3,7 +3,8 @@
 -- One step: what was deleted in between would leave a chunk in its lane that nobody follows.
 local stream, upload = unpack(KEYS)
 local consumers, bell, most_entries, web = unpack(ARGV) -- bell: '' for none
-local id, number, chunk = unpack(ARGV, 5) -- of the upload; of the chunk, in it; MessagePack
+local id, number, chunk, turn = unpack(ARGV, 5) -- of the upload; of the chunk, in it; MessagePack
+-- turn: '' in the quick lane
 
 local owner, chunks = unpack(redis.call('HMGET', upload, 'owner', 'chunks'))
 if owner ~= web then
@@ -14,7 +15,14 @@ if length >= tonumber(most_entries) then
     return ''
 end
 local rings = bell ~= '' and waiting(stream, consumers, length) <= 0 -- waiting.lua
-local entry = redis.call('XADD', stream, '*', 'reply', web, 'upload', id, 'chunk', chunk)
+local fields = { 'reply', web, 'upload', id, 'chunk', chunk }
+if turn ~= '' then
+    fields[7], fields[8] = 'turn', turn
+end
+local entry = redis.call('XADD', stream, '*', unpack(fields))
+if turn ~= '' then
+    wait_turn(stream, entry, turn) -- turns.lua
+end
 if tonumber(chunks) <= tonumber(number) then -- not one that is sent again
     redis.call('HSET', upload, 'chunks', number + 1)
 end

@@ -1,6 +1,7 @@
 -- Moves a run whose number passed the tests to the lane of proofs, with those who wait for it, and tells all
 -- web processes. In one step, so that whoever asks or leaves meanwhile finds the run at one place. Returns
--- its entry there; '' if the run is over, cancelled or another worker's; 'full' if as many wait there as may.
+-- its entry there; '' if the run is over, cancelled or another worker's; 'full' if as many of its client wait
+-- there as are free for others.
 -- The keys of the sessions of those who wait are their tokens behind `sessions`, and of the run's askers at
 -- its new place its entry there behind `new_askers`, both prefixes.
 local stream, proofs, question, askers = unpack(KEYS)
@@ -43,10 +44,15 @@ end
 if not is_held(stream, group, consumer, entry) then -- held.lua
     return ''
 end
-if redis.call('XLEN', proofs) >= tonumber(most) then
+local run = redis.call('XRANGE', stream, entry, entry)[1]
+local client, flow, _, cost = read_turn(turn_of(run and run[2] or {})) -- turns.lua
+if (try_turns(queued, proofs, client) or 0) >= most - redis.call('XLEN', proofs) then
     return 'full'
 end
-local promoted = redis.call('XADD', proofs, '*', 'reply', reply_to, 'jobs', jobs, 'question', digest)
+local turn = table.concat({ client, flow, cost }, ' ')
+local fields = { 'reply', reply_to, 'jobs', jobs, 'question', digest, 'turn', turn }
+local promoted = redis.call('XADD', proofs, '*', unpack(fields))
+wait_turn(proofs, promoted, turn)
 local moved = move_askers(promoted)
 if not try(redis.call, 'HSET', question, 'entry', lane .. ' ' .. promoted, 'so_far', so_far) then
     forget(question)

@@ -18,6 +18,8 @@ NEVER = 0  # lost, of a job that Redis did not lose
 
 Request = tuple[int, int, str, int]  # number of its entry, job, id, when Redis last had what it lost
 
+TURN = names.turn("192.0.2.1", "web/1", 500)
+
 
 class Marks:
     """Sessions' requests as a test names them."""
@@ -37,7 +39,8 @@ class Marks:
 
 def enqueue(node: Node, lane: Lane, *jobs: Job | list[Job], most: int = 100, marks: Marks | None = None, web: str = "web") -> Any:
     """The script's reply to entries of these jobs."""
-    entries = [Entry(lane, batch if isinstance(batch, list) else [batch], 1) for batch in jobs]
+    turn = "" if lane is Lane.QUICK else TURN
+    entries = [Entry(lane, batch if isinstance(batch, list) else [batch], 1, turn=turn) for batch in jobs]
     keys, arguments = arrange(lane, entries, marks or Marks(), lambda job: NEVER, web=web, most_entries=most)
     return run(node.web, _enqueue, keys, *arguments)
 
@@ -100,7 +103,9 @@ def test_a_new_question_begins_a_run(node: Node) -> None:
     ((lane, id, how, so_far),) = enqueue(node, Lane.HEAVY, job)
     assert (lane, how, so_far) == (b"heavy", b"", b"")
     digest = messages.digest(job).encode()
-    assert entries(node, Lane.HEAVY) == [(id, {b"reply": b"web", b"jobs": messages.encode([job]), b"question": digest})]
+    fields = {b"reply": b"web", b"jobs": messages.encode([job]), b"question": digest, b"turn": TURN.encode()}
+    assert entries(node, Lane.HEAVY) == [(id, fields)]
+    assert node.admin.zrange(f"{names.stream(Lane.HEAVY)}:turns:192.0.2.1", 0, -1) == [id]
     assert node.admin.hgetall(question(job)) == {b"entry": b"heavy " + id}
     assert names.QUESTION_TTL - 5 < node.admin.ttl(question(job)) <= names.QUESTION_TTL
     assert askers(node, Lane.HEAVY, id) == {b"web 1": messages.encode(Asker("tok", "5", 7))}

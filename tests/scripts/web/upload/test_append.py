@@ -13,8 +13,8 @@ BELL = names.bell(Lane.HEAVY)
 CHUNK = b"\x93\x00\x01\xa12"
 
 
-def append(node: Node, number: int = 0, *, stream: str = QUICK, bell: str = "", most: int = 10) -> bytes | None:
-    reply: bytes | None = run(node.web, APPEND, [stream, UPLOAD], GROUP, bell, most, WEB, ID, number, CHUNK)
+def append(node: Node, number: int = 0, *, stream: str = QUICK, bell: str = "", most: int = 10, turn: str = "") -> bytes | None:
+    reply: bytes | None = run(node.web, APPEND, [stream, UPLOAD], GROUP, bell, most, WEB, ID, number, CHUNK, turn)
     return reply
 
 
@@ -31,6 +31,13 @@ def test_a_chunk_that_is_sent_again_is_not_counted_again(node: Node) -> None:
     assert fields(node)["chunks"] == "5"
     append(node, 5)
     assert fields(node)["chunks"] == "6"
+
+
+def test_a_costly_one_waits_for_its_turn(node: Node) -> None:
+    keep(node)
+    entry = append(node, stream=HEAVY, turn=names.turn("192.0.2.1", ID, 700))
+    assert node.admin.xrange(HEAVY)[0][1][b"turn"] == f"192.0.2.1 {ID} 700 0".encode()
+    assert node.admin.zrange(f"{HEAVY}:turns:192.0.2.1", 0, -1) == [entry]
 
 
 @pytest.mark.parametrize("owner", [None, "web1"])

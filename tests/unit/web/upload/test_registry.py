@@ -19,8 +19,8 @@ def registry(*uploads: Upload, most: int = 2, watchers: Watchers | None = None) 
 
 def upload(*numbers: int) -> Upload:
     """With these chunks on their way."""
-    chunks = {number: PendingChunk(Chunk(number, 1, "2"), Lane.QUICK, b"") for number in numbers}
-    return Upload("id", keyed=False, pending=chunks)
+    chunks = {number: PendingChunk(Chunk(number, 1, "2"), Lane.QUICK, b"", "") for number in numbers}
+    return Upload("id", keyed=False, client="192.0.2.1", pending=chunks)
 
 
 def test_those_that_begin_take_places_too() -> None:

@@ -1,0 +1,80 @@
+-- Claims the entry whose turn it is (turns.lua). Returns {id, fields}; nil where none waits.
+-- An entry that waits for no turn, since another version wrote it or an operator put it back, is lined up:
+-- when nothing else waits, and while the worker sweeps. One step: of two workers that look, one gets it.
+local stream = KEYS[1]
+local group, consumer, page, pages, sweeping = unpack(ARGV)
+-- page, pages: entries read at once, and how often, in search of those that wait for no turn
+
+local function is_claimed(entry)
+    return #redis.call('XPENDING', stream, group, entry, entry, 1) > 0
+end
+
+local function claim()
+    local turn = next_turn(stream)
+    while turn do
+        -- it may be gone, or a worker has it: of another version, or by another's turn
+        local claimed = not is_claimed(turn.entry)
+            and redis.call('XCLAIM', stream, group, consumer, 0, turn.entry, 'FORCE', 'RETRYCOUNT', 1)[1]
+        local _, _, cost = read_turn(claimed and turn_of(claimed[2]))
+        try_turns(end_turn, stream, turn, claimed and cost or 0)
+        if claimed then
+            return claimed
+        end
+        turn = next_turn(stream)
+    end
+    return nil
+end
+
+local function count_waiting()
+    local sum = 0
+    for _, client in ipairs(redis.call('ZRANGE', stream .. ':turns', 0, -1)) do
+        sum = sum + queued(stream, client)
+    end
+    return sum
+end
+
+local function line_up_one(entry, fields)
+    local turn = turn_of(fields)
+    local client = read_turn(turn)
+    if not redis.call('ZSCORE', stream .. ':turns', client) then -- then nobody comes to what is in its set
+        forget(stream .. ':turns:' .. client)
+    end
+    if not redis.call('ZSCORE', stream .. ':turns:' .. client, entry) and not is_claimed(entry) then
+        wait_turn(stream, entry, turn)
+    end
+end
+
+-- Goes on where the last look ended, so that a long stream is gone through in many.
+local function line_up()
+    local after = redis.call('HMGET', stream .. ':served', '>')[1]
+    for _ = 1, pages do
+        local entries = redis.call('XRANGE', stream, after and '(' .. after or '-', '+', 'COUNT', page)
+        for _, each in ipairs(entries) do
+            line_up_one(unpack(each))
+            after = each[1]
+        end
+        if #entries < tonumber(page) then
+            after = nil
+            break
+        end
+    end
+    if after then
+        redis.call('HSET', stream .. ':served', '>', after)
+    else
+        redis.call('HDEL', stream .. ':served', '>')
+    end
+end
+
+redis.call('XPENDING', stream, group) -- without a group this fails, before anything is done
+if redis.call('XLEN', stream) == 0 then
+    return nil
+end
+local claimed = try_turns(claim, stream)
+if claimed and sweeping == '0' then
+    return claimed
+end
+local unclaimed = waiting(stream, group, redis.call('XLEN', stream)) -- waiting.lua
+if unclaimed > (try_turns(count_waiting, stream) or 0) then
+    try_turns(line_up, stream)
+end
+return claimed or try_turns(claim, stream)
