@@ -10,8 +10,8 @@ _FEWEST = {
     for count, commands in enumerate(
         (
             "exec hello info multi ping time unsubscribe",
-            "client|setname exists hgetall hlen lpop pttl subscribe ttl xinfo|groups xlen zcard zpopmin",
-            "acl|dryrun client|setinfo eval evalsha expire hdel hexists hget hmget publish rpush"
+            "client|setname exists get hgetall hlen lpop pttl subscribe ttl xinfo|groups xlen zcard zpopmin",
+            "acl|dryrun client|setinfo incrby set eval evalsha expire hdel hexists hget hmget publish rpush"
             " xdel xinfo|consumers xpending zrem zscore",
             "hincrby hset lrange xack xgroup|create xgroup|delconsumer xrange zadd zrange zremrangebyrank",
             "xadd",

@@ -42,7 +42,7 @@ _ASK = "+acl|dryrun"
 
 RULES = {
     "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +exists"
-    f" ~{KEYS}:uploads {_TURNS}"
+    f" ~{KEYS}:uploads ~{KEYS}:uploads:taken {_TURNS} +get +set +incrby"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"

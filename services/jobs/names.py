@@ -156,6 +156,11 @@ class Mark(NamedTuple):
 UPLOADS = f"{KEYS}:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
 
 
+UPLOADS_TAKEN = (
+    f"{KEYS}:uploads:taken"  # string: bytes that all uploads take, as of the last look and what began since; for a second
+)
+
+
 def upload(id: str) -> str:
     """Hash of an upload, with a time to live:
 

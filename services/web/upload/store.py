@@ -23,12 +23,13 @@ FULL = "the server keeps as many answers to uploads as it can"
 
 SCRIPTS = Path(__file__).parent / "scripts"
 CLOCK = SCRIPTS / "clock.lua"  # for those that ask what time it is
+TAKEN = SCRIPTS / "taken.lua"  # for those that change how much all uploads take
 
-BEGIN = Script(TRY, CLOCK, SCRIPTS / "begin.lua")
+BEGIN = Script(TRY, CLOCK, TAKEN, SCRIPTS / "begin.lua")
 APPEND = Script(TRY, WAITING, TURNS, SCRIPTS / "append.lua")
 ATTEND = Script(TRY, CLOCK, SCRIPTS / "attend.lua")
-SEAL = Script(SCRIPTS / "seal.lua")
-DROP = Script(SCRIPTS / "drop.lua")
+SEAL = Script(TAKEN, SCRIPTS / "seal.lua")
+DROP = Script(TAKEN, SCRIPTS / "drop.lua")
 LOOK = Script(CLOCK, SCRIPTS / "look.lua")
 FIND = Script(SCRIPTS / "find.lua")
 
@@ -103,11 +104,11 @@ class UploadStore:
 
     async def begin(self, id: str, key: str) -> FormerUpload | None:
         """Begin this upload, or tell which one this idempotency key (empty: none) has. Raises NoRoom, BeingRead."""
-        upload, index = names.upload(id), names.UPLOADS
+        keys = [names.upload(id), names.UPLOADS, names.UPLOADS_TAKEN]
         idempotency = [names.upload_key(hashlib.sha256(key.encode()).hexdigest())] if key else []
         ttl, most_bytes, lease = self._settings.upload_ttl, self._settings.upload_memory << 20, int(READ_LEASE * 1000)
         arguments = (id, self._owner, ttl, READ_TTL, names.upload(""), most_bytes, RESERVE, SMALLEST, lease)
-        match await BEGIN(self._redis, [upload, index, *idempotency], *arguments):
+        match await BEGIN(self._redis, [*keys, *idempotency], *arguments):
             case [b"full"]:
                 raise NoRoom(FULL)
             case [b"reading", former] if former.decode() != id:  # ours: an earlier try was heard, its reply was not
@@ -152,8 +153,8 @@ class UploadStore:
     async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str) -> bool:
         """The upload was read to its end; False when it is gone, or Redis lost chunks of it that had their outcomes."""
         pending = msgspec.msgpack.encode(list(upload.pending))
-        arguments = (self._owner, self._settings.upload_ttl, lines, answers, fingerprint, upload.queued, pending)
-        return bool(await SEAL(self._redis, [names.upload(upload.id)], *arguments))
+        arguments = (self._owner, self._settings.upload_ttl, lines, answers, fingerprint, upload.queued, pending, RESERVE)
+        return bool(await SEAL(self._redis, [names.upload(upload.id), names.UPLOADS_TAKEN], *arguments))
 
     async def delete(self, id: str) -> bool:
         """Delete an upload, whoever reads it; False when there is none."""
@@ -164,7 +165,8 @@ class UploadStore:
         return await self._drop(id, self._owner)
 
     async def _drop(self, id: str, owner: str) -> bool:
-        return bool(await DROP(self._redis, [names.upload(id), names.UPLOADS], id, owner, names.notices("")))
+        keys = [names.upload(id), names.UPLOADS, names.UPLOADS_TAKEN]
+        return bool(await DROP(self._redis, keys, id, owner, names.notices(""), RESERVE))
 
     async def look(self, id: str, first: int, count: int) -> Progress | None:
         """Where an upload stands, with the outcomes of so many chunks from the first on; None when there is none."""

@@ -25,6 +25,8 @@ class QuickLane:
     """Claims new entries of the quick lane as they come, computes and answers them.
 
     What a batch costs is mostly the way to Redis and back: its answers leave in one write with the request for the next batch.
+    Chunks of uploads are examined between batches, whose clients wait for them. Uploads have so few of them on their way that
+    those claimed here need no bound.
     """
 
     def __init__(self, reader: Reader, leases: Leases, finishing: Finishing, outcomes: Outcomes) -> None:
@@ -36,6 +38,7 @@ class QuickLane:
         self.steps = Steps(f"{Lane.QUICK} lane")
         self._sent: asyncio.Future[Any] | None = None  # the answers of the last batch, on their way
         self._retrying: asyncio.Task[None] | None = None  # those of a batch that did not arrive
+        self._chunks: asyncio.Queue[ChunkClaim] = asyncio.Queue()  # to be examined
 
     def stop(self) -> None:
         """Claim nothing more, after the request that waits now."""
@@ -45,6 +48,7 @@ class QuickLane:
         """Claim, compute, answer until stopped and what is held is answered."""
         backoff = Backoff()
         async with asyncio.TaskGroup() as tasks:
+            examining = tasks.create_task(self._answer_chunks(tasks))
             while not self._stopped:
                 self.steps.step()
                 try:
@@ -59,6 +63,8 @@ class QuickLane:
                     await self._arrive()
                     await self._answer(claims, tasks)
             await self._arrive()
+            await self._chunks.join()
+            examining.cancel()
 
     async def _arrive(self) -> None:
         """Wait until the last answers are in Redis: their reply came before that to the read, unless they must be sent again."""
@@ -69,11 +75,12 @@ class QuickLane:
             self._retrying = None
 
     async def _answer(self, claims: list[Claim], tasks: asyncio.TaskGroup) -> None:
-        """Jobs whose clients wait for them first, then chunks of uploads."""
+        """Jobs whose clients wait for them; chunks of uploads in due course."""
+        for claim in claims:
+            if isinstance(claim, ChunkClaim):
+                self._chunks.put_nowait(claim)
         if batches := [claim for claim in claims if isinstance(claim, JobsClaim | KnownClaim)]:
             await self._answer_batches(batches, tasks)
-        if len(batches) < len(claims):
-            await self._answer_chunks([claim for claim in claims if isinstance(claim, ChunkClaim)])
 
     async def _answer_batches(self, claims: list[BatchClaim], tasks: asyncio.TaskGroup) -> None:
         answers: list[list[Answer]] = []
@@ -90,9 +97,9 @@ class QuickLane:
 
         self._sent = self._finishing.send(claims, answers, retry)
 
-    async def _answer_chunks(self, claims: list[ChunkClaim]) -> None:
-        """The next chunk is computed while the last one is stored."""
-        async with asyncio.TaskGroup() as storing:
-            for claim in claims:
-                storing.create_task(self._outcomes.store(claim, examine_all(claim.chunk)))
-                await asyncio.sleep(0)
+    async def _answer_chunks(self, tasks: asyncio.TaskGroup) -> None:
+        """The next chunk is examined while the last one is stored."""
+        while True:
+            claim = await self._chunks.get()
+            stored = tasks.create_task(self._outcomes.store(claim, await examine_all(claim.chunk)))
+            stored.add_done_callback(lambda _: self._chunks.task_done())

@@ -1,5 +1,6 @@
 """What became of a chunk's lines is kept in few bytes and comes out as it went in."""
 
+import asyncio
 import json
 from array import array
 
@@ -36,7 +37,7 @@ def test_an_outcome_comes_out_as_it_went_in(first: int, codes: list[int], refuse
 
 
 def test_500_small_numbers_take_less_than_a_byte_each() -> None:
-    outcome = examine_all(Chunk(0, 1, "\n".join(map(str, range(10**18, 10**18 + 500)))))
+    outcome = asyncio.run(examine_all(Chunk(0, 1, "\n".join(map(str, range(10**18, 10**18 + 500))))))
     assert len(chunks.pack(outcome)) < 500
 
 
@@ -48,7 +49,7 @@ def test_what_is_no_outcome_is_refused(payload: bytes) -> None:
 
 @given(st.lists(st.one_of(st.just(""), st.integers(-5, 10**24).map(str)), min_size=1, max_size=50))
 def test_every_number_of_a_chunk_is_examined(lines: list[str]) -> None:
-    outcome = examine_all(Chunk(0, 1, "\n".join(lines)))
+    outcome = asyncio.run(examine_all(Chunk(0, 1, "\n".join(lines))))
     verdicts = {line["line"]: line["verdict"] for line in told(outcome)}
     for number, line in enumerate(lines, 1):
         expected = None if not line else "neither" if int(line) < 2 else "prime" if is_prime(int(line)) else "composite"
@@ -56,7 +57,7 @@ def test_every_number_of_a_chunk_is_examined(lines: list[str]) -> None:
 
 
 def test_a_composite_of_a_chunk_comes_out_with_its_evidence() -> None:
-    outcome = chunks.unpack(chunks.pack(examine_all(Chunk(0, 1, f"97\n91\n{(2**31 - 1) ** 2}"))))
+    outcome = chunks.unpack(chunks.pack(asyncio.run(examine_all(Chunk(0, 1, f"97\n91\n{(2**31 - 1) ** 2}")))))
     assert [line.get("evidence") for line in told(outcome)] == [None, {"factor": "7"}, {"witness": "2"}]
 
 

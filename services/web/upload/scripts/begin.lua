@@ -3,10 +3,11 @@
 -- fingerprint} after that.
 -- One step: of two that come with one key, one begins; and what is counted is not taken twice.
 -- It derives the keys of all uploads from their prefix.
-local upload, index, idempotency = unpack(KEYS) -- the last one or none
+local upload, index, known, idempotency = unpack(KEYS) -- the last one or none
 local id, web, ttl, reading_ttl, prefix = unpack(ARGV) -- ttl: s; reading_ttl: s, without a key
 -- Bytes that all uploads may take, that one counts for while it is read, that any counts for; lease: ms.
 local most_bytes, reading_bytes, smallest_bytes, lease = unpack(ARGV, 6)
+local LOOK = 1000 -- ms between two looks at all uploads: there may be thousands
 local now = now_ms() -- clock.lua
 
 -- The reply for an idempotency key that has an upload. One that was interrupted goes: the new one
@@ -29,7 +30,7 @@ local function former()
 end
 
 -- Bytes of all uploads. Those that have expired leave the index.
-local function taken()
+local function count_all()
     local sum = 0
     for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
         local read, found = try(redis.call, 'HMGET', prefix .. other, 'state', 'bytes') -- try.lua
@@ -47,6 +48,17 @@ local function taken()
     return sum
 end
 
+-- The same as of the last look, with what has begun since.
+local function taken()
+    local read, sum = try(redis.call, 'GET', known)
+    sum = read and tonumber(sum) or nil
+    if not sum then
+        sum = count_all()
+        redis.call('SET', known, string.format('%.0f', sum), 'PX', LOOK)
+    end
+    return sum
+end
+
 local reply = former()
 if reply then
     return reply
@@ -54,6 +66,7 @@ end
 if taken() + reading_bytes > tonumber(most_bytes) then
     return { 'full' }
 end
+take_more(known, reading_bytes) -- taken.lua
 
 redis.call('HSET', upload, 'state', 'reading', 'owner', web, 'seen', now, 'ttl', ttl)
 redis.call('HSET', upload, 'chunks', 0, 'stored', 0, 'bytes', smallest_bytes)

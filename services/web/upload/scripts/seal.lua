@@ -3,11 +3,14 @@
 -- outcome here, or is one of those that the web process looks for. One step: the hash of an upload that goes
 -- in between would come back with these fields alone. It touches the idempotency key that the upload's hash
 -- names.
-local upload = KEYS[1]
+local upload, known = unpack(KEYS)
 local web, ttl, lines, answers, fingerprint, queued = unpack(ARGV) -- ttl: s; queued: chunks
 local pending = cmsgpack.unpack(ARGV[7]) -- numbers of the chunks whose outcomes it has not heard of
+local reading_bytes = ARGV[8] -- that an upload counts for while it is read
 
-local owner, key, stored = unpack(redis.call('HMGET', upload, 'owner', 'key', 'stored'))
+local owner, key, stored, bytes, state = unpack(
+    redis.call('HMGET', upload, 'owner', 'key', 'stored', 'bytes', 'state')
+)
 if owner ~= web then
     return 0
 end
@@ -17,6 +20,9 @@ for _, number in ipairs(pending) do
 end
 if stored + without < tonumber(queued) then
     return 0
+end
+if state == 'reading' then
+    take_more(known, math.min(0, bytes - reading_bytes)) -- taken.lua
 end
 redis.call('HSET', upload, 'state', 'read', 'lines', lines, 'answers', answers, 'fingerprint', fingerprint)
 redis.call('HSET', upload, 'chunks', queued)

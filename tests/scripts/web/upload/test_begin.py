@@ -24,7 +24,7 @@ from tests.scripts.web.upload.uploads import (
 
 
 def begin(node: Node, key: str = "", most: int = MOST, id: str = ID) -> list[bytes]:
-    keys = [names.upload(id), names.UPLOADS, *([key] if key else [])]
+    keys = [names.upload(id), names.UPLOADS, names.UPLOADS_TAKEN, *([key] if key else [])]
     reply: list[bytes] = run(node.web, BEGIN, keys, id, WEB, TTL, READING_TTL, PREFIX, most, RESERVE, SMALLEST, LEASE)
     return reply
 
@@ -102,6 +102,18 @@ def test_an_upload_that_is_being_read_and_is_larger_than_the_reserve_counts_for_
     keep(node, OTHER, bytes=RESERVE + 1_000)
     assert begin(node, most=2 * RESERVE + 999) == [b"full"]
     assert begin(node, most=2 * RESERVE + 1_000) == [b"begun"]
+
+
+def test_all_are_counted_once_a_second_and_what_begins_meanwhile_counts_at_once(node: Node) -> None:
+    keep(node, OTHER, state="read", bytes=1_000)
+    assert begin(node, most=3 * RESERVE) == [b"begun"]
+    assert int(node.admin.get(names.UPLOADS_TAKEN)) == RESERVE + 1_000
+    assert 0 < node.admin.pttl(names.UPLOADS_TAKEN) <= 1_000
+    keep(node, "another", state="read", bytes=3 * RESERVE)  # not looked at
+    assert begin(node, most=2 * RESERVE, id="third") == [b"full"]
+    assert begin(node, most=2 * RESERVE + 1_000, id="third") == [b"begun"]
+    node.admin.delete(names.UPLOADS_TAKEN)  # as a second later
+    assert begin(node, most=5 * RESERVE, id="fourth") == [b"full"]
 
 
 def test_a_key_keeps_its_upload_where_there_is_no_room_for_another(node: Node) -> None:

@@ -1,7 +1,7 @@
 """drop.lua: an upload is deleted, or left to its idempotency key."""
 
 from services.jobs import names
-from services.web.upload.store import DROP
+from services.web.upload.store import DROP, RESERVE
 from tests.scripts.conftest import Node, heard, run
 from tests.scripts.web.upload.uploads import ID, KEY, OTHER, UPLOAD, WEB, fields, keep, keep_key
 
@@ -9,7 +9,7 @@ CHANNEL = names.notices(WEB)
 
 
 def drop(node: Node, owner: str = "") -> int:
-    reply: int = run(node.web, DROP, [UPLOAD, names.UPLOADS], ID, owner, names.notices(""))
+    reply: int = run(node.web, DROP, [UPLOAD, names.UPLOADS, names.UPLOADS_TAKEN], ID, owner, names.notices(""), RESERVE)
     return reply
 
 

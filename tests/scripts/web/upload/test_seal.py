@@ -5,14 +5,15 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from services.web.upload.store import SEAL
+from services.jobs import names
+from services.web.upload.store import RESERVE, SEAL
 from tests.scripts.conftest import Node, run
 from tests.scripts.web.upload.uploads import KEY, TTL, UPLOAD, WEB, fields, keep, keep_key
 
 
 def seal(node: Node, queued: int = 0, pending: Sequence[int] = ()) -> int:
     arguments = WEB, 500, 12, 10, "f" * 64, queued, msgspec.msgpack.encode(pending)
-    reply: int = run(node.web, SEAL, [UPLOAD], *arguments)
+    reply: int = run(node.web, SEAL, [UPLOAD, names.UPLOADS_TAKEN], *arguments, RESERVE)
     return reply
 
 
