@@ -151,7 +151,7 @@ def test_jobs_that_find_the_stream_full_wait_in_the_web_process(manned: Front) -
 
 
 def test_a_web_process_with_too_many_jobs_refuses_more(manned: Front) -> None:
-    web = manned.web("small", "--max-pending", "5")
+    web = manned.web("small", "--max-pending", "10")
     manned.wait_ready()
     with RawClient(web.url) as client, frozen(manned.worker0.pid), asking(web, "2", "3", "5", "7", "11") as accepted:
         wait_until(lambda: web.pending == 5, "five jobs are accepted")
