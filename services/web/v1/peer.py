@@ -21,6 +21,7 @@ from services.web.v1.batch import Batch
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Rejected, Resuming
 from services.web.v1.errors import Code, Refused
 from services.web.v1.outbox import Outbox
+from services.web.v1.params import SHOWN
 from services.web.v1.responses import Ended, Progress, Standing
 from services.web.v1.session import Repeat
 from services.web.v1.sessions import Sessions
@@ -87,11 +88,13 @@ class V1Peer:
         if not isinstance(call, Asked):
             return self._hear_other(call, batch)
         _requests[call.question.operation].inc()
-        repeat = self._session.ask(call.id)
+        repeat = self._session.ask(call.id, hash(call.question))
         if repeat is Repeat.NEW:
             self._submit(call, batch)
         elif repeat is Repeat.ANSWERED:
             return self._answer_again(call, batch)
+        elif repeat is Repeat.REUSED:
+            self._outbox.fail(call.id, Code.ID_REUSED, _describe_reuse(call), batch)
         self._begun = True
         return None
 
@@ -116,7 +119,7 @@ class V1Peer:
         except LedgerFull as error:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch)
             return
-        self._session.submitted(call.id, job)
+        self._session.submitted(call.id, job, hash(call.question))
         self._begun = True
         if batch is not None:
             self._outbox.expect(call.id, batch)
@@ -212,3 +215,10 @@ class V1Peer:
 
     def flushed(self) -> None:
         """What matters is how much is queued."""
+
+
+def _describe_reuse(call: Asked) -> str:
+    """Says that an id belongs to another question."""
+    question = call.question
+    came = f"{question.operation} of {question.number[:SHOWN]!r}{' with a proof' if question.wanted else ''}"
+    return f"Expected the question that was asked with the id {call.id} before, or another id, got {came}"

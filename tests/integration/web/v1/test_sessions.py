@@ -67,6 +67,33 @@ def test_an_unknown_subprotocol_is_refused_and_told_the_known_one(whole: Whole) 
     run(scenario())
 
 
+def test_an_id_is_not_taken_for_another_question(whole: Whole) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(whole.webs[0].url)
+        client.numbers = {1: "97"}
+        await client.send({"id": 1, "method": "is_prime", "params": {"number": "97"}})
+        await client.answered()
+        others = [
+            {"method": "is_prime", "params": ["98"]},
+            {"method": "next_prime", "params": ["97"]},
+            {"method": "is_prime", "params": {"number": "97", "proof": True}},
+        ]
+        for count, other in enumerate(others, 1):
+            await client.send({"id": 1, **other})
+            await client.until(lambda: len(client.errors) == count, "it is refused")  # noqa: B023  # waited for in this very turn
+        assert [(error["id"], error["error"]["data"]) for error in client.errors] == [
+            (1, {"code": "id_reused", "retryable": False})
+        ] * 3
+        assert client.errors[0]["error"]["message"] == (
+            "Expected the question that was asked with the id 1 before, or another id, got is_prime of '98'"
+        )
+        await client.send({"id": 1, "method": "is_prime", "params": {"number": "97", "deadline": 60}})
+        await client.until(lambda: len(client.answers[1]) == 2, "the same question gets its answer")
+        await client.close()
+
+    run(scenario())
+
+
 def test_a_socket_without_a_subprotocol_speaks_plain(whole: Whole) -> None:
     with RawClient(whole.webs[0].url) as client:
         client.send("97")
