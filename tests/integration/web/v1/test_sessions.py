@@ -73,7 +73,7 @@ def test_an_id_is_not_taken_for_another_question(whole: Whole) -> None:
         client.numbers = {1: "97"}
         await client.send({"id": 1, "method": "is_prime", "params": {"number": "97"}})
         await client.answered()
-        others = [
+        others: list[dict[str, Any]] = [
             {"method": "is_prime", "params": ["98"]},
             {"method": "next_prime", "params": ["97"]},
             {"method": "is_prime", "params": {"number": "97", "proof": True}},
