@@ -9,11 +9,13 @@ from collections.abc import Coroutine
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from services.jobs import names
+from services.jobs.messages import Answer, Asker, Promotion, Verdict
 from services.jobs.names import Lane
 from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, SLOW, RawClient
@@ -89,6 +91,25 @@ def test_an_id_is_not_taken_for_another_question(whole: Whole) -> None:
         )
         await client.send({"id": 1, "method": "is_prime", "params": {"number": "97", "deadline": 60}})
         await client.until(lambda: len(client.answers[1]) == 2, "the same question gets its answer")
+        await client.close()
+
+    run(scenario())
+
+
+def test_no_first_verdict_is_told_of_what_has_its_answer(whole: Whole) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(whole.webs[0].url)
+        (answered,) = await client.ask("97")
+        await client.answered()
+        (waiting,) = await client.ask(SLOW)
+        await marked(whole, client, 1)
+        for number, id in enumerate((answered, waiting)):
+            asker = names.asker("another web process", number), Asker(client.token, json.dumps(id))
+            promotion = Promotion("1-0", Answer(number, Verdict.PROBABLY_PRIME), [asker])
+            whole.redis.admin.publish(names.PROMOTIONS, msgspec.msgpack.encode(promotion))
+        await client.until(lambda: client.verdicts, "the verdict of what waits is told")
+        assert [verdict["id"] for verdict in client.verdicts] == [waiting]
+        await client.cancel(waiting)
         await client.close()
 
     run(scenario())
