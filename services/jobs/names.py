@@ -101,8 +101,8 @@ def session(token: str) -> str:
 
     `owner`: web process that holds its socket · `moves`: when it was last resumed (ms), 0: never · `epoch`: ms of the hash's
     creation, in whose place the term's beginning (TERM) counts where that is later · `last`: number of the last answer
-    · `ttl`: its lifetime, to which it is renewed (s) · `?ID` (JSON text): of a request in flight its Mark, else the number of
-    the answer that the history holds for it.
+    · `ttl`: its lifetime (s), for workers of the former release · `?ID` (JSON text): of a request in flight its Mark, else the
+    number of the answer that the history holds for it.
     """
     return f"{KEYS}:session:{token}"
 

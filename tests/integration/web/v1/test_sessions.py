@@ -170,7 +170,7 @@ def test_a_repeated_id_is_answered_from_the_first_run(whole: Whole) -> None:
         (id,) = await client.ask("97")
         await client.answered()
         worked = sum(worker.metric("primes_worker_jobs_total") for worker in whole.workers)
-        await client.send(client.request(id, "98"))
+        await client.send(client.request(id, "97"))
         await client.until(lambda: len(client.answers[id]) == 2, "the answer came again")
         first, second = client.answers[id]
         assert first == second
@@ -411,6 +411,27 @@ def test_a_session_outlives_its_socket_by_its_time_to_live_whenever_that_closes(
         assert min(session) >= 2000 and min(history) >= 2000
         assert sum(after > before for before, after in pairwise(session)) > 1
         await client.close()
+
+    run(scenario())
+
+
+def test_an_answer_after_its_socket_closed_keeps_no_session(stack: Stack) -> None:
+    stack.redis.start()
+    web, worker = stack.web("web0", "--session-ttl", "2"), stack.worker("worker0")
+    stack.wait_ready()
+    child = freeze_child(web, worker)
+
+    async def scenario() -> None:
+        client = await RpcClient("gone").connect(web.url)
+        await client.ask(HEAVY)
+        await marked(stack, client, 1)
+        session, history = names.session(client.token), names.history(client.token)
+        await client.drop()
+        stack.redis.admin.expire(session, 5)  # as it is some seconds after its socket closed
+        thaw(child)
+        await kept(stack, client, 1)
+        assert max(stack.redis.admin.pttl(session), stack.redis.admin.pttl(history) - 1_001) <= 5_000
+        await in_thread(lambda: wait_until(lambda: not stack.redis.admin.exists(session, history), "both are gone"))
 
     run(scenario())
 
