@@ -123,7 +123,7 @@ class Web:
         """Take no new clients, send those that are here elsewhere, answer or hand over what was asked."""
         self._draining = True
         server.stop()
-        await Drain(self._clients, self._requests, self._instance.dispatcher.handed_over, self._settings.drain).run()
+        await Drain(self._clients, self._requests, self._instance.handed_over, self._settings.drain).run()
         try:
             await asyncio.wait_for(server.close_all_connections(), HTTP_END)
         except TimeoutError:

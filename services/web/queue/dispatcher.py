@@ -78,5 +78,5 @@ class Dispatcher:
             tasks.create_task(self._cleanup.run(), name="delete unwanted")
 
     def handed_over(self) -> bool:
-        """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""
+        """Whether Redis holds whatever sessions wait for, and no entry that nobody wants."""
         return self._ledger.handed_over and self._cleanup.done
