@@ -33,6 +33,8 @@ _requests = {method: Tally(REQUESTS.labels(method)) for method in (*Operation, "
 
 SUBPROTOCOL = "primes.v1"
 
+UNCLEAR = "It is not known whether the request was cancelled, its own response will tell: jobs cannot be reached"
+
 # Close codes of our own; a client resumes after all but the first.
 EVICTED = 4001, "session resumed elsewhere"
 MISSED = 4003, "answers missed, resume"
@@ -135,7 +137,7 @@ class V1Peer:
             ended = flight is not None and await self._dispatcher.cancel(self._session.token, call.request, flight.job)
         except PASSING as error:
             log.warning("could not cancel a job: %s", error)
-            return self._outbox.fail(call.id, Code.UNAVAILABLE, "Jobs cannot be reached", batch)
+            return self._outbox.fail(call.id, Code.UNAVAILABLE, UNCLEAR, batch)
         self._outbox.reply(responses.result(call.id, Ended(ended)), batch)
 
     async def _answer_again(self, call: Asked, batch: Batch | None) -> None:

@@ -61,7 +61,8 @@ class Session:
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
-        # Answered when Redis lost its data, oldest first; their jobs may come again, out of some ledger or out of Redis itself.
+        # Answered when Redis lost its data, or given up since it has nothing of them, oldest first; their jobs may come again, out
+        # of some ledger or out of Redis itself, or an answer from before the loss is late.
         self._before_loss: dict[str, None] = {}
         # In flight when not all of the history was there: the client may have had their answers from a Redis that lost them.
         self._doubtful: set[str] = set()
@@ -126,8 +127,11 @@ class Session:
         return bool(lost)
 
     def give_up(self, request: str) -> bool:
-        """Wait for its answer no longer; False when nobody does."""
-        return self.in_flight.pop(request, None) is not None
+        """Wait for its answer no longer, nor send one that comes all the same; False when nobody waits."""
+        if self.in_flight.pop(request, None) is None:
+            return False
+        self._bury([request])
+        return True
 
     def number_of(self, request: str) -> int:
         """The number of a request's answer in the history."""
@@ -208,10 +212,14 @@ class Session:
     def lose(self) -> None:
         """Redis holds this session no longer, or another one of the same name: what is not in our ledger must be asked again."""
         self.epoch, self.last = None, 0
-        before = {**self._before_loss, **dict.fromkeys(self._answered)}  # it may have lost its data twice
-        self._before_loss = dict.fromkeys(list(before)[-HISTORY:])
+        self._bury(self._answered)  # it may have lost its data twice
         self._answered.clear()
         self._questions.clear()
         self._ahead.clear()
         self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}
         self._told_loss = True
+
+    def _bury(self, requests: Iterable[str]) -> None:
+        """These were answered outside of the history that is kept now."""
+        before = {**self._before_loss, **dict.fromkeys(requests)}
+        self._before_loss = dict.fromkeys(list(before)[-HISTORY:])

@@ -106,6 +106,18 @@ def test_what_was_asked_elsewhere_or_before_a_loss_is_not_compared() -> None:
     assert session.ask("r3", 12) is Repeat.NEW
 
 
+def test_what_was_given_up_is_answered_no_more_unless_it_is_asked_again() -> None:
+    session = Session("token")
+    session.submitted("r1", 7)
+    assert session.give_up("r1")
+    assert not session.give_up("r1")
+    assert session.hear([delivery(1)]) == []  # late, from a Redis that lost it
+    session.submitted("r2", 8)
+    assert session.give_up("r2")
+    session.submitted("r2", 9)
+    assert numbers(session.hear([delivery(2)])) == [2]
+
+
 def test_an_answer_that_crossed_the_repeated_request_is_not_given_twice() -> None:
     session, _, ready = resumed(Kept(EPOCH, 1, 1, ["r2"], {"r1": 1}), "", 0, [delivery(1)])
     assert ready == [1]
