@@ -24,6 +24,9 @@ _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's 
 # A Redis that was started anew is known by its `run_id`, which INFO alone tells.
 _TERM = f"~{KEYS}:term +info +time"
 
+# What shows with each beat that Redis takes writes: a key that is never there is deleted.
+_BEAT = f"~{KEYS}:nothing +expire"
+
 # A session's hash and history; each side's scripts need a little more.
 _SESSION = f"~{KEYS}:session:* +hget +hset +hmget +hexists +hdel +hincrby +rpush +lpop +expire +pttl"
 
@@ -41,10 +44,10 @@ _UPLOADS = f"~{KEYS}:upload:* +ttl"
 _ASK = "+acl|dryrun"
 
 RULES = {
-    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS} +hgetall +lrange +exists"
-    f" ~{KEYS}:uploads ~{KEYS}:uploads:taken {_TURNS} +get +set +incrby"
+    "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
+    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:uploads:taken {_TURNS} +get +set +incrby"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
-    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_SESSION} {_RUNS} {_UPLOADS}"
+    "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"
     f" ~{KEYS}:known ~{KEYS}:certificates +zremrangebyrank {_TURNS} +zpopmin"
     " +publish +subscribe +unsubscribe"

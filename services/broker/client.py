@@ -11,6 +11,8 @@ import redis.asyncio
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError, InvalidResponse, ReadOnlyError, TimeoutError
 
+from services.broker.connection import leave
+
 Command = tuple[str | bytes | int, ...]
 
 LOOKS = 8  # times in a timeout that it is looked whether Redis is silent: a clock for each command would cost more than the command
@@ -108,6 +110,7 @@ class BrokerClient:
         self._timeout: float = redis.connection_pool.connection_kwargs["socket_timeout"]
         self._link: Link | None = None
         self._sent: deque[Sent] = deque()
+        self._demoted = False  # whether the last connection led to a replica
         self._opening = asyncio.Lock()
 
     async def run(self, *command: str | bytes | int, blocking: float = 0.0) -> Any:
@@ -123,6 +126,10 @@ class BrokerClient:
     async def eval(self, source: str, number_of_keys: int, *rest: str | bytes | int) -> Any:
         """As redis-py has it."""
         return await self.run("EVAL", source, number_of_keys, *rest)
+
+    async def expire(self, key: str, seconds: int) -> Any:
+        """As redis-py has it."""
+        return await self.run("EXPIRE", key, seconds)
 
     async def publish(self, channel: str, message: bytes) -> Any:
         """As redis-py has it."""
@@ -142,6 +149,9 @@ class BrokerClient:
     async def _open(self) -> None:
         async with self._opening:
             if self._link is None:
+                if self._demoted:
+                    self._demoted = False
+                    await leave(self._redis)
                 self._link = link = await Link.open(self._redis, self._hear, self._lose)
                 self._watch(link)
 
@@ -171,6 +181,7 @@ class BrokerClient:
 
     def _lose(self, error: Exception) -> None:
         self._link = None
+        self._demoted = isinstance(error, ReadOnlyError)
         while self._sent:
             replied = self._sent.popleft().replied
             if not replied.done():

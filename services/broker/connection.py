@@ -59,13 +59,33 @@ CONNECTIONS = 16  # a process sends a handful of commands at a time, since comma
 Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
 
 
+class Client(redis.asyncio.Redis):
+    """Leaves a server that says that it is a replica: the next connections may find who took its place."""
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        """As redis-py has it."""
+        try:
+            return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
+        except ReadOnlyError:
+            await leave(self)
+            raise
+
+
+async def leave(client: redis.asyncio.Redis) -> None:
+    """Close the connections of a client's pool: idle ones at once, those that are in use when they are given back."""
+    pool = client.connection_pool
+    await pool.update_active_connections_for_reconnect()  # type: ignore[no-untyped-call]  # redis-py's own
+    for connection in [*pool._available_connections]:
+        await connection.disconnect(nowait=True)  # else whoever takes it meanwhile loses it in the middle of a command
+
+
 def connect(settings: Settings, opened: Opened | None = None) -> redis.asyncio.Redis:
     """A client with a bounded pool that answers in bytes and leaves retrying to its caller.
 
     The caller knows what a repeated command would do; the client's own retry does not. `opened` comes before all else on each
     new connection, and greets Redis itself.
     """
-    return redis.asyncio.Redis.from_pool(
+    return Client.from_pool(
         redis.asyncio.BlockingConnectionPool.from_url(
             settings.redis_url,
             username=settings.redis_user,

@@ -1,4 +1,6 @@
-"""A process publishes to itself through Redis: hearing it proves that the way out and the way back both work."""
+"""A process publishes to itself through Redis: hearing it proves that the way out and the way back both work, and that Redis
+takes writes.
+"""
 
 import asyncio
 import contextlib
@@ -56,6 +58,8 @@ class Pulse:
                 await asyncio.sleep(backoff.next())
 
     async def _beat(self, redis: redis.asyncio.Redis | BrokerClient) -> None:
+        # A replica, or a Redis that cannot keep what it is told, publishes all the same. This writes nothing, and is refused there.
+        await redis.expire(names.NOTHING, 0)
         self.sent += 1
         await redis.publish(self.channel, b"%d" % self.sent)
         await asyncio.sleep(BEAT)

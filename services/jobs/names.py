@@ -27,6 +27,8 @@ QUESTION_TTL = 86_400  # seconds that a run can be joined, from its beginning an
 ASKERS = 1_000  # jobs that may wait for one run: its answers are written in one step of about 10 ms; a later job starts another
 TERM = f"{KEYS}:term"  # hash {server: `run_id` of the Redis whose term it is, began: ms}; each start of Redis begins one
 
+NOTHING = f"{KEYS}:nothing"  # never there: each beat of a process deletes it, which a Redis that takes no writes refuses
+
 
 JOBS = f"{KEYS}:jobs:"  # prefix of the lanes' streams
 ASKERS_OF = f"{KEYS}:askers:"  # prefix of the hashes of jobs that wait for runs
@@ -109,8 +111,8 @@ def session(token: str) -> str:
 
     `owner`: web process that holds its socket · `moves`: when it was last resumed (ms), 0: never · `epoch`: ms of the hash's
     creation, in whose place the term's beginning (TERM) counts where that is later · `last`: number of the last answer
-    · `ttl`: its lifetime, to which it is renewed (s) · `?ID` (JSON text): of a request in flight its Mark, else the number of
-    the answer that the history holds for it.
+    · `ttl`: its lifetime (s), for workers of the former release · `?ID` (JSON text): of a request in flight its Mark, else the
+    number of the answer that the history holds for it.
     """
     return f"{KEYS}:session:{token}"
 

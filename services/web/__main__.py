@@ -124,7 +124,7 @@ class Web:
         self._draining = True
         server.stop()
         self._instance.dispatcher.hasten()
-        await Drain(self._clients, self._requests, self._instance.dispatcher.handed_over, self._settings.drain).run()
+        await Drain(self._clients, self._requests, self._instance.handed_over, self._settings.drain).run()
         try:
             await asyncio.wait_for(server.close_all_connections(), HTTP_END)
         except TimeoutError:

@@ -55,7 +55,7 @@ class Drain:
         self, sockets: Collection[Leaving], requests: Collection[Interruptible], handed_over: Callable[[], bool], seconds: float
     ) -> None:
         """`sockets` and `requests` are the process' own and shrink as they end; `handed_over` tells whether Redis holds
-        what the sessions wait for.
+        what the sessions wait for, and knows which uploads will not be read.
         """
         self._sockets = sockets
         self._requests = requests
@@ -116,6 +116,6 @@ class Drain:
             if number % SLICE == 0:
                 await asyncio.sleep(0)
         for _ in range(round(FAREWELL / TICK)):
-            if not self._left:
+            if not self._left and self._handed_over():
                 break
             await asyncio.sleep(TICK)

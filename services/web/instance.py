@@ -65,6 +65,10 @@ class Instance:
             silence,
         )
 
+    def handed_over(self) -> bool:
+        """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""
+        return self.dispatcher.handed_over() and self.uploads.done
+
     async def run(self) -> None:
         """Carry jobs and answers until cancelled."""
         async with asyncio.TaskGroup() as tasks:

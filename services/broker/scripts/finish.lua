@@ -67,13 +67,13 @@ local function leave_run(mark)
 end
 
 -- The marks of those of a session's requests that are in flight, false for the others (of two answers to one
--- request the first counts); then the session's owner, epoch (of the hash), lifetime and last number.
+-- request the first counts); then the session's owner, epoch (of the hash) and last number.
 local function read_session(session, requests)
     local fields, seen, n = {}, {}, #requests
     for i, request in ipairs(requests) do
         fields[i] = '?' .. request
     end
-    fields[n + 1], fields[n + 2], fields[n + 3], fields[n + 4] = 'owner', 'epoch', 'ttl', 'last'
+    fields[n + 1], fields[n + 2], fields[n + 3] = 'owner', 'epoch', 'last'
     local found = redis.call('HMGET', session, unpack(fields))
     for i, request in ipairs(requests) do
         if seen[request] or tonumber(found[i] or 0) then
@@ -81,7 +81,7 @@ local function read_session(session, requests)
         end
         seen[request] = true
     end
-    return found, unpack(found, n + 1, n + 4)
+    return found, unpack(found, n + 1, n + 3)
 end
 
 -- Lets go of a history's first entries, and of their requests' numbers.
@@ -94,7 +94,8 @@ local function trim(session, history, count)
     redis.call('HDEL', session, unpack(outdated))
 end
 
-local function write_session(session, history, ttl, entries, numbers, last)
+-- An answer renews nothing: a session ends its time to live after its socket, whatever is answered meanwhile.
+local function write_session(session, history, entries, numbers, last)
     if #entries == 0 then
         return
     end
@@ -104,17 +105,15 @@ local function write_session(session, history, ttl, entries, numbers, last)
     if length > tonumber(most_kept) then
         trim(session, history, length - most_kept)
     end
-    -- not every time: each renewal is written to disk
-    if length == #entries or redis.call('PTTL', session) * 6 < ttl * 5000 then
-        redis.call('EXPIRE', session, ttl)
-        redis.call('EXPIRE', history, ttl)
+    if length == #entries then -- it is new: it goes with its session, within a second
+        redis.call('EXPIRE', history, math.max(math.ceil(redis.call('PTTL', session) / 1000), 1))
     end
 end
 
 -- Numbers, keeps and delivers the answers to those requests of a session that are in flight: of it one read
 -- and one write, however many.
 local function answer_session(session, history, token, requests, askers, answers, leaving)
-    local marks, owner, epoch, ttl, number = read_session(session, requests)
+    local marks, owner, epoch, number = read_session(session, requests)
     local head, middle = DELIVERY .. cmsgpack.pack(token), cmsgpack.pack(tonumber(later(epoch, since)))
     local entries, numbers, parts, left = {}, {}, {}, {}
     for i, request in ipairs(requests) do
@@ -133,7 +132,7 @@ local function answer_session(session, history, token, requests, askers, answers
             end
         end
     end
-    write_session(session, history, ttl, entries, numbers, number)
+    write_session(session, history, entries, numbers, number)
     return marks, owner, parts, left
 end
 

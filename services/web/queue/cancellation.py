@@ -1,14 +1,17 @@
 """Ends jobs before a worker answers them: nobody waits any more, a client cancels, the time is over."""
 
 import asyncio
+import contextlib
+import enum
 import logging
+import time
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from prometheus_client import Counter
 from redis.exceptions import ConnectionError
 
-from services.broker.connection import PASSING
+from services.broker.connection import PASSING, Backoff
 from services.broker.pulse import INTERVAL
 from services.jobs.messages import Answer, Fault, Verdict
 from services.jobs.names import Lane
@@ -21,12 +24,26 @@ log = logging.getLogger(__name__)
 
 CANCELLED = Counter("primes_web_jobs_cancelled_total", "Jobs that nobody waited for any more")
 
+PATIENCE = 2.0  # seconds that a cancellation is tried for, and once more until Redis' own timeout: its socket is not read meanwhile
+
+
+class Ending(enum.Enum):
+    """What became of the attempt to end a request."""
+
+    ENDED = enum.auto()  # its answer is the fault
+    ANSWERED = enum.auto()  # it has another answer, or is sure to get one
+    UNKNOWN = enum.auto()  # Redis has neither a mark nor an answer of it
+
 
 class Requests(Protocol):
     """The sessions' requests, as Redis has them."""
 
-    async def end(self, token: str, request: str, fault: Fault) -> bool:
-        """Answer a request with this fault, wherever its job is; returns whether it had no other answer."""
+    async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
+        """Answer a request with this fault, wherever its job is. `again`: an earlier attempt may have done so."""
+
+
+class Unclear(ConnectionError):
+    """It is not known whether Redis has the request."""
 
 
 class Cancellation:
@@ -48,37 +65,80 @@ class Cancellation:
         CANCELLED.inc(before - len(self._ledger))
 
     async def cancel(self, session: str, request: str, job: int | None) -> bool:
-        """Answer a session's request with the fault CANCELLED; returns whether it had no other answer."""
-        pending = self._ledger.get(job) if job is not None else None
-        if pending is not None:
-            return await self._end(pending, Fault.CANCELLED)
-        return await self._requests.end(session, request, Fault.CANCELLED)
+        """Answer a session's request with the fault CANCELLED; returns whether it had no other answer.
 
-    async def _end(self, pending: Pending, fault: Fault) -> bool:
-        """Answer a session's job with this fault; returns whether it had no other answer.
-
-        What Redis may have is answered there alone: it is written again first, so that its mark is sure to be found. Until then
-        nobody can say anything of it, and ConnectionError is raised.
+        Tries again for PATIENCE, since an attempt whose reply was lost may have done it. Raises what the Redis client raises: then
+        that remains unknown, and the request's own answer will tell.
         """
+        until = time.monotonic() + PATIENCE
+        backoff, again = Backoff(), False
+        while True:
+            pending = self._ledger.get(job) if job is not None else None
+            try:
+                if pending is not None:
+                    await self._known(pending, until)
+                    return await self._end(pending, Fault.CANCELLED, again=again)
+                return await self._requests.end(session, request, Fault.CANCELLED, again=again) is Ending.ENDED
+            except PASSING as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("could not cancel a job, will try again: %s", error)
+                again = True
+            await asyncio.sleep(backoff.next())
+
+    async def _known(self, pending: Pending, until: float) -> None:
+        """Wait until it is known whether Redis has a job that is just being written; `until` (time.monotonic()) at most."""
         if pending.entry is not None and not pending.entry.id:
-            await self._writers[pending.lane].known()
-        if pending.entry is not None:
-            return await self._requests.end(pending.job.session, pending.job.request, fault)
-        if pending.doubtful:
-            raise ConnectionError("it is not known whether Redis has the request")
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(max(0.0, until - time.monotonic())):
+                    await self._writers[pending.lane].known()
+
+    async def _end(self, pending: Pending, fault: Fault, *, again: bool = False) -> bool:
+        """Answer a session's job with this fault; returns whether it had no other answer. Raises Unclear, and what the Redis client
+        raises.
+
+        What Redis may have is answered there alone: as long as a write of it may still be done, nobody can say anything of it. Of a
+        job whose write is known to be done Redis has a mark or an answer, or has lost both: then it is sure to have no answer, and
+        none will come, as long as it is not written again meanwhile.
+        """
+        entry = pending.entry
+        if entry is not None and entry.id:
+            ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
+            if ending is not Ending.UNKNOWN or self._ledger.get(pending.job.id) is not pending:
+                return ending is Ending.ENDED
+        if pending.entry is not entry or pending.doubtful or (entry is not None and not entry.id):
+            raise Unclear("it is not known whether Redis has the request")
         self._answers.give_up([Answer(pending.job.id, Verdict.UNKNOWN, fault=fault)])
+        if entry is not None and not entry.open:
+            self._cleanup.discard([entry])
         return True
 
     async def run(self) -> None:
         """Every second, answer sessions' jobs whose time is over before a worker did, and forget others', until cancelled."""
+        overdue: dict[int, None] = {}  # jobs of sessions, in the order in which they are to be ended
         while True:
-            try:
-                for pending in self._ledger.expired():
-                    if pending.job.session:
-                        if pending.entry is not None or not pending.doubtful:  # else a second later again
-                            await self._end(pending, Fault.DEADLINE)
-                    else:  # whoever waited for it had a clock of his own
-                        self.forsake([pending.job.id])
-            except PASSING as error:
-                log.warning("could not answer jobs whose time is over, will try again: %s", error)
+            for pending in self._ledger.expired():  # again a second later, as long as it is not answered
+                if pending.job.session:
+                    overdue.setdefault(pending.job.id)
+                else:  # whoever waited for it had a clock of his own
+                    self.forsake([pending.job.id])
+            await self._end_all(overdue)
             await asyncio.sleep(INTERVAL)
+
+    async def _end_all(self, overdue: dict[int, None]) -> None:
+        """End these jobs, and let go of those that are ended or unclear. The first one that Redis fails to end goes last, and the
+        others wait for the next round: a Redis that is away costs one timeout a round, and no job those behind it.
+        """
+        for id in list(overdue):
+            del overdue[id]
+            pending = self._ledger.get(id)
+            if pending is None:
+                continue
+            try:
+                await self._end(pending, Fault.DEADLINE)
+            except Unclear:
+                continue
+            except PASSING as error:
+                log.warning("could not answer a job whose time is over, will try again: %s", error)
+                overdue[id] = None
+                break

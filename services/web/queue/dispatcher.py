@@ -92,5 +92,5 @@ class Dispatcher:
         self._ledger.hasten()
 
     def handed_over(self) -> bool:
-        """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""
+        """Whether Redis holds whatever sessions wait for, and no entry that nobody wants."""
         return self._ledger.handed_over and self._cleanup.done

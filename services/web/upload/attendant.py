@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 
 from prometheus_client import Counter
 from redis.exceptions import ResponseError
@@ -32,8 +33,13 @@ class Attendant:
         self._store = store
         self._registry = registry
         self._writer = writer
-        self._abandoned: list[tuple[str, bool]] = []  # ids to be dropped, and whether for good, whatever their key
+        self._abandoned: deque[tuple[str, bool]] = deque()  # ids to be dropped, and whether for good, whatever their key
         self._wake = asyncio.Event()
+
+    @property
+    def done(self) -> bool:
+        """Whether no abandoned upload waits to be dropped."""
+        return not self._abandoned
 
     def abandon(self, upload: Upload, outcome: str) -> None:
         """It will not be read to its end: delete it, or leave it to its idempotency key."""
@@ -55,9 +61,9 @@ class Attendant:
 
     async def _look_round(self) -> None:
         while self._abandoned:
-            id, for_good = self._abandoned[-1]
+            id, for_good = self._abandoned[0]
             await (self._store.delete(id) if for_good else self._store.interrupt(id))
-            self._abandoned.pop()
+            self._abandoned.popleft()
         for upload in self._registry.active:
             try:
                 await self._attend(upload)

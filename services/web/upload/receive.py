@@ -8,7 +8,7 @@ from tornado.web import Finish, stream_request_body
 from services.web.ask import client
 from services.web.settings import WebSettings
 from services.web.upload.answer import ListHandler
-from services.web.upload.intake import MAX_BODY, Intake, Rejection
+from services.web.upload.intake import GOING_AWAY, MAX_BODY, Intake, Rejection
 from services.web.upload.uploads import Uploads
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -31,6 +31,7 @@ class ReceiveHandler(ListHandler):
         """Nothing was read yet."""
         super().initialize(uploads, settings)
         self._intake = Intake(uploads, settings.max_digits, client.name(self.request.remote_ip or ""))
+        self._reading = True  # whether the body is not over
 
     async def prepare(self) -> None:
         """Read the head: what is refused by that alone, and whether the body's answers are there already."""
@@ -70,6 +71,7 @@ class ReceiveHandler(ListHandler):
 
     async def post(self) -> None:
         """The whole body is here: answer with the list, or with where to find it."""
+        self._reading = False
         id = await self._intake.end()
         if not id:
             return self._end_rejected()
@@ -79,6 +81,13 @@ class ReceiveHandler(ListHandler):
         self.set_status(202)
         self.set_header("Preference-Applied", "respond-async")
         self.finish({"job": id})
+
+    def interrupt(self) -> None:
+        """The process ends: a body that is not over has no answers."""
+        if self._reading and not self._finished:
+            self._intake.reject(GOING_AWAY)
+            self.set_header("Connection", "close")  # what is left of the body is not read
+            self._end_rejected()
 
     def on_connection_close(self) -> None:
         """Nobody waits for an answer any more."""

@@ -45,6 +45,11 @@ class Uploads:
         """It was read to its end: from now on any process can tell its answers. Raises Gone, Unavailable."""
         await self._writer.seal(upload, lines, answers, fingerprint)
 
+    @property
+    def done(self) -> bool:
+        """Whether Redis knows of every upload that was abandoned."""
+        return self._attendant.done
+
     def abandon(self, upload: Upload, outcome: str) -> None:
         """It will not be read to its end: delete it, or leave it to its idempotency key."""
         self._attendant.abandon(upload, outcome)

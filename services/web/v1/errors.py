@@ -20,6 +20,7 @@ class Code(enum.StrEnum):
     NO_INTEGER = "no_integer"
     UNPROVEN = "unproven"
     RESUME_LATE = "resume_late"
+    ID_REUSED = "id_reused"
     UNAVAILABLE = "unavailable"
 
 
@@ -40,6 +41,7 @@ NUMBERS = {
     Code.CANCELLED: -32006,
     Code.NO_INTEGER: -32007,
     Code.UNPROVEN: -32008,
+    Code.ID_REUSED: -32009,
 }
 RETRY_AFTER = {Code.BUSY: 1, Code.UNAVAILABLE: 1, Code.LOST: 1}  # seconds; the others fail again however long one waits
 

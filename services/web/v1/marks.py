@@ -10,8 +10,9 @@ from services.broker import unreadable
 from services.broker.finish import Withdrawn, finish
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
-from services.jobs.messages import Answer, Fault, Job, Verdict
+from services.jobs.messages import Answer, Fault, Job, Verdict, decode_kept
 from services.jobs.names import Mark
+from services.web.queue.cancellation import Ending
 from services.web.queue.ledger import Entry
 from services.web.v1.seats import Seats
 
@@ -47,16 +48,29 @@ def read_mark(text: bytes | None) -> Mark | int | None:
         return None
 
 
-async def end(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault) -> bool:
-    """Answer a request with this fault and stop its computation; False if it is answered already.
+async def end(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
+    """Answer a request with this fault and stop its computation. `again`: an earlier attempt may have done so.
 
     Raises what the Redis client raises.
     """
     text: Any = await redis.hget(names.session(token), f"?{request}")  # redis-py says: text, or one to be awaited
     found = read_mark(text)
+    if text is None:
+        return Ending.UNKNOWN
     if not isinstance(found, Mark):
-        return False
+        return Ending.ENDED if again and found is not None and await _has(redis, token, request, fault) else Ending.ANSWERED
     job = Job(found.job, "", session=token, request=request)
     answered = Withdrawn(job, found.reply_to, Answer(found.job, Verdict.UNKNOWN, fault=fault))
     finished = await finish(redis, found.lane, [], answered=[answered])
-    return finished.kept == 1
+    return Ending.ENDED if finished.kept == 1 else Ending.ANSWERED
+
+
+async def _has(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault) -> bool:
+    """Whether the history says that a request was answered with this fault; all of it is read, which is seldom and 200 kB."""
+    entries: Any = await redis.lrange(names.history(token), 0, -1)
+    try:
+        answers = [answer for asked, answer in map(decode_kept, entries) if asked == request]
+    except UNREADABLE_ERRORS as error:
+        unreadable.note("history", error)
+        return False
+    return bool(answers) and answers[-1].fault is fault

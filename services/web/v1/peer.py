@@ -22,6 +22,7 @@ from services.web.v1.batch import Batch
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Rejected, Resuming
 from services.web.v1.errors import Code, Refused
 from services.web.v1.outbox import Outbox
+from services.web.v1.params import SHOWN
 from services.web.v1.responses import Ended, Progress, Standing
 from services.web.v1.session import Repeat
 from services.web.v1.sessions import Sessions
@@ -32,6 +33,8 @@ REQUESTS = Counter("primes_web_rpc_requests_total", "Requests of primes.v1, by m
 _requests = {method: Tally(REQUESTS.labels(method)) for method in (*Operation, "cancel", "resume", "unreadable")}
 
 SUBPROTOCOL = "primes.v1"
+
+UNCLEAR = "It is not known whether the request was cancelled, its own response will tell: jobs cannot be reached"
 
 # Close codes of our own; a client resumes after all but the first.
 EVICTED = 4001, "session resumed elsewhere"
@@ -91,11 +94,13 @@ class V1Peer:
         if not isinstance(call, Asked):
             return self._hear_other(call, batch)
         _requests[call.question.operation].inc()
-        repeat = self._session.ask(call.id)
+        repeat = self._session.ask(call.id, hash(call.question))
         if repeat is Repeat.NEW:
             self._submit(call, batch)
         elif repeat is Repeat.ANSWERED:
             return self._answer_again(call, batch)
+        elif repeat is Repeat.REUSED:
+            self._outbox.fail(call.id, Code.ID_REUSED, _describe_reuse(call), batch)
         self._begun = True
         return None
 
@@ -120,7 +125,7 @@ class V1Peer:
         except LedgerFull as error:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch, retry_after=error.seconds)
             return
-        self._session.submitted(call.id, job)
+        self._session.submitted(call.id, job, hash(call.question))
         self._begun = True
         if batch is not None:
             self._outbox.expect(call.id, batch)
@@ -136,7 +141,7 @@ class V1Peer:
             ended = flight is not None and await self._dispatcher.cancel(self._session.token, call.request, flight.job)
         except PASSING as error:
             log.warning("could not cancel a job: %s", error)
-            return self._outbox.fail(call.id, Code.UNAVAILABLE, "Jobs cannot be reached", batch)
+            return self._outbox.fail(call.id, Code.UNAVAILABLE, UNCLEAR, batch)
         self._outbox.reply(responses.result(call.id, Ended(ended)), batch)
 
     async def _answer_again(self, call: Asked, batch: Batch | None) -> None:
@@ -216,3 +221,10 @@ class V1Peer:
 
     def flushed(self) -> None:
         """What matters is how much is queued."""
+
+
+def _describe_reuse(call: Asked) -> str:
+    """Says that an id belongs to another question."""
+    question = call.question
+    came = f"{question.operation} of {question.number[:SHOWN]!r}{' with a proof' if question.wanted else ''}"
+    return f"Expected the question that was asked with the id {call.id} before, or another id, got {came}"

@@ -1,6 +1,7 @@
 """Reads what a client of `primes.v1` sends: JSON-RPC 2.0 messages to typed calls. No I/O."""
 
-from typing import Literal
+import json
+from typing import Any, Literal
 
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
@@ -14,7 +15,7 @@ from services.web.v1.methods import METHODS
 from services.web.v1.params import SHOWN
 
 BATCH = 100  # most requests in one batch
-USUAL_BYTES = 16_384  # longest message that is tried as the usual one: to read a larger one twice would take milliseconds
+USUAL_BYTES = 16_384  # longest message that is read twice, as the usual one or for its id: a larger one would take milliseconds
 
 
 class _Request(msgspec.Struct, gc=False):
@@ -38,6 +39,8 @@ class _Usual(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 class _Identified(msgspec.Struct, gc=False):
     id: int | str
 
+
+_NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what reading raises
 
 _EXPECTED_BATCH = f"Expected a batch of 1 to {BATCH} requests"
 
@@ -67,13 +70,13 @@ def read_usual(message: str | bytes, limits: Limits) -> "Asked | None":
 
 def read(message: str | bytes, limits: Limits) -> Message:
     """The calls of one message, each readable or with its error; never raises."""
+    if message.lstrip()[:1] not in ("[", b"["):
+        return Message(_read_member(message, limits), batch=False)
     try:
-        if message.lstrip()[:1] not in ("[", b"["):
-            return Message(_read_call(message, limits), batch=False)
-        members = [member for member in msgspec.structs.astuple(_batch.decode(message)) if member]
+        members = _part(message)
     except msgspec.ValidationError:
         return Message([Rejected(NO_ID, Code.INVALID_REQUEST, f"{_EXPECTED_BATCH}, got more")], batch=False)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except _NO_JSON as error:
         return Message([Rejected(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")], batch=False)
     if not members:
         return Message([Rejected(NO_ID, Code.INVALID_REQUEST, f"{_EXPECTED_BATCH}, got none")], batch=False)
@@ -83,12 +86,27 @@ def read(message: str | bytes, limits: Limits) -> Message:
     return Message(calls, batch=True)
 
 
-def _read_member(member: Raw, limits: Limits) -> list[Call]:
-    """One request of a batch; text in it that is no UTF-8 is looked at only now."""
+def _part(batch: str | bytes) -> "list[Raw] | list[str]":
+    """The members of a batch, in which one may not be JSON. Raises ValidationError where they are too many, or one of _NO_JSON."""
+    try:
+        return [member for member in msgspec.structs.astuple(_batch.decode(batch)) if member]
+    except msgspec.ValidationError:
+        raise
+    except _NO_JSON:
+        found = _read_leniently(batch)
+        if not isinstance(found, list):
+            raise
+        if len(found) > BATCH:
+            raise msgspec.ValidationError(_EXPECTED_BATCH) from None
+        return [json.dumps(member) for member in found]
+
+
+def _read_member(member: "str | bytes | Raw", limits: Limits) -> list[Call]:
+    """One request, of a batch or alone; text in it that is no UTF-8 is looked at only now."""
     try:
         return _read_call(member, limits)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return [Rejected(NO_ID, Code.PARSE_ERROR, f"Expected JSON: {error}")]
+    except _NO_JSON as error:
+        return [Rejected(_find_id(_read_leniently(member)), Code.PARSE_ERROR, f"Expected JSON: {error}")]
 
 
 def _refuse_in_batch(call: Resuming) -> Rejected:
@@ -96,7 +114,7 @@ def _refuse_in_batch(call: Resuming) -> Rejected:
 
 
 def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
-    """One request; none for a notification. Raises msgspec.DecodeError for what is not JSON."""
+    """One request; none for a notification. Raises one of _NO_JSON."""
     try:
         request = _request.decode(text)
     except msgspec.ValidationError as error:
@@ -121,5 +139,25 @@ def _salvage_id(text: "str | bytes | Raw") -> str:
     """The id of a request that is otherwise wrong, if it can be read."""
     try:
         return write_id(_identified.decode(text).id)
-    except (msgspec.DecodeError, ValueError):
+    except _NO_JSON:
+        return _find_id(_read_leniently(text))
+    except ValueError:
+        return NO_ID
+
+
+def _read_leniently(text: "str | bytes | Raw") -> Any:
+    """What a short text would be if half of a surrogate pair, NaN and Infinity were JSON; None where it is none even so."""
+    try:
+        short = text if isinstance(text, str) else bytes(memoryview(text)[: USUAL_BYTES + 1]).decode()
+        return json.loads(short) if len(short) <= USUAL_BYTES else None
+    except (ValueError, RecursionError):
+        return None
+
+
+def _find_id(request: Any) -> str:
+    """The id of a request that was read leniently; NO_ID where it has none."""
+    id = request.get("id") if isinstance(request, dict) else None
+    try:
+        return write_id(id) if isinstance(id, int | str) and not isinstance(id, bool) else NO_ID
+    except ValueError:  # too long, or half of a surrogate pair
         return NO_ID

@@ -17,6 +17,7 @@ class Repeat(enum.Enum):
     NEW = "new"  # submit it
     IN_FLIGHT = "in flight"  # its answer comes when it comes
     ANSWERED = "answered"  # the history has its answer
+    REUSED = "reused"  # another question was asked with this id
     CROSSED = "crossed"  # its answer was sent over this very socket before the client could know
 
 
@@ -25,6 +26,7 @@ class Flight(msgspec.Struct, gc=False):
 
     job: int | None  # in this process' ledger; None: in that of a process that held the session before
     asked: bool  # over this socket
+    question: int | None = None  # fingerprint of what was asked; None: it was asked elsewhere
     orphan: bool = False  # our job for it is closed, and no delivery came yet
     since: float = msgspec.field(default_factory=time.monotonic)  # when this process learned of it
 
@@ -44,7 +46,8 @@ class Session:
     """Answers go out in the order of their numbers, each once; what is missing is asked for, what cannot be had is admitted.
 
     Redis decides what is answered; this is a copy that follows it, exact at `last`. It costs about 150 bytes for each
-    request of the last HISTORY, for an answer to "was this asked before" without asking Redis.
+    request of the last HISTORY, for an answer to "was this asked before" without asking Redis; and about 100 more for each that
+    was asked over this socket, for an answer to "was it this question": 250 kB at most.
     """
 
     def __init__(self, token: str) -> None:
@@ -54,10 +57,12 @@ class Session:
         self.moves = 0  # when Redis gave it to this process (ms); 0: it began here
         self.in_flight: dict[str, Flight] = {}  # by request id
         self._answered: dict[str, int] = {}  # number of the answer by request id, oldest first
+        self._questions: dict[str, int] = {}  # fingerprint by request id, of those of `_answered` that were asked over this socket
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
-        # Answered when Redis lost its data, oldest first; their jobs may come again, out of some ledger or out of Redis itself.
+        # Answered when Redis lost its data, or given up since it has nothing of them, oldest first; their jobs may come again, out
+        # of some ledger or out of Redis itself, or an answer from before the loss is late.
         self._before_loss: dict[str, None] = {}
         # In flight when not all of the history was there: the client may have had their answers from a Redis that lost them.
         self._doubtful: set[str] = set()
@@ -73,9 +78,12 @@ class Session:
         """Whether answers were heard whose predecessors were not."""
         return bool(self._ahead)
 
-    def ask(self, request: str) -> Repeat:
-        """What a request with this id means now."""
+    def ask(self, request: str, question: int | None = None) -> Repeat:
+        """What a request with this id means now; `question`: fingerprint of what it asks, None where that does not matter."""
         flight = self.in_flight.get(request)
+        known = self._questions.get(request) if flight is None else flight.question
+        if None not in {known, question} and known != question:
+            return Repeat.REUSED
         if flight is not None:
             flight.asked = True
             return Repeat.IN_FLIGHT
@@ -85,9 +93,9 @@ class Session:
             return Repeat.CROSSED
         return Repeat.ANSWERED if request in self._answered else Repeat.NEW
 
-    def submitted(self, request: str, job: int) -> None:
-        """This process' ledger holds the request's job."""
-        self.in_flight[request] = Flight(job, asked=True)
+    def submitted(self, request: str, job: int, question: int | None = None) -> None:
+        """This process' ledger holds the request's job; `question`: fingerprint of what it asks."""
+        self.in_flight[request] = Flight(job, asked=True, question=question)
 
     def settled(self, request: str, job: int) -> None:
         """It does no longer: the delivery comes next, or never, when Redis had lost the session before the job ended."""
@@ -119,8 +127,11 @@ class Session:
         return bool(lost)
 
     def give_up(self, request: str) -> bool:
-        """Wait for its answer no longer; False when nobody does."""
-        return self.in_flight.pop(request, None) is not None
+        """Wait for its answer no longer, nor send one that comes all the same; False when nobody waits."""
+        if self.in_flight.pop(request, None) is None:
+            return False
+        self._bury([request])
+        return True
 
     def number_of(self, request: str) -> int:
         """The number of a request's answer in the history."""
@@ -129,6 +140,7 @@ class Session:
     def forget(self, request: str) -> None:
         """The history has dropped the request's answer."""
         self._answered.pop(request, None)
+        self._questions.pop(request, None)
 
     def hear(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Take answers, repeated or not, in any order; returns those whose turn it is now."""
@@ -155,6 +167,8 @@ class Session:
         repeated = delivery.request in self._before_loss and delivery.request not in self.in_flight
         flight = self.in_flight.pop(delivery.request, None)
         asked = flight is not None and flight.asked
+        if flight is not None and flight.question is not None:
+            self._questions[delivery.request] = flight.question
         if delivery.request in self._doubtful and not asked:  # who asks for it gets it from the history
             self._remember(delivery.request, delivery.number)
             return False
@@ -169,7 +183,7 @@ class Session:
         self._answered.pop(request, None)  # to the end
         self._answered[request] = number
         if len(self._answered) > HISTORY:
-            del self._answered[next(iter(self._answered))]
+            self.forget(next(iter(self._answered)))
 
     def resume(
         self, kept: Kept, epoch: str, number: int, missed: list[Delivery], heard: list[Delivery]
@@ -198,9 +212,14 @@ class Session:
     def lose(self) -> None:
         """Redis holds this session no longer, or another one of the same name: what is not in our ledger must be asked again."""
         self.epoch, self.last = None, 0
-        before = {**self._before_loss, **dict.fromkeys(self._answered)}  # it may have lost its data twice
-        self._before_loss = dict.fromkeys(list(before)[-HISTORY:])
+        self._bury(self._answered)  # it may have lost its data twice
         self._answered.clear()
+        self._questions.clear()
         self._ahead.clear()
         self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}
         self._told_loss = True
+
+    def _bury(self, requests: Iterable[str]) -> None:
+        """These were answered outside of the history that is kept now."""
+        before = {**self._before_loss, **dict.fromkeys(requests)}
+        self._before_loss = dict.fromkeys(list(before)[-HISTORY:])

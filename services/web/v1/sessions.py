@@ -11,6 +11,7 @@ import redis.asyncio
 
 from services.broker.connection import PASSING
 from services.jobs.messages import Answer, Delivery, Fault
+from services.web.queue.cancellation import Ending
 from services.web.queue.ledger import Entry
 from services.web.settings import WebSettings
 from services.web.v1 import marks
@@ -68,7 +69,8 @@ class Sessions:
 
     def note(self, token: str, request: str, answer: Answer) -> None:
         """Tell a client, if its socket is here, what is known of its request before the answer."""
-        if (seat := self._seats.get(token)) is not None:
+        seat = self._seats.get(token)
+        if seat is not None and request in seat.session.in_flight:  # else its answer came first: over another way, or a cancel
             seat.holder.tell_verdict(request, answer)
 
     def hear(self, deliveries: list[Delivery]) -> None:
@@ -98,12 +100,12 @@ class Sessions:
             log.warning("could not read a session's history: %s", error)
             raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
 
-    async def end(self, token: str, request: str, fault: Fault) -> bool:
-        """Answer a request with this fault and stop its computation; False if it is answered already.
+    async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
+        """Answer a request with this fault and stop its computation. `again`: an earlier attempt may have done so.
 
         Raises what the Redis client raises.
         """
-        return await marks.end(self._redis, token, request, fault)
+        return await marks.end(self._redis, token, request, fault, again=again)
 
     def give_up(self, token: str, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault; nobody is told if its socket is elsewhere."""

@@ -92,11 +92,13 @@ class Runs:
         """Answer all who wait, keep the answer if it was costly, acknowledge and delete the entry.
 
         `deserted`: the computation was stopped since nobody waited for longer. Where somebody does by now, nothing is done, and
-        False is returned: the run goes on.
+        False is returned: the run goes on. Where the entry is gone another worker answered, or will, and nobody is answered here.
         """
         waiting = await self._close(claim, answer, deserted)
         if waiting is None:
             return False
+        if not waiting:
+            return True
         await self._answer(claim.lane, [claim.id], waiting, answer, dead)
         DEAD_LETTERS.labels(claim.lane).inc(len(dead))
         return True
@@ -107,10 +109,12 @@ class Runs:
         return bool(await PROMOTE(self._redis, keys, *arguments) != b"full")
 
     async def _close(self, claim: RunClaim, answer: Answer, deserted: bool) -> list[Waiter] | None:
-        """Let nobody join any more; returns those that wait, None where a deserted run is not."""
+        """Let nobody join any more; returns those that wait, none where the entry is gone, None where a deserted run is not."""
         keep = bool(self._cache_ttl) and answer.fault is None and answer.compute_us >= COSTLY
         keys, arguments = close_call(claim, answer if keep else None, self._cache_ttl, ends_now() if deserted else None)
         fields = await CLOSE(self._redis, keys, *arguments)
+        if fields == b"gone":
+            return []
         return None if fields is None else _read_askers(claim, zip(fields[::2], fields[1::2], strict=True))
 
     async def _waiting(self, claim: RunClaim) -> list[Waiter]:
@@ -179,7 +183,7 @@ def close_call(
     entry = f"{claim.lane} {claim.id.decode()}"
     answer = b"" if kept is None else messages.encode(kept)
     certificate = kept.evidence.sha256 if kept is not None and isinstance(kept.evidence, CertificateName) else ""
-    keys = [names.question(digest), claim.askers, names.KNOWN]
+    keys = [names.stream(claim.lane), names.question(digest), claim.askers, names.KNOWN]
     deserted = "" if deserted_by is None else deserted_by
     return keys, [entry, answer, certificate, ttl, digest, names.KNOWN_LENGTH, names.question(""), deserted]
 
@@ -197,7 +201,7 @@ def promote_call(claim: RunClaim, so_far: Answer, consumer: str) -> tuple[list[s
 
 
 def _read_askers(claim: RunClaim, fields: Iterable[tuple[bytes, bytes]]) -> list[Waiter]:
-    """Who waits. An entry without askers is one of a retried dead letter, or of a web process of an older version."""
+    """Who waits. An entry that is there without askers is one of a retried dead letter, or of a web process of an older version."""
     waiting: list[Waiter] = []
     for field, payload in fields:
         if (waiter := _read_asker(field, payload)) is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from services.jobs import names
 from services.jobs.names import Lane
+from tests.integration import uploading
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVIES, HEAVY, NOT_PRIME, PRIME, Load, RawClient
 from tests.integration.processes import frozen, state, thaw
@@ -233,6 +234,39 @@ def test_a_request_that_the_drain_does_not_wait_for_is_told_to_ask_again(manned:
     assert response.headers["Retry-After"] == "1"
     assert web.wait(15) == 0
     wait_until(lambda: not state(child), "what nobody waits for is not computed")
+
+
+@pytest.mark.parametrize("keyed", [True, False], ids=["keyed", "unkeyed"])
+def test_an_upload_that_the_drain_does_not_wait_for_is_told_to_come_again(manned: Front, keyed: bool) -> None:
+    uploading.forget(manned.redis)
+    web = manned.web("leaving", "--drain", "1")
+    manned.wait_ready()
+    with uploading.Sender(web.port, 1_000, **({"Idempotency_Key": "k"} if keyed else {})) as sender:
+        sender.send(b"97\n98\n")
+        wait_until(lambda: uploading.upload(manned.redis)["state"] == "reading", "the upload is read")
+        web.send(signal.SIGTERM)
+        response = sender.finish()
+        assert web.wait(15) == 0
+    error = {"code": "going_away", "message": "The web process ends before the upload was read; send it again", "retryable": True}
+    assert (response.status, response.json) == (503, {"error": error})
+    assert (response.headers["Retry-After"], response.headers["Connection"]) == ("1", "close")
+    if keyed:
+        assert uploading.upload(manned.redis)["state"] == "interrupted"
+        uploading.forget(manned.redis)
+    assert uploading.uploads(manned.redis) == []
+
+
+def test_an_upload_that_ends_during_the_drain_is_answered(manned: Front, web: Web) -> None:
+    body = b"97\n98\n"
+    with uploading.Sender(web.port, len(body)) as sender:
+        sender.send(body[:3])
+        wait_until(lambda: uploading.upload(manned.redis)["state"] == "reading", "the upload is read")
+        web.send(signal.SIGTERM)
+        wait_until(lambda: refuses(web), "new clients are refused")
+        sender.send(body[3:])
+        uploading.check(sender.finish().body, ["97", "98"])
+    assert web.wait(15) == 0
+    uploading.forget(manned.redis)
 
 
 def test_a_drain_without_redis_ends_in_its_time(stack: Stack) -> None:

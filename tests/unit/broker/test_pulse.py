@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from redis.exceptions import ConnectionError
+from redis.exceptions import ConnectionError, ReadOnlyError
 
 from services.broker.pulse import Pulse
 
@@ -14,12 +14,18 @@ Scenario = Callable[[Pulse, "Channel"], Awaitable[None]]
 class Channel:
     """Takes beats as Redis does; whether and when they are heard is the test's choice."""
 
-    def __init__(self, pulse: Pulse, *, deaf: bool = False, away: bool = False) -> None:
+    def __init__(self, pulse: Pulse, *, deaf: bool = False, away: bool = False, demoted: bool = False) -> None:
         self._pulse = pulse
         self.deaf = deaf
         self.away = away
+        self.demoted = demoted
         self.taken: list[bytes] = []
         self._news = asyncio.Event()
+
+    async def expire(self, key: str, seconds: int) -> int:
+        if self.demoted:
+            raise ReadOnlyError("a replica")
+        return 0
 
     async def publish(self, channel: str, beat: bytes) -> int:
         if self.away:
@@ -43,7 +49,7 @@ def beating(scenario: Scenario, **options: bool) -> Pulse:
 
     async def run() -> None:
         channel = Channel(pulse, **options)
-        running = asyncio.create_task(pulse.run(channel))  # type: ignore[arg-type]  # the one command that it sends
+        running = asyncio.create_task(pulse.run(channel))  # type: ignore[arg-type]  # the two commands that it sends
         async with asyncio.timeout(20):
             await scenario(pulse, channel)
         running.cancel()
@@ -55,6 +61,16 @@ def beating(scenario: Scenario, **options: bool) -> Pulse:
 def test_a_process_that_hears_its_beats_is_fresh_and_loses_none() -> None:
     pulse = beating(lambda pulse, channel: channel.takes(3))
     assert (pulse.fresh, pulse.lost, pulse.heard) == (True, False, 3)
+
+
+def test_a_redis_that_takes_no_writes_gets_no_beat() -> None:
+    async def scenario(pulse: Pulse, channel: Channel) -> None:
+        assert not await pulse.pass_by(pulse.sent)
+        assert (channel.taken, pulse.fresh, pulse.lost) == ([], False, False)
+        channel.demoted = False
+        assert await pulse.pass_by(pulse.sent)
+
+    beating(scenario, demoted=True)
 
 
 def test_beats_that_redis_took_and_nobody_heard_are_lost() -> None:

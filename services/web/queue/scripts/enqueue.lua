@@ -149,7 +149,7 @@ local function mark(session, history, held, first, count)
     if #set > 0 then -- one write
         redis.call('HSET', session, unpack(set))
     end
-    if epoch and not known[1] then -- `touch` and each answer renew it
+    if epoch and not known[1] then -- `touch` renews it
         redis.call('EXPIRE', session, ask.lifetime)
         redis.call('EXPIRE', history, 0) -- in the past: deletes what is left of a session that was lost
     end

@@ -5,7 +5,9 @@
 -- prefix.
 -- Of a run whose computation was stopped since nobody waited for longer, nothing is done, and nil is told,
 -- where somebody does: one who joined after the worker's last look.
-local question, askers, known = unpack(KEYS)
+-- Of a run whose entry is gone 'gone' is told: another worker ended it or moved it to another lane, and those
+-- who wait are that one's. Only its answer is kept.
+local stream, question, askers, known = unpack(KEYS)
 local run, answer, certificate, ttl, digest, most, questions, deserted_by = unpack(ARGV)
 -- run: "LANE ID" · answer: MessagePack, '' for none to keep · certificate: SHA-256 of the answer's, or '' ·
 -- ttl: seconds · deserted_by: ms since 1970 beyond which nobody waited, '' for a run that has its answer
@@ -19,6 +21,11 @@ local function is_awaited(waiting)
         end
     end
     return false
+end
+
+local function is_gone()
+    local entry = string.match(run, '%S+$')
+    return #redis.call('XRANGE', stream, entry, entry) == 0
 end
 
 local function end_run()
@@ -64,4 +71,4 @@ read_or_forget(question, end_run)
 if answer ~= '' then
     keep_answer()
 end
-return waiting
+return is_gone() and 'gone' or waiting

@@ -162,7 +162,11 @@ def test_a_web_process_with_too_many_jobs_refuses_more(manned: Front) -> None:
 
         assert refused.status == 503
         assert refused.headers["Retry-After"] == "1"
-        assert refused.json["error"] == {"code": "busy", "message": "Busy: 5 jobs are pending", "retryable": True}
+        assert refused.json["error"] == {
+            "code": "busy",
+            "message": "Busy: 5 jobs are pending, and too many of them are of this client",
+            "retryable": True,
+        }
         assert sentence == "Busy: the server has as many jobs as it takes, try again in a second"
         assert web.metric("primes_web_jobs_refused_total", reason="busy") == 2
         thaw(manned.worker0.pid)

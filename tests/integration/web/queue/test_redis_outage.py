@@ -12,8 +12,9 @@ from tests.integration.conftest import Whole
 from tests.integration.plain_clients import HEAVIES, HEAVY, PRIME, Load, RawClient, ask_all, question
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.redis_server import ADMIN, RedisServer
-from tests.integration.stack import Stack
+from tests.integration.stack import Stack, get
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
 
 def restart(redis: RedisServer) -> None:
@@ -187,3 +188,43 @@ def test_web_and_worker_wait_for_a_redis_that_is_late(stack: Stack) -> None:
     stack.wait_ready(seconds=10)
     print(f"ready {time.monotonic() - started:.1f} s after the start of Redis")
     assert web.get("/primes/97").json["verdict"] == "prime"
+
+
+def demote(redis: RedisServer) -> None:
+    redis.admin.replicaof("127.0.0.1", free_port())
+
+
+def promote(redis: RedisServer) -> None:
+    redis.admin.replicaof("NO", "ONE")
+
+
+def want_replicas(redis: RedisServer) -> None:
+    redis.admin.config_set("min-replicas-to-write", 1)
+
+
+def want_none(redis: RedisServer) -> None:
+    redis.admin.config_set("min-replicas-to-write", 0)
+
+
+@pytest.mark.parametrize(
+    ("refuse", "mend", "said"),
+    [(demote, promote, "read only replica"), (want_replicas, want_none, "Not enough good replicas")],
+    ids=["replica", "without replicas"],
+)
+def test_a_process_whose_redis_takes_no_writes_is_not_ready_and_goes_on_afterwards(
+    stack: Stack, refuse: Callable[[RedisServer], None], mend: Callable[[RedisServer], None], said: str
+) -> None:
+    stack.redis.start()
+    web, worker = stack.web("web0"), stack.worker("worker0")
+    stack.wait_ready()
+    refuse(stack.redis)
+    for service in (web, worker):
+        wait_until(lambda: not service.ready(), f"{service.name} is not ready")  # noqa: B023  # waited for in this very turn
+        readiness = get(service.metrics_port, "/readyz")
+        assert (readiness.status, readiness.json) == (503, {"status": "Redis does not answer"})
+        assert said in service.tail()
+    with RawClient(web.url) as client:
+        client.send("97")
+        mend(stack.redis)
+        assert client.receive() == PRIME
+    stack.wait_ready()

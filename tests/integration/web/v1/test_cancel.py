@@ -2,12 +2,15 @@
 
 import asyncio
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import gmpy2
 import pytest
 
+from services.jobs import names
 from services.jobs.names import Lane
+from tests.chaos.proxy import CHUNK, Proxy
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, RawClient
 from tests.integration.processes import frozen, state
@@ -133,6 +136,67 @@ def test_cancelling_while_redis_is_away_is_refused_and_can_be_repeated(stack: St
         await eventually(web.ready, "the web process is ready")
         assert await client.cancel(id) is True
         await client.until(lambda: (id, "cancelled") in codes(client), "the request is answered")
+        await client.close()
+
+    run(scenario())
+
+
+class LossyProxy(Proxy):
+    """Loses the reply to the first command in which a word stands, with its connection."""
+
+    def __init__(self, path: Path, redis: Path, word: bytes) -> None:
+        super().__init__(path, redis)
+        self.lost = 0
+        self._word = word
+        self._doomed: list[Any] = []
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        while data := await reader.read(CHUNK):
+            if answers and reader._transport in self._doomed:  # type: ignore[attr-defined]  # the way back of the same connection
+                self.lost += 1
+                return
+            if not answers and self._word in data and not self._doomed:
+                self._doomed.append(writer.transport)
+            writer.write(data)
+            await writer.drain()
+
+
+def test_a_cancellation_whose_reply_was_lost_is_told_as_what_it_was(stack: Stack, tmp_path: Path) -> None:
+    stack.redis.start()
+    with LossyProxy(stack.redis.socket.with_name("lossy.sock"), stack.redis.socket, b"cancelled") as proxy:
+        stack.redis_url = f"unix://{proxy.path}"
+        web = stack.web("web0")
+        stack.wait_ready()
+
+        async def scenario() -> None:
+            client = await RpcClient().connect(web.url)
+            (id,) = await client.ask(HEAVY)
+            await eventually(lambda: stack.redis.length(Lane.HEAVY) == 1, "the job is queued")
+            assert await client.cancel(id) is True
+            await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
+            await client.close()
+
+        run(scenario())
+        assert proxy.lost == 1
+
+
+@pytest.mark.parametrize("lose", ["session", "everything"])
+def test_a_request_of_which_redis_lost_the_mark_is_cancelled_all_the_same(front: Front, lose: str) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(front.web0.url)
+        (id,) = await client.ask(HEAVY)
+        await eventually(lambda: front.redis.length(Lane.HEAVY) == 1, "the job is queued")
+        if lose == "session":
+            front.redis.admin.delete(names.session(client.token))
+        else:
+            front.redis.admin.flushall()
+        assert await client.cancel(id) is True
+        await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
+        await eventually(lambda: idle(front, front.web0), "nothing is left of its job")
+        front.wait_ready(front.worker0)
+        (next_id,) = await client.ask(HEAVY_COMPOSITE)
+        await client.until(lambda: next_id in client.answers, "the next job is answered")
+        assert id not in client.answers and len(client.errors) == 1
         await client.close()
 
     run(scenario())

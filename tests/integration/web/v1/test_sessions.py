@@ -9,11 +9,13 @@ from collections.abc import Coroutine
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from services.jobs import names
+from services.jobs.messages import Answer, Asker, Promotion, Verdict
 from services.jobs.names import Lane
 from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, SLOW, RawClient
@@ -63,6 +65,52 @@ def test_an_unknown_subprotocol_is_refused_and_told_the_known_one(whole: Whole) 
         )  # fmt: skip
         async with connect(whole.webs[0].url, subprotocols=["primes.v9", "primes.v1"]) as sock:  # type: ignore[list-item]
             assert sock.subprotocol == "primes.v1"
+
+    run(scenario())
+
+
+def test_an_id_is_not_taken_for_another_question(whole: Whole) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(whole.webs[0].url)
+        client.numbers = {1: "97"}
+        await client.send({"id": 1, "method": "is_prime", "params": {"number": "97"}})
+        await client.answered()
+        others: list[dict[str, Any]] = [
+            {"method": "is_prime", "params": ["98"]},
+            {"method": "next_prime", "params": ["97"]},
+            {"method": "is_prime", "params": {"number": "97", "proof": True}},
+        ]
+        for count, other in enumerate(others, 1):
+            await client.send({"id": 1, **other})
+            await client.until(lambda: len(client.errors) == count, "it is refused")  # noqa: B023  # waited for in this very turn
+        assert [(error["id"], error["error"]["data"]) for error in client.errors] == [
+            (1, {"code": "id_reused", "retryable": False})
+        ] * 3
+        assert client.errors[0]["error"]["message"] == (
+            "Expected the question that was asked with the id 1 before, or another id, got is_prime of '98'"
+        )
+        await client.send({"id": 1, "method": "is_prime", "params": {"number": "97", "deadline": 60}})
+        await client.until(lambda: len(client.answers[1]) == 2, "the same question gets its answer")
+        await client.close()
+
+    run(scenario())
+
+
+def test_no_first_verdict_is_told_of_what_has_its_answer(whole: Whole) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(whole.webs[0].url)
+        (answered,) = await client.ask("97")
+        await client.answered()
+        (waiting,) = await client.ask(SLOW)
+        await marked(whole, client, 1)
+        for number, id in enumerate((answered, waiting)):
+            asker = names.asker("another web process", number), Asker(client.token, json.dumps(id))
+            promotion = Promotion("1-0", Answer(number, Verdict.PROBABLY_PRIME), [asker])
+            whole.redis.admin.publish(names.PROMOTIONS, msgspec.msgpack.encode(promotion))
+        await client.until(lambda: client.verdicts, "the verdict of what waits is told")
+        assert [verdict["id"] for verdict in client.verdicts] == [waiting]
+        await client.cancel(waiting)
+        await client.close()
 
     run(scenario())
 
@@ -122,7 +170,7 @@ def test_a_repeated_id_is_answered_from_the_first_run(whole: Whole) -> None:
         (id,) = await client.ask("97")
         await client.answered()
         worked = sum(worker.metric("primes_worker_jobs_total") for worker in whole.workers)
-        await client.send(client.request(id, "98"))
+        await client.send(client.request(id, "97"))
         await client.until(lambda: len(client.answers[id]) == 2, "the answer came again")
         first, second = client.answers[id]
         assert first == second
@@ -363,6 +411,27 @@ def test_a_session_outlives_its_socket_by_its_time_to_live_whenever_that_closes(
         assert min(session) >= 2000 and min(history) >= 2000
         assert sum(after > before for before, after in pairwise(session)) > 1
         await client.close()
+
+    run(scenario())
+
+
+def test_an_answer_after_its_socket_closed_keeps_no_session(stack: Stack) -> None:
+    stack.redis.start()
+    web, worker = stack.web("web0", "--session-ttl", "2"), stack.worker("worker0")
+    stack.wait_ready()
+    child = freeze_child(web, worker)
+
+    async def scenario() -> None:
+        client = await RpcClient("gone").connect(web.url)
+        await client.ask(HEAVY)
+        await marked(stack, client, 1)
+        session, history = names.session(client.token), names.history(client.token)
+        await client.drop()
+        stack.redis.admin.expire(session, 5)  # as it is some seconds after its socket closed
+        thaw(child)
+        await kept(stack, client, 1)
+        assert max(stack.redis.admin.pttl(session), stack.redis.admin.pttl(history) - 1_001) <= 5_000
+        await in_thread(lambda: wait_until(lambda: not stack.redis.admin.exists(session, history), "both are gone"))
 
     run(scenario())
 

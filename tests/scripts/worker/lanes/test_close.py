@@ -17,7 +17,13 @@ DIGEST = messages.digest(JOB)
 QUESTION = names.question(DIGEST)
 RUN = RunClaim(Lane.HEAVY, b"5-0", "web", 1, 0, JOB)
 ANSWER = Answer(7, Verdict.PROBABLY_PRIME, "BPSW")
+STREAM = names.stream(Lane.HEAVY)
 TTL = 600  # s
+
+
+@pytest.fixture(autouse=True)
+def _queued(node: Node) -> None:
+    node.admin.xadd(STREAM, {"reply": "web", "jobs": b""}, id=RUN.id)
 
 
 def close(node: Node, kept: Answer | None = None, deserted_by: int | None = None) -> Any:
@@ -43,7 +49,7 @@ def test_another_run_of_the_same_question_goes_on(node: Node) -> None:
 
 def test_a_cheap_answer_is_not_kept(node: Node) -> None:
     assert close(node) == []
-    assert node.admin.keys("*") == []
+    assert node.admin.keys("*") == [STREAM.encode()]
 
 
 @pytest.mark.parametrize(("evidence", "certificate"), [(None, b""), (CertificateName("a-digest"), b"a-digest")])
@@ -86,3 +92,18 @@ def test_a_deserted_run_for_which_nobody_waits_is_over(node: Node) -> None:
     node.admin.hset(RUN.askers, "web 7", who)
     assert close(node, deserted_by=2_000) == [b"web 7", who]
     assert not node.admin.exists(QUESTION)
+
+
+@pytest.mark.parametrize("deserted_by", [None, 2_000])
+def test_of_a_run_whose_entry_is_gone_the_answer_is_kept_and_nobody_is_told(node: Node, deserted_by: int | None) -> None:
+    node.admin.xdel(STREAM, RUN.id)
+    proof = {b"entry": b"proof 6-0", b"so_far": b"something"}  # another worker moved it
+    node.admin.hset(QUESTION, mapping=proof)
+    assert close(node, ANSWER, deserted_by) == b"gone"
+    assert node.admin.hgetall(QUESTION) == proof | {b"answer": messages.encode(ANSWER), b"certificate": b""}
+
+
+def test_a_run_is_gone_with_its_stream(node: Node) -> None:
+    node.admin.delete(STREAM)
+    assert close(node) == b"gone"
+    assert node.admin.keys("*") == []

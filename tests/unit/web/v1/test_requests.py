@@ -12,7 +12,7 @@ from services.jobs.messages import Operation, Wanted
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Limits, Message, Rejected, Resuming
 from services.web.v1.errors import NUMBERS, Code
-from services.web.v1.requests import read, read_usual
+from services.web.v1.requests import USUAL_BYTES, read, read_usual
 
 DIGITS = 10_000
 LIMITS = Limits(DIGITS, 1_500)
@@ -140,8 +140,9 @@ def test_what_is_no_request_is_invalid(text: str) -> None:
     assert code(text) is Code.INVALID_REQUEST
 
 
-def test_an_invalid_request_keeps_its_id_if_it_has_one() -> None:
-    assert call('{"id":7,"method":"is_prime"}').id == "7"
+@pytest.mark.parametrize("text", ['{"id":7,"method":"is_prime"}', '{"jsonrpc":"1.0","id":7,"params":[NaN]}'])
+def test_an_invalid_request_keeps_its_id_if_it_has_one(text: str) -> None:
+    assert call(text).id == "7"
 
 
 def test_an_unknown_method_is_told_the_known_ones() -> None:
@@ -167,6 +168,45 @@ def test_a_member_that_is_no_utf8_costs_no_other(fields: bytes) -> None:
     first, second = read(b"[" + spoiled + b"," + is_prime([7], 2).encode() + b"]", LIMITS).calls
     assert isinstance(first, Rejected)
     assert second == Asked("2", Question("7"))
+
+
+NEARLY_JSON = [
+    '"params":["\\ud800"]',  # half of a surrogate pair
+    '"params":{"number":"97","deadline":NaN}',
+    '"params":[97,Infinity]',
+    '"params":[97,-Infinity]',
+]
+
+
+@pytest.mark.parametrize("params", NEARLY_JSON)
+def test_the_error_of_what_is_nearly_json_names_its_request(params: str) -> None:
+    spoiled = f'{{"jsonrpc":"2.0","id":"a","method":"is_prime",{params}}}'
+    for text in (spoiled, spoiled.encode()):
+        failed = call(text)
+        assert isinstance(failed, Rejected)
+        assert (failed.id, failed.code) == ('"a"', Code.PARSE_ERROR)
+
+
+@pytest.mark.parametrize("params", NEARLY_JSON)
+def test_a_member_that_is_nearly_json_costs_no_other(params: str) -> None:
+    found = read(f'[{{"jsonrpc":"2.0","id":1,"method":"is_prime",{params}}},{is_prime([7], 2)}]', LIMITS)
+    first, second = found.calls
+    assert isinstance(first, Rejected) and found.batch
+    assert (first.id, first.code) == ("1", Code.PARSE_ERROR)
+    assert second == Asked("2", Question("7"))
+
+
+@pytest.mark.parametrize("id", ['"\\ud800"', "NaN", "true", "null", "[1]", "1.5", '"' + "x" * 200 + '"', "9" * 5_000])
+def test_an_id_that_is_none_is_not_taken_from_what_is_nearly_json(id: str) -> None:
+    failed = call(f'{{"jsonrpc":"2.0","id":{id},"method":"is_prime","params":[NaN]}}')
+    assert isinstance(failed, Rejected) and failed.id == "null"
+
+
+def test_what_is_nearly_json_is_bounded_too() -> None:
+    long = '{"jsonrpc":"2.0","id":1,"method":"is_prime","params":["' + "9" * USUAL_BYTES + '",NaN]}'
+    assert call(long).id == "null"
+    failed = call("[" + ",".join(["NaN"] * 101) + "]")
+    assert failed == Rejected("null", Code.INVALID_REQUEST, "Expected a batch of 1 to 100 requests, got more")
 
 
 def test_a_batch_is_bounded() -> None:

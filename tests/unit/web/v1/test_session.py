@@ -74,6 +74,50 @@ def test_a_request_is_new_then_in_flight_then_answered() -> None:
     assert session.ask("r1") is Repeat.NEW
 
 
+def test_an_id_of_one_question_is_none_of_another_as_long_as_the_first_is_known() -> None:
+    session = Session("token")
+    session.submitted("r1", 7, question=11)
+    assert session.ask("r1", 12) is Repeat.REUSED
+    assert session.ask("r1", 11) is Repeat.IN_FLIGHT
+    session.hear([delivery(1)])
+    assert session.ask("r1", 12) is Repeat.REUSED
+    assert session.ask("r1", 11) is Repeat.ANSWERED
+    session.forget("r1")
+    assert session.ask("r1", 12) is Repeat.NEW
+
+
+def test_what_was_asked_is_remembered_within_the_bound_of_the_history() -> None:
+    session = Session("token")
+    for number in range(1, HISTORY + 2):
+        session.submitted(f"r{number}", number, question=number)
+        session.hear([delivery(number)])
+    assert session.ask("r1", 0) is Repeat.NEW
+    assert session.ask("r2", 0) is Repeat.REUSED
+
+
+def test_what_was_asked_elsewhere_or_before_a_loss_is_not_compared() -> None:
+    session, _, _ = resumed(Kept(EPOCH, 1, 1, ["r2"], {"r1": 1}), str(EPOCH), 1, [])
+    assert session.ask("r1", 11) is Repeat.ANSWERED
+    assert session.ask("r2", 11) is Repeat.IN_FLIGHT
+    assert session.ask("r2", 12) is Repeat.IN_FLIGHT
+    session.submitted("r3", 7, question=11)
+    session.hear([delivery(2, "r3")])
+    session.lose()
+    assert session.ask("r3", 12) is Repeat.NEW
+
+
+def test_what_was_given_up_is_answered_no_more_unless_it_is_asked_again() -> None:
+    session = Session("token")
+    session.submitted("r1", 7)
+    assert session.give_up("r1")
+    assert not session.give_up("r1")
+    assert session.hear([delivery(1)]) == []  # late, from a Redis that lost it
+    session.submitted("r2", 8)
+    assert session.give_up("r2")
+    session.submitted("r2", 9)
+    assert numbers(session.hear([delivery(2)])) == [2]
+
+
 def test_an_answer_that_crossed_the_repeated_request_is_not_given_twice() -> None:
     session, _, ready = resumed(Kept(EPOCH, 1, 1, ["r2"], {"r1": 1}), "", 0, [delivery(1)])
     assert ready == [1]
