@@ -45,7 +45,7 @@ _ASK = "+acl|dryrun"
 
 RULES = {
     "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
-    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:uploads:taken {_TURNS} +get +set +incrby"
+    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:taken {_TURNS} +get +set +incrby"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"

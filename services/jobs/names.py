@@ -42,15 +42,30 @@ def stream(lane: Lane) -> str:
 
     Or a chunk of an upload: {reply: web instance, upload: id, chunk: MessagePack, turn: of a heavy one}.
 
-    Heavy entries and proofs are not taken in the order of the stream, but by turns. Who waits for one is in three kinds of keys
-    behind the stream's name, `:turns` and `:turns:CLIENT` (sorted sets) and `:served` (hash); `turns.lua` says of what.
+    Heavy entries and proofs are not taken in the order of the stream, but by turns (`services/jobs/turn.py`).
     """
     return f"{JOBS}{lane}"
 
 
-def turn(client: str, flow: str, cost: int, proof: int = 0) -> str:
-    """Whose turn an entry takes, and how long that is (µs); `proof`: that of the proof, if one is wanted. Names have no blanks."""
-    return f"{client} {flow} {cost} {proof}"
+def turns(lane: Lane) -> str:
+    """Sorted set: clients with entries that wait in a costly lane, by when their next one starts (µs of work that was served).
+
+    This key and the next two exist while something waits. Scripts put them behind the stream's name (turns.lua).
+    """
+    return f"{stream(lane)}:turns"
+
+
+def turns_of(lane: Lane, client: str) -> str:
+    """Sorted set: entries of a client that wait in a costly lane, by when they start among its own."""
+    return f"{turns(lane)}:{client}"
+
+
+def served(lane: Lane) -> str:
+    """Hash: `.` where a costly lane stands, CLIENT where one stands that has nothing waiting, `CLIENT .` where one stands among its
+    own, `CLIENT FLOW` where a flow's last entry ends · `#` turns since it was tidied · `>` the entry after which one is looked for
+    that waits for no turn.
+    """
+    return f"{stream(lane)}:served"
 
 
 def question(digest: str) -> str:
@@ -158,9 +173,7 @@ class Mark(NamedTuple):
 UPLOADS = f"{KEYS}:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
 
 
-UPLOADS_TAKEN = (
-    f"{KEYS}:uploads:taken"  # string: bytes that all uploads take, as of the last look and what began since; for a second
-)
+UPLOADS_TAKEN = f"{KEYS}:taken"  # string, for a second: bytes that all uploads took at the last look, and what changed since
 
 
 def upload(id: str) -> str:

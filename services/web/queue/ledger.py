@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from services.jobs import names
+from services.jobs import turn
 from services.jobs.messages import Answer, Asker, Fault, Job, Verdict, Wanted
 from services.jobs.names import Lane
 from services.web.ask import cost
@@ -262,7 +262,7 @@ class Ledger:
             self.lanes[Lane.QUICK].work += pending.cost + HANDLING
         else:
             pending.account.heavy += 1
-            entry.turn = names.turn(*pending.client, pending.cost, pending.proof)
+            entry.turn = turn.write(*pending.client, pending.cost, pending.proof)
 
     def _leave(self, pending: Pending, entry: Entry) -> None:
         """It is in this entry no more, or the entry in the heavy lane no more."""

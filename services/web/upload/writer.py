@@ -7,7 +7,8 @@ import time
 from prometheus_client import Counter
 
 from services.broker.connection import Backoff
-from services.jobs import chunks, names
+from services.jobs import chunks
+from services.jobs import turn as turns
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.ask import cost
@@ -60,7 +61,7 @@ class UploadWriter:
         while upload.pending and upload.weight + WEIGHTS[lane] > WINDOW and not upload.gone:
             upload.news.clear()
             await upload.news.wait()
-        turn = names.turn(upload.client, upload.id, cost.estimate(chunk.text)) if lane is Lane.HEAVY else ""
+        turn = turns.write(upload.client, upload.id, cost.estimate(chunk.text)) if lane is Lane.HEAVY else ""
         await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk), turn))
         upload.queued += 1
         _chunks[lane].inc()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from services.broker.script import TRY, TURNS, Script
 from services.jobs import names
+from services.jobs import turn as turns
 from services.jobs.names import Lane
 from tests.scripts.conftest import Node, run
 
@@ -155,7 +156,7 @@ def test_who_joins_what_runs_already_takes_no_turn(line: Line) -> None:
 def test_a_turn_that_cannot_be_read_is_anybodys(line: Line) -> None:
     assert line.read("a b") == line.read("- - 1000") == [b"-", b"-", 1000, 0]
     assert line.read("::1/64 web/7 12") == [b"::1/64", b"web/7", 12, 0]
-    assert line.read(names.turn("::1/64", "web/7", 12, 34)) == [b"::1/64", b"web/7", 12, 34]
+    assert line.read(turns.write("::1/64", "web/7", 12, 34)) == [b"::1/64", b"web/7", 12, 34]
 
 
 def test_keys_of_another_type_are_made_anew(node: Node, line: Line) -> None:

@@ -15,6 +15,7 @@ from tests.unit.docs.documents import quoted, read, rows
 
 # What stands in docs/redis.md for what tells two names of a kind apart, by the parameter of the function that makes them.
 PLACEHOLDERS = {
+    "client": "CLIENT",
     "digest": "DIGEST", "entry": "ENTRY", "id": "ID", "instance": "INSTANCE", "job": "JOB", "sha256": "SHA256", "token": "TOKEN",
     "web": "INSTANCE",
 }  # fmt: skip

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.jobs import messages, names
+from services.jobs import turn as turns
 from services.jobs.messages import Answer, Asker, Job, Operation, Verdict
 from services.jobs.names import GROUP, Lane, Mark
 from services.web.queue.enqueue import _enqueue, arrange
@@ -18,7 +19,7 @@ NEVER = 0  # lost, of a job that Redis did not lose
 
 Request = tuple[int, int, str, int]  # number of its entry, job, id, when Redis last had what it lost
 
-TURN = names.turn("192.0.2.1", "web/1", 500)
+TURN = turns.write("192.0.2.1", "web/1", 500)
 
 
 class Marks:

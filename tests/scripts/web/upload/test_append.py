@@ -3,6 +3,7 @@
 import pytest
 
 from services.jobs import names
+from services.jobs import turn as turns
 from services.jobs.names import GROUP, Lane
 from services.web.upload.store import APPEND
 from tests.scripts.conftest import Node, heard, run
@@ -35,7 +36,7 @@ def test_a_chunk_that_is_sent_again_is_not_counted_again(node: Node) -> None:
 
 def test_a_costly_one_waits_for_its_turn(node: Node) -> None:
     keep(node)
-    entry = append(node, stream=HEAVY, turn=names.turn("192.0.2.1", ID, 700))
+    entry = append(node, stream=HEAVY, turn=turns.write("192.0.2.1", ID, 700))
     assert node.admin.xrange(HEAVY)[0][1][b"turn"] == f"192.0.2.1 {ID} 700 0".encode()
     assert node.admin.zrange(f"{HEAVY}:turns:192.0.2.1", 0, -1) == [entry]
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.broker.script import TRY, TURNS, Script
-from services.jobs import names
+from services.jobs import turn as turns
 from services.jobs.names import GROUP, Lane
 from services.worker.claims.reader import CLAIM, claim_call
 from tests.scripts.conftest import Node, run
@@ -37,8 +37,8 @@ def claimed(node: Node, count: int, *, sweeping: bool = False) -> list[bytes]:
 
 def test_entries_go_by_turns_each_to_one_worker_as_delivered_once(node: Node, waiting: Script) -> None:
     group(node)
-    first, second = (run(node.web, waiting, [STREAM], names.turn("a", "x", 100), n) for n in range(2))
-    other = run(node.web, waiting, [STREAM], names.turn("b", "x", 100), 7)
+    first, second = (run(node.web, waiting, [STREAM], turns.write("a", "x", 100), n) for n in range(2))
+    other = run(node.web, waiting, [STREAM], turns.write("b", "x", 100), 7)
     assert claim(node) == [first, [b"jobs", b"0", b"turn", b"a x 100 0"]]
     assert claim(node, "another")[0] == other
     assert claim(node, "another")[0] == second
@@ -53,14 +53,14 @@ def test_entries_go_by_turns_each_to_one_worker_as_delivered_once(node: Node, wa
 
 def test_an_entry_that_is_gone_is_passed_over(node: Node, waiting: Script) -> None:
     group(node)
-    entries = [run(node.web, waiting, [STREAM], names.turn("a", "x", 100), n) for n in range(3)]
+    entries = [run(node.web, waiting, [STREAM], turns.write("a", "x", 100), n) for n in range(3)]
     node.admin.xdel(STREAM, entries[0], entries[1])
     assert claimed(node, 2) == entries[2:]
 
 
 def test_an_entry_that_another_version_took_is_passed_over(node: Node, waiting: Script) -> None:
     group(node)
-    entries = [run(node.web, waiting, [STREAM], names.turn("a", "x", 100), n) for n in range(3)]
+    entries = [run(node.web, waiting, [STREAM], turns.write("a", "x", 100), n) for n in range(3)]
     node.admin.xreadgroup(GROUP, "old", {STREAM: ">"}, count=2)
     assert claimed(node, 2) == entries[2:]
     assert [pending(node)[entry]["consumer"] for entry in entries] == [b"old", b"old", b"mine"]
@@ -68,7 +68,7 @@ def test_an_entry_that_another_version_took_is_passed_over(node: Node, waiting: 
 
 def test_a_worker_of_another_version_reads_what_is_left(node: Node, waiting: Script) -> None:
     group(node)
-    entries = [run(node.web, waiting, [STREAM], names.turn("a", "x", 100), n) for n in range(3)]
+    entries = [run(node.web, waiting, [STREAM], turns.write("a", "x", 100), n) for n in range(3)]
     claimed(node, 1)
     node.admin.xack(STREAM, GROUP, entries[0])
     node.admin.xdel(STREAM, entries[0])
@@ -79,14 +79,14 @@ def test_a_worker_of_another_version_reads_what_is_left(node: Node, waiting: Scr
 def test_what_waits_for_no_turn_is_claimed_when_nothing_else_waits(node: Node, waiting: Script) -> None:
     group(node)
     bare = [node.admin.xadd(STREAM, {"jobs": n}) for n in range(3)]
-    other = run(node.web, waiting, [STREAM], names.turn("a", "x", 100), 7)
+    other = run(node.web, waiting, [STREAM], turns.write("a", "x", 100), 7)
     assert claimed(node, 5) == [other, *bare]
 
 
 def test_a_sweep_lines_up_what_waits_for_no_turn_though_others_wait(node: Node, waiting: Script) -> None:
     group(node)
     bare = node.admin.xadd(STREAM, {"jobs": 1})
-    entries = [run(node.web, waiting, [STREAM], names.turn("a", "x", 10_000), n) for n in range(5)]
+    entries = [run(node.web, waiting, [STREAM], turns.write("a", "x", 10_000), n) for n in range(5)]
     assert claimed(node, 1, sweeping=True) == entries[:1]
     assert claimed(node, 1) == [bare]
 
@@ -95,7 +95,7 @@ def test_a_long_stream_is_gone_through_in_many_sweeps(node: Node, waiting: Scrip
     group(node)
     for number in range(2_500):
         node.admin.xadd(STREAM, {"jobs": number})
-    run(node.web, waiting, [STREAM], names.turn("a", "x", 100), 7)
+    run(node.web, waiting, [STREAM], turns.write("a", "x", 100), 7)
     claimed(node, 3, sweeping=True)
     assert node.admin.zcard(f"{STREAM}:turns:-") >= 2_498
     assert len({*claimed(node, 2_600)}) == 2_498
@@ -103,7 +103,7 @@ def test_a_long_stream_is_gone_through_in_many_sweeps(node: Node, waiting: Scrip
 
 
 def test_where_no_group_is_nothing_is_lost(node: Node, waiting: Script) -> None:
-    entry = run(node.web, waiting, [STREAM], names.turn("a", "x", 100), 7)
+    entry = run(node.web, waiting, [STREAM], turns.write("a", "x", 100), 7)
     with pytest.raises(Exception, match="NOGROUP"):
         claim(node)
     group(node)
@@ -113,8 +113,8 @@ def test_where_no_group_is_nothing_is_lost(node: Node, waiting: Script) -> None:
 @pytest.mark.parametrize("key", ["turns", "turns:a", "served"])
 def test_turns_that_cannot_be_read_are_made_anew_from_the_stream(node: Node, waiting: Script, key: str) -> None:
     group(node)
-    entries = {run(node.web, waiting, [STREAM], names.turn("a", "x", 100), n) for n in range(3)}
+    entries = {run(node.web, waiting, [STREAM], turns.write("a", "x", 100), n) for n in range(3)}
     node.admin.delete(f"{STREAM}:{key}")
     node.admin.set(f"{STREAM}:{key}", "spoiled")
-    entries.add(run(node.web, waiting, [STREAM], names.turn("a", "y", 100), 4))
+    entries.add(run(node.web, waiting, [STREAM], turns.write("a", "y", 100), 4))
     assert {*claimed(node, 5, sweeping=True)} == entries

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from services.jobs import messages, names
+from services.jobs import turn as turns
 from services.jobs.messages import Answer, Asker, Job, Promotion, Verdict, Wanted
 from services.jobs.names import GROUP, Lane
 from services.worker.claims.claim import RunClaim
@@ -21,7 +22,7 @@ SESSION = names.session("a-token")
 
 def claim(node: Node) -> RunClaim:
     """A run that a worker holds."""
-    id = node.admin.xadd(STREAM, {"reply": "web", "turn": names.turn("192.0.2.1", "web/1", 400, 200_000)})
+    id = node.admin.xadd(STREAM, {"reply": "web", "turn": turns.write("192.0.2.1", "web/1", 400, 200_000)})
     node.admin.xgroup_create(STREAM, GROUP, id="0")
     node.admin.xreadgroup(GROUP, "mine", {STREAM: ">"})
     return RunClaim(Lane.HEAVY, id, "web", 1, 0, JOB)
@@ -38,7 +39,7 @@ def test_the_entry_moves_and_the_question_names_its_new_place(node: Node) -> Non
     entry = promote(node, held)
     assert node.admin.xlen(STREAM) == 0
     assert node.admin.xpending(STREAM, GROUP)["pending"] == 0
-    turn = names.turn("192.0.2.1", "web/1", 200_000).rpartition(" ")[0].encode()
+    turn = turns.write("192.0.2.1", "web/1", 200_000).rpartition(" ")[0].encode()
     fields = {b"reply": b"web", b"jobs": messages.encode([JOB]), b"question": DIGEST.encode(), b"turn": turn}
     assert node.admin.xrange(PROOFS) == [(entry, fields)]
     assert node.admin.zrange(f"{PROOFS}:turns:192.0.2.1", 0, -1) == [entry]

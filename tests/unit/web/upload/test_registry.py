@@ -25,10 +25,21 @@ def upload(*numbers: int) -> Upload:
 
 def test_those_that_begin_take_places_too() -> None:
     ours = registry(upload(0), most=2)
-    with ours.place(), pytest.raises(NoRoom, match="2 uploads are under way"), ours.place():
+    refused = pytest.raises(NoRoom, match="2 uploads are under way in this process, 0 of them of this client")
+    with ours.place("192.0.2.2"), refused, ours.place("192.0.2.3"):
         pass
-    with ours.place():
+    with ours.place("192.0.2.2"):
         assert len(ours.active) == 1
+
+
+def test_a_client_leaves_places_to_others() -> None:
+    ours = registry(most=4)
+    refused = pytest.raises(NoRoom, match="2 uploads are under way in this process, 2 of them of this client")
+    with ours.place("192.0.2.1"), ours.place("192.0.2.1"):
+        with refused, ours.place("192.0.2.1"):
+            pass
+        with ours.place("192.0.2.2"), ours.place("192.0.2.3"):
+            pass
 
 
 def test_a_sealed_upload_is_followed_until_its_last_outcome() -> None:
