@@ -1,6 +1,6 @@
 """What operators and their machines ask of every process: /metrics, /healthz, /readyz, on a port of its own."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
@@ -15,14 +15,18 @@ Ready = Callable[[], str]  # what keeps the process from being ready; empty if n
 
 
 class ReadOnly(RequestHandler):
-    """Answers GET, and says so to whoever tries another method."""
+    """Answers GET and HEAD, and says so to whoever tries another method."""
 
-    SUPPORTED_METHODS = ("GET",)
+    SUPPORTED_METHODS = ("HEAD", "GET")
+
+    def head(self, *arguments: str) -> Awaitable[None] | None:
+        """What GET answers, whose body Tornado counts and leaves out."""
+        return self.get(*arguments)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tornado's page."""
         if status_code == 405:
-            self.set_header("Allow", "GET")
+            self.set_header("Allow", ", ".join(self.SUPPORTED_METHODS))
         super().write_error(status_code, **kwargs)
 
 

@@ -46,13 +46,14 @@ def _described(binary: Path) -> str:
     return subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
 
 
-def local_hosts(http_port: int, web_ports: list[int], operators_port: int = 0) -> str:
-    """Fill in `hosts.local.conf` as `make local` does, and name the web processes of the test, one port for all they do."""
+def local_hosts(http_port: int, web_ports: list[int], operators_port: int = 0, metrics_ports: list[int] | None = None) -> str:
+    """Fill in `hosts.local.conf` as `make local` does, for the web processes of the test; one port for all they do, if need be."""
     text = (ROOT / "nginx" / "hosts.local.conf").read_text()
     text = text.replace("@HTTP_PORT@", str(http_port)).replace("@STATIC_ROOT@", str(ROOT / "nginx"))
     text = text.replace("@OPERATORS_PORT@", str(operators_port or free_port()))
     changes = {f"127.0.0.1:{there}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)}
-    changes |= {f"127.0.0.1:{there + 1000}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)}
+    metrics_ports = metrics_ports or web_ports
+    changes |= {f"127.0.0.1:{there + 1000}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, metrics_ports, strict=True)}
     return _replaced(text, changes)
 
 

@@ -49,7 +49,7 @@ class DeadLetterHandler(RequestHandler):
         if isinstance(self._given, NotConfigured):
             raise Denied(404, "not_configured", str(self._given))
         self._access = self._given
-        if self.request.method == "GET":
+        if self.request.method in ("HEAD", "GET"):
             return
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
@@ -89,7 +89,11 @@ class DeadLetterHandler(RequestHandler):
 class ListDeadLetters(DeadLetterHandler):
     """`GET /dead-letters`."""
 
-    SUPPORTED_METHODS = ("GET",)
+    SUPPORTED_METHODS = ("HEAD", "GET")
+
+    async def head(self) -> None:
+        """What GET answers, whose body Tornado counts and leaves out."""
+        await self.get()
 
     async def get(self) -> None:
         """The oldest, and how many there are."""
