@@ -73,3 +73,10 @@ def test_head_is_refused_where_there_is_no_get(manned: Front, site: Site) -> Non
     for port in (manned.web0.port, site.port):
         answer = send(port, b"HEAD /jobs HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_http_1_0_without_a_host_is_answered(site: Site, method: str) -> None:
+    for path in (*ROUTES, *FILES):
+        expected = 404 if path in ("/nothing", "/certificates/" + "0" * 64) else 400 if path == "/primes/x" else 200
+        assert send(site.port, f"{method} {path} HTTP/1.0\r\n\r\n".encode()).status == expected, path
