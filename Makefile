@@ -67,7 +67,7 @@ bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit one
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
 	$(BIN)/oxlint nginx/static nginx/operators tests/javascript

@@ -16,6 +16,7 @@ from pathlib import Path
 import redis
 
 from local import programs
+from local.state import nginx_settings
 from tests.integration.processes import ROOT, Program
 from tests.integration.stack import get
 from tests.integration.waiting import wait_until
@@ -173,6 +174,7 @@ def _nginx(directory: Path, web_ports: Sequence[int]) -> Iterator[tuple[Program,
     prefix.mkdir()
     shutil.copytree(ROOT / "nginx", prefix / "etc", ignore=shutil.ignore_patterns("hosts*.conf", "static"))
     (prefix / "etc" / "hosts.conf").write_text(hosts((ROOT / "nginx" / "hosts.local.conf").read_text(), port, web_ports))
+    (prefix / "etc" / "settings.conf").write_text(nginx_settings({}))
     # Started by root, its workers would become `nobody`, who may not write here.
     directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
     command = [

