@@ -67,8 +67,8 @@ def health_routes(ready: Ready) -> list[Any]:
     return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
 
 
-def serve(port: int, address: str, role: str, ready: Ready, *more: Any) -> HTTPServer:
-    """Listen for operators, with `more` routes of this role; raises OSError if the port is taken."""
+def serve(port: int, address: str, role: str, ready: Ready, *more: Any, behind_proxy: bool = False) -> HTTPServer:
+    """Listen for operators, with `more` routes of this role; `behind_proxy`: X-Real-IP is believed. Raises OSError if it cannot."""
     BUILD.labels(VERSION, role).set(1)
     application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
-    return application.listen(port, address)
+    return application.listen(port, address, xheaders=behind_proxy)

@@ -101,7 +101,8 @@ class Web:
                 *figures.routes(self._settings.prometheus_url, self._settings.instance),
                 *dead_letters.routes(self._dead_letters),
             ]
-            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page)
+            behind_proxy = self._settings.behind_proxy
+            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page, behind_proxy=behind_proxy)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
