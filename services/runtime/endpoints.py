@@ -11,6 +11,8 @@ from services import VERSION
 
 BUILD = Gauge("primes_build_info", "1; the labels say what runs", ["version", "role"])
 
+MOST_HEADERS = 131_072  # bytes; nginx lets 66 KB pass (nginx/conf/limits.conf) and adds less than one
+
 Ready = Callable[[], str]  # what keeps the process from being ready; empty if nothing does
 
 
@@ -71,4 +73,4 @@ def serve(port: int, address: str, role: str, ready: Ready, *more: Any, behind_p
     """Listen for operators, with `more` routes of this role; `behind_proxy`: X-Real-IP is believed. Raises OSError if it cannot."""
     BUILD.labels(VERSION, role).set(1)
     application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
-    return application.listen(port, address, xheaders=behind_proxy)
+    return application.listen(port, address, xheaders=behind_proxy, max_header_size=MOST_HEADERS)

@@ -94,7 +94,7 @@ class Web:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
+        server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy, max_header_size=endpoints.MOST_HEADERS)
         server.add_sockets(sockets)
         try:
             page = [
