@@ -473,6 +473,35 @@ class TestLog:
         assert "secret" not in str(lines)
         assert max(map(len, lines)) < 400
 
+    def test_every_line_is_json_whatever_bytes_came(self, site: tuple[Nginx, WebProcess]) -> None:
+        nginx, _ = site
+        before = len((nginx.prefix / "access.log").read_bytes())
+        odd = [bytes((byte,)) for byte in range(256)] + [
+            "ü".encode(),
+            "\u2028".encode(),
+            b"\xed\xa0\x80",
+            b"\xf0\x9f",
+            b'\\"',
+            b"\\u00",
+        ]
+        odd += [b"7" * 71 + "ü".encode(), b"7" * 72 + "ü".encode(), b"?\xff"]
+        for text in odd:
+            send_raw(nginx, b"GET /primes/" + text + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        for request in (
+            b"G\xffT / HTTP/1.1\r\nHost: a\r\n\r\n",
+            b"GET / HTTP/1.1\r\nHost: \xff\r\nConnection: close\r\n\r\n",
+            b"\xff\xfe\r\n\r\n",
+        ):
+            send_raw(nginx, request)
+        after = nginx.ask("/primes/after").headers["X-Request-ID"]
+        wait_until(lambda: after.encode() in (nginx.prefix / "access.log").read_bytes(), "the line of the last request is written")
+        text = (nginx.prefix / "access.log").read_bytes()[before:].decode("utf-8")
+        lines = [json.loads(line) for line in text.split("\n")[:-1]]
+        assert len(lines) >= 250
+        paths = [line["path"] for line in lines]
+        assert paths.count("/primes/...") >= 128 + 4  # raw bytes that no URL has
+        assert {"/primes/7", '/primes/\\"', "/primes/" + "7" * 71 + "...", "/primes/" + "7" * 72 + "...", "/primes/"} <= set(paths)
+
     def test_a_probe_that_went_well_has_no_line(self, site: tuple[Nginx, WebProcess]) -> None:
         nginx, _ = site
         nginx.ask("/readyz")
