@@ -73,6 +73,10 @@ VARIABLES = {
     "ALLOWED_HOSTS": "of nginx: hosts that may be asked for on port 80, separated by commas, without ports: `example.org`, "
     "`*.example.org`, an address; `*` for any. `localhost`, `127.0.0.1`, `[::1]` and `nginx` always may",
     "OPERATORS_HOSTS": "of nginx: hosts that may be asked for on the operators' port, beside those that always may",
+    "TRUSTED_PROXIES": "of nginx: addresses or networks of the proxies in front of it, separated by commas; what they write in "
+    "`X-Forwarded-For` is believed",
+    "SOCKETS_PER_ADDRESS": "of nginx: open WebSockets of one client address, or of one /64 of IPv6; 0: any number",
+    "HANDSHAKES_PER_ADDRESS": "of nginx: new WebSockets a second of the same, and 40 times as many at once; 0: any number",
     "ALLOWED_ORIGINS": "`PRIMES_ALLOWED_ORIGINS` of the web processes",
     "HEAVY_PROCESSES": "`PRIMES_HEAVY_PROCESSES` of each worker",
     "PROMETHEUS_PORT": "port of Prometheus on the host's loopback",

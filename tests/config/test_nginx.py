@@ -1,5 +1,6 @@
 """The files of `nginx/`, in every real nginx that `make local` could find on this machine."""
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -120,9 +121,9 @@ def start(binary: Path, tmp_path: Path) -> Iterator[Callable[..., Nginx]]:
     """Start nginx in front of these four ports; `changes` replaces words of its configuration."""
     started: list[Nginx] = []
 
-    def start(web_ports: list[int], changes: dict[str, str] | None = None) -> Nginx:
+    def start(web_ports: list[int], changes: dict[str, str] | None = None, settings: dict[str, str] | None = None) -> Nginx:
         port = free_port()
-        started.append(Nginx(binary, tmp_path, port, local_hosts(port, web_ports), changes))
+        started.append(Nginx(binary, tmp_path, port, local_hosts(port, web_ports), changes, settings))
         started[-1].start()
         return started[-1]
 
@@ -302,6 +303,14 @@ class TestPassing:
         assert "6.6.6.6" not in str(seen["headers"])
         assert "https" not in str(seen["headers"])
 
+    def test_the_address_of_the_client_is_the_one_that_a_trusted_proxy_names(
+        self, start: Callable[..., Nginx], backends: Backends
+    ) -> None:
+        nginx = start([backends.web().port] * 4, settings={"PRIMES_TRUSTED_PROXIES": "127.0.0.1"})
+        for forwarded, address in (("6.6.6.6, 192.0.2.1", "192.0.2.1"), ("2001:DB8::1", "2001:db8::1"), ("nonsense", "127.0.0.1")):
+            seen = nginx.ask("/primes/7", headers={"X-Forwarded-For": forwarded, "X-Real-IP": "6.6.6.6"}).json
+            assert (seen["ip"], seen["headers"]["X-Real-Ip"], seen["headers"]["X-Forwarded-For"]) == (address, address, address)
+
     def test_the_host_is_the_one_that_the_client_named(self, site: tuple[Nginx, WebProcess]) -> None:
         assert site[0].ask("/primes/7", headers={"Host": "primes.example:8080"}).json["headers"]["Host"] == "primes.example:8080"
 
@@ -395,6 +404,24 @@ class TestRefusals:
 
     def test_a_header_that_is_too_long_is_refused(self, site: tuple[Nginx, WebProcess]) -> None:
         expect_error(site[0].ask("/primes/7", headers={"X": "7" * 40_000}), 431, "headers_too_large", retryable=False)
+
+    @pytest.mark.parametrize(
+        ("directive", "sent"),
+        [
+            ("client_header_timeout 20s", b""),
+            ("client_header_timeout 20s", b"GET /primes/7 HTTP/1.1\r\nHost: localhost\r\nX-Half: "),
+            ("client_body_timeout 30s", b"POST /jobs HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n23456"),
+        ],
+    )
+    def test_who_begins_and_says_nothing_more_is_cut_off(
+        self, start: Callable[..., Nginx], backends: Backends, directive: str, sent: bytes
+    ) -> None:
+        name, _, _ = directive.partition(" ")
+        nginx = start([backends.web().port] * 4, changes={directive: f"{name} 100ms"})
+        answered = b""
+        with contextlib.suppress(ConnectionResetError):
+            answered = send_raw(nginx, sent)  # a TimeoutError if it does not end
+        assert answered == b""
 
     def test_what_is_not_http_is_refused(self, site: tuple[Nginx, WebProcess]) -> None:
         answer = send_raw(site[0], b"GET /primes/7 HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
@@ -495,8 +522,8 @@ class TestLog:
             send_raw(nginx, request)
         after = nginx.ask("/primes/after").headers["X-Request-ID"]
         wait_until(lambda: after.encode() in (nginx.prefix / "access.log").read_bytes(), "the line of the last request is written")
-        text = (nginx.prefix / "access.log").read_bytes()[before:].decode("utf-8")
-        lines = [json.loads(line) for line in text.split("\n")[:-1]]
+        written = (nginx.prefix / "access.log").read_bytes()[before:].decode("utf-8")
+        lines = [json.loads(line) for line in written.split("\n")[:-1]]
         assert len(lines) >= 250
         paths = [line["path"] for line in lines]
         assert paths.count("/primes/...") >= 128 + 4  # raw bytes that no URL has
