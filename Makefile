@@ -3,10 +3,11 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint scan types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
+SCANNERS := .venv/scanners
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -67,11 +68,14 @@ bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit one
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh .ci/run .ci/*.sh .ci/*/*.sh
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh tests/*/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
 	$(BIN)/oxlint nginx/static nginx/operators tests/javascript
 	$(BIN)/python -m tests.requirements --check
+
+scan: $(SCANNERS)/ready ## look for weaknesses that scanners know, in Python and in nginx' configuration
+	@tests/scan/scan.sh $(SCANNERS)/bin
 
 types: .venv/ready
 	$(BIN)/mypy
@@ -103,4 +107,9 @@ clean: ## remove what make made: the virtual environment, the local stack's stat
 
 .venv/bench: .venv/ready tests/bench/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/bench/requirements.txt
+	@touch $@
+
+$(SCANNERS)/ready: .venv/ready tests/scan/requirements.txt
+	$(BIN)/python -m venv $(SCANNERS)
+	$(SCANNERS)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/scan/requirements.txt
 	@touch $@

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,6 +18,10 @@ LONGEST_SOCKET = "supervisor.sock.4194304"  # Supervisor binds under its process
 
 class InUse(Exception):
     """Another run has the directory."""
+
+
+class BadSetting(Exception):
+    """A setting of nginx is none; the message names it, what was expected and what came."""
 
 
 @contextmanager
@@ -61,3 +65,13 @@ def _configure_nginx(configuration: Path, http_port: int, operators_port: int) -
     for name, value in values.items():
         hosts = hosts.replace(f"@{name}@", value)
     (configuration / "hosts.conf").write_text(hosts)
+    (configuration / "settings.conf").write_text(nginx_settings(os.environ))
+
+
+def nginx_settings(environment: Mapping[str, str]) -> str:
+    """What `hosts.local.conf` includes as settings.conf: nginx' settings in this environment. Raises `BadSetting`."""
+    script = ["sh", str(ROOT / "nginx" / "settings.sh")]
+    done = subprocess.run(script, env={"PATH": os.defpath, **environment}, capture_output=True, text=True, check=False)  # noqa: S603  # the project's own
+    if done.returncode:
+        raise BadSetting(done.stderr.strip())
+    return done.stdout

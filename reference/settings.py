@@ -21,6 +21,8 @@ HEAD = """# Settings
 
 `docker compose` reads these from the environment, or from a file `.env` beside `docker-compose.yml`.
 `make local` reads `HTTP_PORT` (8080 unless set, on loopback only), `OPERATORS_PORT`, and every `PRIMES_…` of the next section.
+It tells nginx what the table says of nginx, with `PRIMES_` before each name (`PRIMES_ALLOWED_HOSTS`).
+nginx is not started with a bad value either, and says which one it is.
 
 | Variable | Default | Meaning |
 | --- | --- | --- |
@@ -68,6 +70,13 @@ VARIABLES = {
     "LOG_LEVEL": "`PRIMES_LOG_LEVEL` of web processes, workers and canary",
     "LOG_FORMAT": "`PRIMES_LOG_FORMAT` of the same",
     "MAX_DIGITS": "`PRIMES_MAX_DIGITS` of the web processes",
+    "ALLOWED_HOSTS": "of nginx: hosts that may be asked for on port 80, separated by commas, without ports: `example.org`, "
+    "`*.example.org`, an address; `*` for any. `localhost`, `127.0.0.1`, `[::1]` and `nginx` always may",
+    "OPERATORS_HOSTS": "of nginx: hosts that may be asked for on the operators' port, beside those that always may",
+    "TRUSTED_PROXIES": "of nginx: addresses or networks of the proxies in front of it, separated by commas; what they write in "
+    "`X-Forwarded-For` is believed",
+    "SOCKETS_PER_ADDRESS": "of nginx: open WebSockets of one client address, or of one /64 of IPv6; 0: any number",
+    "HANDSHAKES_PER_ADDRESS": "of nginx: new WebSockets a second of the same, and 40 times as many at once; 0: any number",
     "ALLOWED_ORIGINS": "`PRIMES_ALLOWED_ORIGINS` of the web processes",
     "HEAVY_PROCESSES": "`PRIMES_HEAVY_PROCESSES` of each worker",
     "PROMETHEUS_PORT": "port of Prometheus on the host's loopback",

@@ -18,6 +18,7 @@ FILES = {
     "worker": "services/worker/requirements.txt",
     "test": "tests/requirements.txt",
     "bench": "tests/bench/requirements.txt",
+    "scan": "tests/scan/requirements.txt",
 }
 BESIDE = {"bench": "test"}  # groups that are installed into one environment with another, hence in its versions
 PYTHON = "3.11"  # the oldest that the project supports

@@ -1,6 +1,6 @@
 """What operators and their machines ask of every process: /metrics, /healthz, /readyz, on a port of its own."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
@@ -11,18 +11,24 @@ from services import VERSION
 
 BUILD = Gauge("primes_build_info", "1; the labels say what runs", ["version", "role"])
 
+MOST_HEADERS = 131_072  # bytes; nginx lets 66 KB pass (nginx/conf/limits.conf) and adds less than one
+
 Ready = Callable[[], str]  # what keeps the process from being ready; empty if nothing does
 
 
 class ReadOnly(RequestHandler):
-    """Answers GET, and says so to whoever tries another method."""
+    """Answers GET and HEAD, and says so to whoever tries another method."""
 
-    SUPPORTED_METHODS = ("GET",)
+    SUPPORTED_METHODS = ("HEAD", "GET")
+
+    def head(self, *arguments: str) -> Awaitable[None] | None:
+        """What GET answers, whose body Tornado counts and leaves out."""
+        return self.get(*arguments)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Tornado's page."""
         if status_code == 405:
-            self.set_header("Allow", "GET")
+            self.set_header("Allow", ", ".join(self.SUPPORTED_METHODS))
         super().write_error(status_code, **kwargs)
 
 
@@ -63,8 +69,8 @@ def health_routes(ready: Ready) -> list[Any]:
     return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
 
 
-def serve(port: int, address: str, role: str, ready: Ready, *more: Any) -> HTTPServer:
-    """Listen for operators, with `more` routes of this role; raises OSError if the port is taken."""
+def serve(port: int, address: str, role: str, ready: Ready, *more: Any, behind_proxy: bool = False) -> HTTPServer:
+    """Listen for operators, with `more` routes of this role; `behind_proxy`: X-Real-IP is believed. Raises OSError if it cannot."""
     BUILD.labels(VERSION, role).set(1)
     application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
-    return application.listen(port, address)
+    return application.listen(port, address, xheaders=behind_proxy, max_header_size=MOST_HEADERS)

@@ -94,14 +94,15 @@ class Web:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy)
+        server = HTTPServer(self.application(), xheaders=self._settings.behind_proxy, max_header_size=endpoints.MOST_HEADERS)
         server.add_sockets(sockets)
         try:
             page = [
                 *figures.routes(self._settings.prometheus_url, self._settings.instance),
                 *dead_letters.routes(self._dead_letters),
             ]
-            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page)
+            behind_proxy = self._settings.behind_proxy
+            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page, behind_proxy=behind_proxy)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)

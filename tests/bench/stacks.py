@@ -16,12 +16,15 @@ from pathlib import Path
 import redis
 
 from local import programs
+from local.state import nginx_settings
 from tests.integration.processes import ROOT, Program
 from tests.integration.stack import get
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
 WEBS, WORKERS = 4, 2  # as docker-compose.yml has
+
+UNLIMITED = {"SOCKETS_PER_ADDRESS": "0", "HANDSHAKES_PER_ADDRESS": "0"}  # all clients have one address
 
 COMPOSE_PROJECT = "primes-bench"  # not the name of a stack that somebody runs for use
 
@@ -119,6 +122,7 @@ def compose(directory: Path) -> Iterator[Row]:
         "HTTP_PORT": str(free_port()),
         "PROMETHEUS_PORT": str(free_port()),
         "NOFILE": str(min(most, 50_000) if most != resource.RLIM_INFINITY else 50_000),
+        **UNLIMITED,
     }
 
     def docker(*arguments: str) -> str:
@@ -173,6 +177,7 @@ def _nginx(directory: Path, web_ports: Sequence[int]) -> Iterator[tuple[Program,
     prefix.mkdir()
     shutil.copytree(ROOT / "nginx", prefix / "etc", ignore=shutil.ignore_patterns("hosts*.conf", "static"))
     (prefix / "etc" / "hosts.conf").write_text(hosts((ROOT / "nginx" / "hosts.local.conf").read_text(), port, web_ports))
+    (prefix / "etc" / "settings.conf").write_text(nginx_settings({f"PRIMES_{name}": value for name, value in UNLIMITED.items()}))
     # Started by root, its workers would become `nobody`, who may not write here.
     directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
     command = [

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from local.state import nginx_settings
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
@@ -46,13 +47,14 @@ def _described(binary: Path) -> str:
     return subprocess.run([binary, "-V"], capture_output=True, text=True, check=True).stderr
 
 
-def local_hosts(http_port: int, web_ports: list[int], operators_port: int = 0) -> str:
-    """Fill in `hosts.local.conf` as `make local` does, and name the web processes of the test, one port for all they do."""
+def local_hosts(http_port: int, web_ports: list[int], operators_port: int = 0, metrics_ports: list[int] | None = None) -> str:
+    """Fill in `hosts.local.conf` as `make local` does, for the web processes of the test; one port for all they do, if need be."""
     text = (ROOT / "nginx" / "hosts.local.conf").read_text()
     text = text.replace("@HTTP_PORT@", str(http_port)).replace("@STATIC_ROOT@", str(ROOT / "nginx"))
     text = text.replace("@OPERATORS_PORT@", str(operators_port or free_port()))
     changes = {f"127.0.0.1:{there}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)}
-    changes |= {f"127.0.0.1:{there + 1000}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, web_ports, strict=True)}
+    metrics_ports = metrics_ports or web_ports
+    changes |= {f"127.0.0.1:{there + 1000}": f"127.0.0.1:{here}" for there, here in zip(WEB_PORTS, metrics_ports, strict=True)}
     return _replaced(text, changes)
 
 
@@ -63,6 +65,7 @@ def stack_hosts(http_port: int, web_port: int, dns_port: int, stub_status: bool)
         "listen     8081;": f"listen 127.0.0.1:{free_port()};",
         "listen 8090;": f"listen 127.0.0.1:{free_port()};",
         "/var/www/operators;": f'"{ROOT}/nginx/operators";',
+        "/tmp/settings.conf": "settings.conf",
         "127.0.0.11 ": f"127.0.0.1:{dns_port} ",
         "/var/www;": f'"{ROOT}/nginx";',
     }
@@ -96,13 +99,22 @@ class Answer:
 class Nginx:
     """One running nginx. Its configuration is a copy, so that a test can change what it would have to wait for."""
 
-    def __init__(self, binary: Path, prefix: Path, port: int, hosts: str, changes: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        binary: Path,
+        prefix: Path,
+        port: int,
+        hosts: str,
+        changes: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] | None = None,  # as `make local` takes them from the environment
+    ) -> None:
         self.port = port
         self.prefix = prefix
         self._command = [str(binary), "-p", f"{prefix}/", "-c", str(prefix / "conf/nginx.conf"), "-e", "stderr", "-g"]
         self._process: subprocess.Popen[bytes] | None = None
         shutil.copytree(ROOT / "nginx", prefix / "conf")
         (prefix / "conf/hosts.conf").write_text(hosts)
+        (prefix / "conf/settings.conf").write_text(nginx_settings(settings or {}))
         for path in (prefix / "conf").rglob("*.conf"):
             here = {old: new for old, new in (changes or {}).items() if old in path.read_text()}
             path.write_text(_replaced(path.read_text(), here))

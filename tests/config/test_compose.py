@@ -1,6 +1,7 @@
 """The compose file as Compose itself reads it."""
 
 import json
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -52,6 +53,16 @@ def test_the_four_web_services_differ_in_name_and_port_alone(compose: dict[str, 
         service.pop("build", None)  # one of them builds the image for all
         plain.append({**service, "environment": environment})
     assert plain[0] == plain[1] == plain[2] == plain[3]
+
+
+def test_nginx_is_told_every_setting_that_its_script_reads_and_reads_what_that_prints(compose: dict[str, Any]) -> None:
+    nginx = compose["services"]["nginx"]
+    read = set(re.findall(r"\$\{(PRIMES_\w+)", (ROOT / "nginx/settings.sh").read_text()))
+    assert set(nginx["environment"]) == read
+    shell, _, command = nginx["entrypoint"]
+    written = re.fullmatch(r"sh /etc/nginx/settings.sh > (\S+) && exec nginx .*", command)
+    assert shell == "sh" and written
+    assert f"include {written[1]};" in (ROOT / "nginx/hosts.conf").read_text()
 
 
 def test_a_stand_in_exists_for_every_image_that_the_tests_start(compose: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from tests.suite.parts import (
     LINT,
     MORE_CONTAINERS,
     PARTS,
+    SCAN,
     TOOLS,
     TYPES,
     UNIT,
@@ -32,7 +33,7 @@ async def suite(run: Run) -> None:
     await run.out_of_sight(TOOLS)  # first: apt takes one user at a time
     async with asyncio.TaskGroup() as group:
         ready = group.create_task(run.out_of_sight(CONTAINERS_READY))
-        if not await run.until_one_fails(UNIT, LINT, TYPES):
+        if not await run.until_one_fails(UNIT, LINT, SCAN, TYPES):
             ready.cancel()
             return
         for part in WITHOUT_AN_ENGINE:

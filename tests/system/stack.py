@@ -49,6 +49,9 @@ class Stack:
             "OPERATORS_PORT": str(operators_port),
             "PROMETHEUS_PORT": str(prometheus_port),
             "ALERTMANAGER_PORT": str(ALERTMANAGER_PORT),
+            # all clients of the tests have one address
+            "SOCKETS_PER_ADDRESS": "0",
+            "HANDSHAKES_PER_ADDRESS": "0",
         }
         if hard != resource.RLIM_INFINITY and hard < 50_000:
             self.environment["NOFILE"] = str(hard)

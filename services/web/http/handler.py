@@ -17,10 +17,20 @@ class JSONHandler(RequestHandler):
 
     ROUTE = "other"  # label of the requests' metric
 
+    def __init_subclass__(cls) -> None:
+        """HEAD is taken wherever GET is: load balancers and health checks ask so."""
+        super().__init_subclass__()
+        if "GET" in cls.SUPPORTED_METHODS and "HEAD" not in cls.SUPPORTED_METHODS:
+            cls.SUPPORTED_METHODS = ("HEAD", *cls.SUPPORTED_METHODS)
+
     def prepare(self) -> Awaitable[None] | None:
         """Be known as under way, so that the process does not end before the answer is out."""
         self.settings["requests"].add(self)
         return None
+
+    def head(self, *arguments: str) -> Awaitable[None] | None:
+        """What GET answers, whose body Tornado counts and leaves out; 405 where there is no GET."""
+        return self.get(*arguments)
 
     @property
     def request_id(self) -> str:
@@ -33,8 +43,8 @@ class JSONHandler(RequestHandler):
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """What Tornado calls for every exception: bad requests keep their sentence, faults of ours say nothing inside."""
         if status_code == 405:
-            implemented = (name for name in self.SUPPORTED_METHODS if name.lower() in vars(type(self)))
-            self.set_header("Allow", ", ".join(implemented))
+            implemented = [name for name in ("GET", "POST", "DELETE") if name.lower() in vars(type(self))]
+            self.set_header("Allow", ", ".join(["HEAD", *implemented] if "GET" in implemented else implemented))
         cause = kwargs.get("exc_info", (None, None, None))[1]
         sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)

@@ -8,6 +8,7 @@ import redis.asyncio
 
 from services.broker.connection import connect
 from services.dead.shelf import Shelf
+from services.web.operators.guesses import Guesses
 from services.web.settings import WebSettings
 
 log = logging.getLogger("services.web")
@@ -32,6 +33,7 @@ class DeadLetterAccess:
     def __init__(self, redis: redis.asyncio.Redis, token: bytes) -> None:
         self._redis = redis
         self._token = token
+        self.guesses = Guesses()
         self.shelf = Shelf(redis)
 
     def knows(self, token: str) -> bool:

@@ -3,7 +3,9 @@
 import asyncio
 import http
 import logging
+import math
 import secrets
+import time
 from typing import Any
 
 import msgspec
@@ -31,10 +33,11 @@ class DeadLetterList(msgspec.Struct, frozen=True):
 class Denied(Exception):
     """The request cannot be done; says with which status, which code, and why."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
+    def __init__(self, status: int, code: str, message: str, retry_after: int = 0) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after = retry_after  # seconds; 0: to ask again will not help
 
 
 class DeadLetterHandler(RequestHandler):
@@ -49,12 +52,17 @@ class DeadLetterHandler(RequestHandler):
         if isinstance(self._given, NotConfigured):
             raise Denied(404, "not_configured", str(self._given))
         self._access = self._given
-        if self.request.method == "GET":
+        if self.request.method in ("HEAD", "GET"):
             return
         scheme, _, token = self.request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Denied(401, "no_token", f"{WANTS_TOKEN}, got {'another scheme' if scheme else 'none'}")
+        address, now = str(self.request.remote_ip), time.monotonic()
+        if wait := self._access.guesses.wait(address, now):
+            told = f"Too many wrong tokens came from {address}: the next one is looked at in {wait:.1f} s"
+            raise Denied(429, "too_many_guesses", told, math.ceil(wait))
         if not self._access.knows(token.strip()):
+            self._access.guesses.note_wrong(address, now)
             raise Denied(401, "wrong_token", f"{WANTS_TOKEN}, got another")
 
     def answer(self, body: bytes | dict[str, str], status: int = 200) -> None:
@@ -73,23 +81,29 @@ class DeadLetterHandler(RequestHandler):
         """Whatever went wrong, as the page expects it."""
         error = kwargs.get("exc_info", (None, None, None))[1]
         if isinstance(error, TimeoutError):  # asyncio's: Redis' own is a RedisError
-            error = Denied(503, "unavailable", f"Redis did not answer within {PATIENCE:g} s; the list shows whether it was done")
+            error = Denied(503, "unavailable", f"Redis did not answer within {PATIENCE:g} s; the list shows whether it was done", 1)
         elif isinstance(error, RedisError):
-            error = Denied(503, "unavailable", f"Redis: {error}")
+            error = Denied(503, "unavailable", f"Redis: {error}", 1)
         elif not isinstance(error, Denied):
             error = Denied(status_code, f"http_{status_code}", http.HTTPStatus(status_code).phrase)
         if error.status == 401:
             self.set_header("WWW-Authenticate", 'Bearer realm="operators"')
         if error.status == 405:
             self.set_header("Allow", ", ".join(self.SUPPORTED_METHODS))
-        told = msgspec.json.encode({"error": {"code": error.code, "message": str(error)}})
+        if error.retry_after:
+            self.set_header("Retry-After", str(error.retry_after))
+        told = msgspec.json.encode({"error": {"code": error.code, "message": str(error), "retryable": error.retry_after > 0}})
         self.answer(told, error.status)
 
 
 class ListDeadLetters(DeadLetterHandler):
     """`GET /dead-letters`."""
 
-    SUPPORTED_METHODS = ("GET",)
+    SUPPORTED_METHODS = ("HEAD", "GET")
+
+    async def head(self) -> None:
+        """What GET answers, whose body Tornado counts and leaves out."""
+        await self.get()
 
     async def get(self) -> None:
         """The oldest, and how many there are."""

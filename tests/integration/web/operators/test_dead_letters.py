@@ -15,11 +15,13 @@ from services.jobs import names
 from services.jobs.messages import Job, decode_jobs
 from services.jobs.names import Lane
 from services.web.operators.dead_letters import LISTED
+from services.web.operators.guesses import FREE, PERIOD
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY
 from tests.integration.stack import Response, Web
 from tests.integration.steps import Inbox
 from tests.integration.waiting import wait_until
+from tests.integration.web.behind_nginx import behind_nginx
 
 ENDS_ITS_CHILD = "no number"  # what no web process writes
 
@@ -34,10 +36,7 @@ class Page:
 
     def ask(self, method: str, path: str, authorization: str = "") -> Response:
         """One request to the operators' port."""
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.web.metrics_port, timeout=30)) as connection:
-            connection.request(method, path, headers={"Authorization": authorization} if authorization else {})
-            response = connection.getresponse()
-            return Response(response.status, dict(response.headers), response.read())
+        return ask(self.web.metrics_port, method, path, {"Authorization": authorization} if authorization else {})
 
     def change(self, method: str, path: str) -> Response:
         """One request with the token."""
@@ -56,6 +55,14 @@ class Page:
         """Write a dead letter as a worker does; returns its id."""
         fields = dict(zip(("lane", "jobs", "reason", "worker"), DeadLetter(job, "a test", "nobody").fields(lane), strict=True))
         return str(self._admin.xadd(names.DEAD, fields).decode())
+
+
+def ask(port: int, method: str, path: str, headers: dict[str, str]) -> Response:
+    """One request."""
+    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
+        connection.request(method, path, headers=headers)
+        response = connection.getresponse()
+        return Response(response.status, dict(response.headers), response.read())
 
 
 @pytest.fixture
@@ -177,7 +184,7 @@ def test_the_scheme_is_read_in_any_case(page: Page) -> None:
 
 def test_other_methods_are_refused(page: Page) -> None:
     for method, path, allowed in (
-        ("POST", "/dead-letters", "GET"),
+        ("POST", "/dead-letters", "HEAD, GET"),
         ("GET", "/dead-letters/1-1", "DELETE"),
         ("GET", "/dead-letters/1-1/retry", "POST"),
         ("OPTIONS", "/dead-letters/1-1/retry", "POST"),  # so no page of another origin may send the header
@@ -255,3 +262,30 @@ def test_two_web_processes_put_a_job_back_once(front: Front, page: Page) -> None
     assert front.redis.length(Lane.HEAVY) == 20
     assert json.loads(page.ask("GET", "/dead-letters").body) == {"count": 0, "letters": []}
     front.redis.admin.xtrim(names.stream(Lane.HEAVY), maxlen=0)
+
+
+def test_who_guesses_the_token_is_slowed_down_and_nobody_else_is(front: Front, tmp_path: Path) -> None:
+    web = front.web("guessed", "--operators-access", str(front.redis.operators_access), "--behind-proxy")
+    front.wait_ready(web)
+    page = Page(front, web)
+    with behind_nginx(web, tmp_path) as site:
+        # what clients say of their address is not believed: all these guesses are of one
+        guesses = [guess(site.operators_port, f"wrong {number}", f"192.0.2.{number}") for number in range(FREE + 20)]
+        assert [answer.status for answer in guesses[:FREE]] == [401] * FREE
+        slowed = [answer for answer in guesses if answer.status == 429]
+        assert len(slowed) >= 10  # one is looked at each 3 s
+        assert all(1 <= int(answer.headers["Retry-After"]) <= PERIOD for answer in slowed)
+        error = slowed[-1].json["error"]
+        assert (error["code"], error["retryable"]) == ("too_many_guesses", True)
+        assert error["message"].startswith("Too many wrong tokens came from 127.0.0.1: the next one is looked at in ")
+        wait_until(lambda: guess(site.operators_port, page.token).status == 404, "the operator of that address is let in", 10)
+    assert page.ask("DELETE", "/dead-letters/1-1", "Bearer wrong").status == 401
+    elsewhere = {"Authorization": f"Bearer {page.token}", "X-Real-IP": "192.0.2.1"}  # as nginx tells of somebody else
+    assert ask(web.metrics_port, "DELETE", "/dead-letters/1-1", elsewhere).status == 404
+
+
+def guess(port: int, token: str, claimed: str = "") -> Response:
+    """One request with this token, which names a letter that is not there."""
+    return ask(
+        port, "DELETE", "/dead-letters/1-1", {"Authorization": f"Bearer {token}", "X-Real-IP": claimed, "X-Forwarded-For": claimed}
+    )
