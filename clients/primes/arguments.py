@@ -11,8 +11,9 @@ from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
 from .client import URL
-from .conversation import WINDOW, Operation
+from .conversation import WINDOW
 from .questions import STDIN
+from .requests import Operation
 
 LONGEST_DEADLINE = 3600  # s, as in the protocol
 

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .conversation import Answer, Operation, PrimesError
+from .conversation import Answer
 from .evidence import Judgement, Outcome
 from .questions import Question
+from .requests import Operation, PrimesError
 
 LONGEST = 60  # characters of a number that are shown whole
 ENDS = 20  # characters of both ends of a longer one

@@ -2,6 +2,7 @@
 
 import asyncio
 import concurrent.futures
+import hashlib
 import threading
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from pathlib import Path
 STDIN = "-"
 CHUNK = 1 << 16  # bytes that are read at once
 LONGEST = 1 << 20  # bytes of a line: more than any number that a server takes
+DIGEST = 12  # characters of a digest: by chance one in 2^48 questions would have another one's
 AHEAD = 4  # chunks that are read and not asked
 
 
@@ -23,6 +25,14 @@ class Question:
 
     position: int
     number: str
+
+    @property
+    def digest(self) -> str:
+        """Of the number: part of the question's id, so that a run never asks with the id of another question.
+
+        A run that was killed may have asked more than its checkpoint knows, and the next one be given other numbers from there on.
+        """
+        return hashlib.sha256(self.number.encode(errors="surrogatepass")).hexdigest()[:DIGEST]
 
 
 async def read(arguments: Sequence[str], file: str | None) -> AsyncGenerator[Question, None]:

@@ -216,6 +216,21 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: 
     assert f"all {MANY:,} answers were printed before; delete {state}" in again.stderr
 
 
+def test_after_a_killed_run_another_number_in_a_questions_place_is_another_question(whole: Whole, tmp_path: Path) -> None:
+    web, state = whole.webs[0], tmp_path / "state"
+    with killed_at_last(start(web.url, "--resume", str(state))) as process:
+        wait_until(lambda: state.exists() and state.stat().st_size > 0, "the session is kept")
+        kept = state.read_bytes()
+        assert process.stdin
+        process.stdin.write("2^30011-1\n")
+        process.stdin.flush()
+        wait_until(lambda: web.pending == 1, "the number is asked")
+        process.kill()
+        process.wait(10)
+        assert state.read_bytes() == kept  # it knows nothing of that question
+    assert run(web.url, "--resume", str(state), lines=["97"]).stdout.startswith("97: prime, checked")
+
+
 def test_a_state_file_of_other_numbers_is_refused_and_left_as_it_is(whole: Whole, tmp_path: Path) -> None:
     url, state = whole.webs[0].url, tmp_path / "state"
     assert run(url, "--resume", str(state), "97", "seven").returncode == 1

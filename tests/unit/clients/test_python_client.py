@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from clients.primes import bar, evidence, lines
+from clients.primes import Client, bar, evidence, lines
 from clients.primes.arguments import parse
 from clients.primes.certificate import Mismatch, address, fetch
 from clients.primes.checkpoint import Checkpoint, Unusable
@@ -22,8 +23,6 @@ from clients.primes.conversation import (
     Fault,
     Joined,
     Leaving,
-    Operation,
-    PrimesError,
     Progress,
     Saved,
     Verdict,
@@ -31,6 +30,7 @@ from clients.primes.conversation import (
 from clients.primes.evidence import Outcome
 from clients.primes.expression import NotANumber, evaluate
 from clients.primes.questions import Question, count, read
+from clients.primes.requests import Operation, PrimesError
 from tests.unit.clients.twins import shorten
 
 SESSION = {"session": "token", "offset": "0", "expires_in": 600, "instance": "web0"}
@@ -219,6 +219,51 @@ def test_questions_are_bounded(talk: Talk) -> None:
 def test_an_id_is_taken_once(asked: Talk) -> None:
     with pytest.raises(ValueError, match="an id of its own for each request, got 't-1' again"):
         asked.ask("91", id="t-1")
+
+
+@pytest.mark.parametrize("deadline", [math.nan, math.inf, -math.inf, 1j, [], 10**400])
+def test_a_deadline_that_is_none_is_refused_and_named(talk: Talk, deadline: object) -> None:
+    with pytest.raises(PrimesError) as caught:
+        talk.conversation.ask(Operation.IS_PRIME, {"number": "97", "deadline": deadline})
+    assert str(caught.value) == f"Expected a deadline in seconds, above 0 and up to 3,600, got {deadline!r}"
+    assert (caught.value.code, talk.conversation.open) == ("invalid_params", 0)
+
+
+@pytest.mark.parametrize("params", [{"number": "97", "proof": math.nan}, {"number": b"97"}, {"number": {1}}])
+def test_what_json_cannot_say_is_refused(talk: Talk, params: dict[str, Any]) -> None:
+    with pytest.raises(PrimesError, match="Expected params that JSON can say") as caught:
+        talk.conversation.ask(Operation.IS_PRIME, params)
+    assert (caught.value.code, talk.conversation.open) == ("invalid_params", 0)
+
+
+def test_half_a_character_is_named(talk: Talk) -> None:
+    with pytest.raises(PrimesError, match=r"Expected an integer or an expression, got text with half a character, '\\udcff'"):
+        talk.ask("7\udcff")
+
+
+def test_ids_that_were_given_long_ago_are_forgotten(talk: Talk) -> None:
+    talk.connect()
+    for number in range(10_001):
+        talk.ask("97", id=f"x{number}")
+        talk.take()
+        talk.answer(f"x{number}", f"5-{number}")
+    talk.ask("97", id="x0")
+    with pytest.raises(ValueError, match="an id of its own for each request, got 'x1' again"):
+        talk.ask("97", id="x1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"window": 0}, "Expected a window of at least 1 request, got 0"),
+        ({"give_up_after": math.nan}, "Expected seconds from 0 on to give up after, got nan"),
+        ({"give_up_after": -1}, "Expected seconds from 0 on to give up after, got -1"),
+        ({"url": "http://localhost/"}, "isn't a valid URI"),
+    ],
+)
+def test_a_client_that_could_never_ask_is_not_made(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(Exception, match=words):
+        Client(**options)
 
 
 def test_what_is_refused_for_now_is_asked_again_not_before_its_time(asked: Talk) -> None:
