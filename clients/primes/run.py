@@ -97,8 +97,10 @@ class Run:
         options = dict(self._request.options)
         self._open[id], self._since[id] = question, time.monotonic()
         try:
+            if question.unreadable is not None:
+                raise PrimesError("not_utf8", question.unreadable)
             return self._client.submit(question.number, self._request.operation, options, id=id, tell=tell)
-        except PrimesError as error:  # no server could read it
+        except PrimesError as error:  # nobody could read it
             refused: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
             refused.set_exception(error)
             return id, refused
@@ -179,7 +181,7 @@ class Run:
 
     def _complain(self, sentence: str) -> None:
         self._bar.clear()
-        self._err.write(f"primes: {sentence}\n")
+        self._err.write(f"primes: {lines.printable(sentence)}\n")
         self._err.flush()
 
     async def _tick(self) -> None:

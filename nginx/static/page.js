@@ -2,6 +2,7 @@
 
 import { Checker } from "./checker.js";
 import { Client } from "./client.js";
+import { csv } from "./csv.js";
 import { count, shorten } from "./element.js";
 import { Files } from "./files.js";
 import { History } from "./history.js";
@@ -76,7 +77,7 @@ class Page {
       for (const entry of this.#open) entry.abort.abort();
     });
     $("clear").addEventListener("click", () => this.#clear());
-    $("save").addEventListener("click", () => saveAs("primes.csv", "text/csv", table(this.#table.entries)));
+    $("save").addEventListener("click", () => saveAs("primes.csv", "text/csv", csv(this.#table.entries)));
     for (const example of document.querySelectorAll(".example")) {
       example.addEventListener("click", () => this.ask([example.textContent], options()));
     }
@@ -363,21 +364,6 @@ async function copy(text) {
     area.remove();
     return copied;
   }
-}
-
-function table(entries) {
-  const rows = entries.filter(({ open }) => !open).map((entry) => [
-    entry.number, entry.error?.code ?? entry.verdict, entry.proven ?? "", ...["factor", "witness", "certificate"].map((kind) => entry.evidence?.[kind] ?? ""),
-    entry.check?.outcome ?? "", entry.method ?? "", entry.compute_ms ?? "",
-  ]);
-  const heads = ["number", "verdict", "proven", "factor", "witness", "certificate", "checked", "method", "compute_ms"];
-  return [heads, ...rows].map((row) => row.map(quote).join(",")).join("\r\n");
-}
-
-/** A field of CSV; an apostrophe before what a spreadsheet would take for a formula. */
-function quote(value) {
-  const text = String(value);
-  return `"${/^[=+@\t]/.test(text) ? "'" : ""}${text.replaceAll('"', '""')}"`;
 }
 
 function saveAs(name, type, text) {

@@ -8,7 +8,7 @@ const HALF = /\p{Surrogate}/u; // of a character: such text is no Unicode, and n
 export const RESUME = "resume"; // id of that request
 export const PROBE = "probe"; // id of a request for a sign of life
 export const CANCEL = "/cancel"; // what the id of a cancellation has more than that of its request
-export const CHECK = "/check"; // the end of the ids of requests that only find out whether those before them were read
+export const CHECK = "/check"; // the end of ids of requests that find out whether those before them were read
 
 /** A request that failed for good, or was cancelled; `code` is for programs, as in the protocol. */
 export class PrimesError extends Error {
@@ -21,15 +21,12 @@ export class PrimesError extends Error {
   }
 }
 
-/**
- * The message of a question. Throws a PrimesError where its params are what no server takes or no JSON can say; nothing but that:
- * whether the number is one is the server's to say.
- */
+/** The message of a question. Throws a PrimesError where no server takes its params, or no JSON can say them. */
 export function write(id, method, params) {
   const { number, deadline } = params;
   if (HALF.test(number)) {
-    const half = HALF.exec(number)[0].charCodeAt(0).toString(16);
-    throw new PrimesError("not_an_integer", `Expected an integer or an expression, got text with half a character, '\\u${half}'`);
+    const half = JSON.stringify(HALF.exec(number)[0]);
+    throw new PrimesError("not_an_integer", `Expected an integer or an expression, got text with half a character, ${half}`);
   }
   if (deadline !== undefined && !(typeof deadline === "number" && deadline > 0 && deadline <= LONGEST_DEADLINE)) {
     const expected = `Expected a deadline in seconds, above 0 and up to ${LONGEST_DEADLINE.toLocaleString("en")}`;

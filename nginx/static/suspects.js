@@ -5,9 +5,9 @@ import { CHECK } from "./requests.js";
 /**
  * Ids of requests without an answer, of which one or more may be at fault.
  *
- * Each is asked alone, and after it a check: a small request that any server answers at once. A server reads a socket's messages in
- * order, so a request that is not refused before the check's answer comes is not at fault, however long its own answer takes.
- * A check without a request comes first: what is refused before its answer was said before.
+ * Each is asked alone, and after it a check, which any server answers at once. Messages are read in order: a request that is not
+ * refused before the check's answer is not at fault, however long its own takes. A check alone comes first: what is refused before
+ * its answer was said before.
  */
 export class Suspects {
   /** Id of the request that was asked and whose check has no answer, if there is one. */
@@ -21,7 +21,7 @@ export class Suspects {
     return this.#ids.size;
   }
 
-  /** One of these is at fault. They are the first that are known, or the socket is over. */
+  /** One of these is at fault. */
   add(ids) {
     for (const id of ids) this.#ids.add(id);
     this.restart();
@@ -33,7 +33,7 @@ export class Suspects {
     this.#ready = false;
   }
 
-  /** Id of the check to be said now, if one is; `tested`, if there is one, is to be asked before it. */
+  /** Id of the check to be said now, if one is, after `tested`. */
   next() {
     if (this.#check !== undefined || !this.#ids.size) return undefined;
     this.#made += 1;

@@ -155,7 +155,8 @@ export class Table {
     return parts;
   }
 
-  #certificate(digest) {
+  #certificate(named) {
+    const digest = named.toLowerCase(); // as it is kept under
     const link = (format, name, title) =>
       element("a", { href: `/certificates/${digest}${format}`, download: `${digest.slice(0, 12)}${name}`, title }, title);
     return [element("span", { class: "links" }, link("", ".primo.txt", "Certificate"), " ", link("?format=pari", ".pari.txt", "PARI’s own"))];

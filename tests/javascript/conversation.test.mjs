@@ -183,7 +183,7 @@ test("what JSON cannot say is refused and named", () => {
     assert.throws(() => talk.conversation.ask("is_prime", { number: "97", deadline }), { code: "invalid_params", message });
   }
   assert.throws(() => talk.conversation.ask("is_prime", { number: "97", proof: 1n }), { code: "invalid_params" });
-  assert.throws(() => talk.ask("7\ud800"), { message: "Expected an integer or an expression, got text with half a character, '\\ud800'" });
+  assert.throws(() => talk.ask("7\ud800"), { message: "Expected an integer or an expression, got text with half a character, \"\\ud800\"" });
   assert.equal(talk.conversation.open, 0);
 });
 

@@ -1,10 +1,13 @@
 """The Python client without a socket: what it says and hears, what it checks, what it remembers and prints."""
 
 import asyncio
+import hashlib
+import http.server
 import io
 import json
 import math
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -457,7 +460,7 @@ def gathered(arguments: Sequence[str], file: Path | None) -> list[str]:
 
 def test_questions_are_lines_without_blanks_and_comments(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
-    path.write_bytes(b"\xef\xbf\xbd\n# no\n\n  #no\n 7#+1 \r\n" + b"1" * 100_000 + b"\n9")
+    path.write_bytes(b"\xef\xbb\xbf\xef\xbf\xbd\n# no\n\n  #no\n 7#+1 \r\n" + b"1" * 100_000 + b"\n9")
     assert gathered(["2"], path) == ["2", "\ufffd", "7#+1", "1" * 100_000, "9"]
     assert count(["2"], str(path)) == 5
     assert count(["-"], None) is None
@@ -481,10 +484,32 @@ def test_malformed_evidence_is_printed_as_it_came(evidence: dict[str, Any]) -> N
     assert json.loads(lines.encode(Question(1, "97"), Operation.IS_PRIME, told, None, None))["evidence"] == evidence
 
 
-@pytest.mark.parametrize("sha256", [7, None, "ab", "A" * 64, "a" * 64 + "\n"])
+@pytest.mark.parametrize("sha256", [7, None, "ab", "G" * 64, "a" * 64 + "\n", "\uff21" * 64])
 def test_what_names_no_certificate_is_not_asked_for(sha256: object) -> None:
     with pytest.raises(Mismatch, match="expected the SHA-256 of a certificate, got"):
         fetch("ws://127.0.0.1:9/chatsocket", sha256)
+
+
+class Keeper(http.server.BaseHTTPRequestHandler):
+    """Keeps one text, under its SHA-256 in small letters."""
+
+    text = b"[PRIMO - Primality Certificate]"
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == f"/certificates/{hashlib.sha256(self.text).hexdigest()}" else 404)
+        self.end_headers()
+        self.wfile.write(self.text)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_sha256_in_capitals_names_the_same_certificate() -> None:
+    sha256 = hashlib.sha256(Keeper.text).hexdigest()
+    with http.server.HTTPServer(("127.0.0.1", 0), Keeper) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        fetched = fetch(f"ws://127.0.0.1:{server.server_port}/chatsocket", sha256.upper())
+    assert (fetched.text, fetched.sha256) == (Keeper.text, sha256)
 
 
 def test_certificates_are_beside_the_socket() -> None:
@@ -497,6 +522,10 @@ def test_the_bar_tells_how_far_it_is() -> None:
         == f"[{'#' * 12}{'.' * 12}] 500/1,000  1,234/s  97: 3 s, running"
     )
     assert bar.describe(bar.Standing(1_500, None, 3, "")) == "1,500  3/s"
+
+
+def test_the_bar_does_nothing_else_to_a_terminal() -> None:
+    assert bar.describe(bar.Standing(1, None, 3, "\x1b]0;title\x07: 3 s")) == r"1  3/s  \x1b]0;title\x07: 3 s"
 
 
 def test_the_bar_is_for_terminals_alone() -> None:
