@@ -11,10 +11,10 @@ const MOST_OPEN = 10_000; // requests without an answer, those included that wai
 const FIRST_RETRY = 1; // s after a refusal, where the server names no other
 const LONGEST_RETRY = 30; // s, a guess at what a person bears
 const EVICTED = 4001; // close code: another socket has the session
-// Close codes for which a message of ours may be the reason: a protocol error, a kind of message, text, a policy, a size.
+// Close codes for which a message of ours may be the reason.
 const OUR_FAULT = new Set([1002, 1003, 1007, 1008, 1009]);
 const TOO_BIG = 1009; // the last of these
-const MOST_REFUSED = 3; // connections in a row that end so, none with an answer, until the server is taken at its word
+const MOST_REFUSED = 3; // connections in a row that end so, none with an answer
 const REMEMBERED = 10_000; // ids that callers gave; the server remembers the last 1,024 of a session
 const SHOWN = 60; // characters of a message that a fault repeats
 
@@ -50,7 +50,7 @@ export class Conversation {
   #begun; // what the present socket's own session is
   #suspects = new Suspects(); // while there are any, nothing else is asked
   #refused = 0; // connections in a row that ended with OUR_FAULT, since the last answer
-  #former = new Set(); // ids that callers gave and that are open no more, oldest first; at most REMEMBERED
+  #former = new Set(); // ids that callers gave and that are open no more, oldest first
   #prefix;
   #window;
   #tell;
@@ -80,8 +80,8 @@ export class Conversation {
   }
 
   /**
-   * Make a request. Its id is what the answer is known by. Throws a PrimesError: `busy` when too many are open; as `write` does when no
-   * server could read it. Throws a RangeError for an id that cannot be used, or was: the server would take this question for the former.
+   * Make a request. Its id is what the answer is known by. Throws a PrimesError, `busy` when too many are open or as `write` does; a
+   * RangeError for an id that cannot be used, or was: the server would take this question for the former.
    */
   ask(method, params, settle, tell = () => {}, id = undefined) {
     if (this.#open.size >= MOST_OPEN) throw new PrimesError("busy", `Expected at most ${MOST_OPEN} requests without an answer, got one more`);

@@ -40,6 +40,7 @@ class Page {
     this.#files = new Files($("uploads"), this.#checker, {
       alarm: (number) => this.#alarm(number),
       announce: (words) => this.#announce(words),
+      left: () => $("numbers").focus(),
     });
     this.#listen();
     const saved = readSaved();
@@ -128,7 +129,7 @@ class Page {
     if ($("connection").dataset.state !== name && name !== "connecting") this.#announce(name === "waiting" ? "Connection lost" : words);
     $("connection").dataset.state = name;
     $("connection-text").textContent = words;
-    $("connect").hidden = name !== "waiting";
+    show("connect", name === "waiting");
   }
 
   #submit() {
@@ -280,8 +281,9 @@ class Page {
     $("empty").hidden = this.#table.entries.length > 0;
     $("list").hidden = this.#asked < 2 || !this.#open.size;
     $("list").value = 1 - this.#open.size / Math.max(this.#asked, 1);
-    $("cancel-all").hidden = this.#open.size < 2;
-    $("clear").hidden = $("save").hidden = !answered.length;
+    show("cancel-all", this.#open.size > 1);
+    show("clear", answered.length);
+    show("save", answered.length);
   }
 
   /** Tell screen readers: what happened last, or how many things did since they were told. */
@@ -310,6 +312,12 @@ class Page {
       // storage is switched off: after a reload the numbers are asked again by hand
     }
   }
+}
+
+/** Show or hide a button, whose focus goes to the field. */
+function show(id, wanted) {
+  if (!wanted && document.activeElement === $(id)) $("numbers").focus();
+  $(id).hidden = !wanted;
 }
 
 let lastKey = 0;

@@ -1,14 +1,14 @@
 // What a client of primes.v1 asks, as text; what no server could read is refused here, before it costs a connection.
 
 const LARGEST = 2 * 2 ** 20; // bytes of a message: over a larger one the server closes the socket
-const LONGEST_DEADLINE = 3_600; // s, as in the protocol
-const LONGEST_ID = 128; // bytes of an id as JSON, as in the protocol
-const HALF = /\p{Surrogate}/u; // of a character: such text is no Unicode, and no JSON that a server reads
+const LONGEST_DEADLINE = 3_600; // s
+const LONGEST_ID = 128; // bytes as JSON
+const HALF = /\p{Surrogate}/u; // of a character
 
-export const RESUME = "resume"; // id of that request
+export const RESUME = "resume"; // id
 export const PROBE = "probe"; // id of a request for a sign of life
-export const CANCEL = "/cancel"; // what the id of a cancellation has more than that of its request
-export const CHECK = "/check"; // the end of ids of requests that find out whether those before them were read
+export const CANCEL = "/cancel"; // the end of the ids of cancellations
+export const CHECK = "/check"; // the end of the ids of checks, see suspects.js
 
 /** A request that failed for good, or was cancelled; `code` is for programs, as in the protocol. */
 export class PrimesError extends Error {
@@ -32,18 +32,15 @@ export function write(id, method, params) {
     const expected = `Expected a deadline in seconds, above 0 and up to ${LONGEST_DEADLINE.toLocaleString("en")}`;
     throw new PrimesError("invalid_params", `${expected}, got ${String(deadline)}`);
   }
-  const text = encode(id, method, params);
-  const size = text.length > LARGEST / 3 ? sizeOf(text) : 0; // no character has more than three bytes for each of its units
-  if (size > LARGEST) throw new PrimesError("too_large", `Expected a question of at most ${LARGEST.toLocaleString("en")} bytes, got ${size.toLocaleString("en")}`);
-  return text;
-}
-
-function encode(id, method, params) {
+  let text;
   try {
-    return JSON.stringify({ jsonrpc: "2.0", id, method, params });
+    text = JSON.stringify({ jsonrpc: "2.0", id, method, params });
   } catch (error) {
     throw new PrimesError("invalid_params", `Expected params that JSON can say: ${error.message}`);
   }
+  const size = sizeOf(text);
+  if (size > LARGEST) throw new PrimesError("too_large", `Expected a question of at most ${LARGEST.toLocaleString("en")} bytes, got ${size.toLocaleString("en")}`);
+  return text;
 }
 
 /** Throws a RangeError for an id that the server would not read, or that this client says other things with. */

@@ -2,20 +2,14 @@
 
 import { CHECK } from "./requests.js";
 
-/**
- * Ids of requests without an answer, of which one or more may be at fault.
- *
- * Each is asked alone, and after it a check, which any server answers at once. Messages are read in order: a request that is not
- * refused before the check's answer is not at fault, however long its own takes. A check alone comes first: what is refused before
- * its answer was said before.
- */
+/** Ids of open requests, some of which are at fault. Each is asked alone, then a check: what was read before its answer is not at fault. */
 export class Suspects {
-  /** Id of the request that was asked and whose check has no answer, if there is one. */
+  /** Id of the request that was asked and whose check has no answer. */
   tested;
-  #ids = new Set(); // in the order in which they are asked
+  #ids = new Set();
   #check; // id of the check that has no answer
   #made = 0;
-  #ready = false; // whether the first check was answered
+  #ready = false; // a check alone was answered: what is refused from now on was said after it
 
   get size() {
     return this.#ids.size;
@@ -27,7 +21,7 @@ export class Suspects {
     this.restart();
   }
 
-  /** Nothing that was said counts any more: over another socket, or after answers that this one lost. */
+  /** What was said counts no more. */
   restart() {
     this.tested = this.#check = undefined;
     this.#ready = false;
