@@ -2,7 +2,8 @@
 
 # Imports within the package are relative: it is `clients.primes` in the checkout and `primes` where it is installed.
 from .client import Client, Unreachable, Waiting
-from .conversation import Answer, Joined, Leaving, Operation, PrimesError, Progress, Saved, Verdict
+from .conversation import Answer, Joined, Leaving, Progress, Saved, Verdict
+from .requests import Operation, PrimesError
 
 __all__ = [
     "Answer",

@@ -1,6 +1,7 @@
 """The command `primes`: asks a server about numbers, and prints and checks its answers."""
 
 import asyncio
+import io
 import os
 import signal
 import sys
@@ -8,6 +9,7 @@ import sys
 from .arguments import Request, parse
 from .checkpoint import Checkpoint, Unusable
 from .client import Unreachable
+from .lines import printable
 from .questions import Unreadable
 from .run import Run
 
@@ -17,6 +19,8 @@ SIGNALLED = 128  # and the signal's number: the status of a program that a signa
 
 def main() -> int:
     """Do what the command line asks; the status."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that has not all characters
     request = parse(sys.argv[1:], os.environ, sys.stdin.isatty())
     kind = {"operation": request.operation, **request.options}
     try:
@@ -81,7 +85,7 @@ def count(answers: int) -> str:
 
 def complain(sentence: str, status: int) -> int:
     """On standard error; returns the status."""
-    print(f"primes: {sentence}", file=sys.stderr)
+    print(f"primes: {printable(sentence)}", file=sys.stderr)
     return status
 
 

@@ -2,19 +2,21 @@
 
 import argparse
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from websockets.exceptions import InvalidURI
 from websockets.uri import parse_uri
 
 from .client import URL
-from .conversation import WINDOW, Operation
+from .conversation import WINDOW
+from .lines import printable
 from .questions import STDIN
+from .requests import LONGEST_DEADLINE, Operation
 
-LONGEST_DEADLINE = 3600  # s, as in the protocol
+_AMOUNTS = ("--deadline", "--give-up-after", "--window")  # options whose value may begin with a minus sign, and is refused then
 
 _ABOUT = "Tells of integers and expressions such as 2^127-1 whether they are prime, and checks the answers' evidence here."
 
@@ -59,7 +61,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], terminal: bo
     `terminal`: whether standard input is one; from what is none numbers are read when none are given.
     """
     parser = _parser(environment)
-    given = parser.parse_intermixed_args(arguments)
+    given = parser.parse_intermixed_args(list(_join(arguments)))
     numbers = [number.strip() or number for number in given.numbers]
     if not numbers and given.file is None:
         if terminal:
@@ -91,8 +93,30 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], terminal: bo
     )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Repeats nothing on a terminal that would do something there."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
+def _join(arguments: Sequence[str]) -> Iterator[str]:
+    """With `--deadline=-inf` for `--deadline -inf`: to argparse the latter has no value, and it could not name what came."""
+    waiting = iter(arguments)
+    for argument in waiting:
+        if argument == "--":  # what comes now are numbers
+            yield argument
+            yield from waiting
+            return
+        value = next(waiting, None) if argument in _AMOUNTS else None
+        if value is not None and value.startswith("-") and not value.startswith("--"):
+            yield f"{argument}={value}"
+        else:
+            yield from (argument,) if value is None else (argument, value)
+
+
 def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="primes", description=_ABOUT, epilog=_EPILOG, allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
@@ -129,20 +153,22 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     return parser
 
 
-def _seconds(text: str) -> float:
+def _number(text: str) -> float:
     try:
-        seconds = float(text)
+        return float(text)
     except ValueError:
-        seconds = math.nan
-    if not 0 < seconds < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds above 0, got {text!r}")
+        return math.nan
+
+
+def _seconds(text: str) -> float:
+    if not 0 < (seconds := _number(text)) < math.inf:
+        raise argparse.ArgumentTypeError(f"expected a finite number of seconds above 0, got {text!r}")
     return seconds
 
 
 def _deadline(text: str) -> float:
-    seconds = _seconds(text)
-    if seconds > LONGEST_DEADLINE:
-        raise argparse.ArgumentTypeError(f"expected at most {LONGEST_DEADLINE} seconds, got {text!r}")
+    if not 0 < (seconds := _number(text)) <= LONGEST_DEADLINE:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0 and up to {LONGEST_DEADLINE:,}, got {text!r}")
     return seconds
 
 

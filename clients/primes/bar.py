@@ -4,6 +4,8 @@ import shutil
 from dataclasses import dataclass
 from typing import TextIO
 
+from .lines import printable
+
 LENGTH = 24  # characters of the bar itself
 CLEAR = "\r\x1b[K"
 
@@ -48,4 +50,4 @@ def describe(standing: Standing) -> str:
     if standing.total:
         full = LENGTH * min(standing.done, standing.total) // standing.total
         count = f"[{'#' * full}{'.' * (LENGTH - full)}] {count}/{standing.total:,}"
-    return f"{count}  {standing.rate:,.0f}/s  {standing.longest}".rstrip()
+    return printable(f"{count}  {standing.rate:,.0f}/s  {standing.longest}".rstrip())

@@ -49,8 +49,9 @@ def address(url: str, sha256: str) -> str:
 
 def fetch(url: str, sha256: object) -> FetchedCertificate:
     """Fetch it over HTTP, and check its SHA-256. Raises Unavailable, Mismatch."""
-    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9a-f]{64}", sha256):
+    if not isinstance(sha256, str) or not re.fullmatch(r"[0-9A-Fa-f]{64}", sha256):
         raise Mismatch(f"expected the SHA-256 of a certificate, got {str(sha256)[:NAMED]!r}")
+    sha256 = sha256.lower()  # as it is kept under
     text = _get(address(url, sha256))
     if hashlib.sha256(text).hexdigest() != sha256:
         raise Mismatch(f"expected a certificate with the SHA-256 {sha256}, got {hashlib.sha256(text).hexdigest()}")

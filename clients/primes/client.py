@@ -26,12 +26,11 @@ from .conversation import (
     Fault,
     Joined,
     Leaving,
-    Operation,
-    PrimesError,
     Progress,
     Saved,
     Verdict,
 )
+from .requests import Operation, PrimesError
 
 URL = "ws://localhost/chatsocket"
 SUBPROTOCOL = Subprotocol("primes.v1")
@@ -86,6 +85,8 @@ class Client:
         give_up_after: float | None = None,
         notice: Callable[[Notice], None] = ignore,
     ) -> None:
+        if give_up_after is not None and not give_up_after >= 0:
+            raise ValueError(f"Expected seconds from 0 on to give up after, got {give_up_after}")
         parse_uri(url)  # raises ValueError here, not at the first attempt
         self._url = url
         self._give_up_after = give_up_after
@@ -140,8 +141,10 @@ class Client:
         `deadline`: seconds that the answer is wanted for; `tell` hears what is known before. Waits while 10,000 are open.
         """
         async with self._room:
-            options = {"proof": proof, "certificate": certificate, "deadline": deadline}
-            id, answer = self.submit(number, operation, {name: value for name, value in options.items() if value}, tell=tell)
+            options: dict[str, Any] = {name: True for name, wanted in (("proof", proof), ("certificate", certificate)) if wanted}
+            if deadline is not None:
+                options["deadline"] = deadline
+            id, answer = self.submit(number, operation, options, tell=tell)
             try:
                 return await answer
             except asyncio.CancelledError:
@@ -165,7 +168,11 @@ class Client:
         id: str | None = None,
         tell: Callable[[Told], None] = ignore,
     ) -> tuple[str, asyncio.Future[Answer]]:
-        """Ask without waiting: the request's id, and what its answer will be. Raises PrimesError `busy` when too many are open."""
+        """Ask without waiting: the request's id, and what its answer will be.
+
+        Raises PrimesError `busy` when too many are open, and another one for what no server could read; ValueError for an `id` that
+        is used for another question, is longer than 121 bytes as JSON, or is one of the client's own.
+        """
         if self._over:
             raise self._over
         text = str(number) if isinstance(number, str) else hex(number)  # str() ends at 4,300 digits
@@ -187,6 +194,7 @@ class Client:
             while True:
                 code, reason = await self._attempt()
                 self._conversation.end(code)
+                self._dispatch()
                 await self._wait(code, reason)
         except Unreachable as error:
             self._end(error)
@@ -237,9 +245,9 @@ class Client:
                         return None, fault.message
                     if self._joined:
                         opening.reschedule(None)
-            return socket.close_code, socket.close_reason or "the server closed the connection"
+            return _close_code(socket), socket.close_reason or "the server closed the connection"
         except ConnectionClosed:
-            return socket.close_code, socket.close_reason or "the connection was lost"
+            return _close_code(socket), socket.close_reason or "the connection was lost"
         except TimeoutError:
             return None, "no session in time"
         finally:
@@ -339,6 +347,12 @@ class Client:
             if not answer.done():
                 answer.set_exception(self._over)
                 answer.exception()  # whoever waits gets it all the same; that nobody does is no fault to log
+
+
+def _close_code(socket: ClientConnection) -> int | None:
+    """The code with which the server closed; None for an echo of ours, when what it sent could not be read."""
+    echoed = socket.protocol.close_sent is not None and not socket.protocol.close_rcvd_then_sent
+    return None if echoed else socket.close_code
 
 
 def _describe(error: Exception) -> str:

@@ -13,6 +13,8 @@ from typing import Any
 
 from . import messages
 from .messages import MalformedMessage
+from .requests import CANCEL, RESUME, Operation, PrimesError, check_id, write
+from .suspects import Suspects
 
 MOST_OPEN = 10_000  # requests without an answer, those included that wait here for the window
 WINDOW = 200  # requests with the server at once; it refuses more than 256
@@ -20,26 +22,13 @@ FIRST_RETRY = 1.0  # s after a refusal, where the server names no other
 LONGEST_RETRY = 30.0  # s, a guess at what a person bears
 EVICTED = 4001  # close code: another socket has the session
 
-_RESUME = "resume"  # id of that request
-_CANCEL = "/cancel"  # what the id of a cancellation has more than that of its request
+# Close codes for which a message of ours may be the reason: a protocol error, a kind of message, text, a policy, a size.
+OUR_FAULT = frozenset({1002, 1003, 1007, 1008, 1009})
+TOO_BIG = 1009  # the last of these
+MOST_REFUSED = 3  # connections in a row that end so, none with an answer, until the server is taken at its word
+REMEMBERED = 10_000  # ids that callers gave; the server remembers the last 1,024 of a session
+
 _SHOWN = 60  # characters of a message that a fault repeats
-
-
-class PrimesError(Exception):
-    """A request that failed for good, or was cancelled; `code` is for programs, as in the protocol."""
-
-    def __init__(self, code: str, message: str, data: Mapping[str, Any] | None = None) -> None:
-        super().__init__(message)
-        self.code = code
-        self.data = data or {}  # with `best` and `method`, if something is known all the same
-
-
-class Operation(StrEnum):
-    """What is asked about a number; the values are the protocol's methods."""
-
-    IS_PRIME = "is_prime"
-    NEXT = "next_prime"
-    PREVIOUS = "previous_prime"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +110,7 @@ Event = Answer | Failure | Verdict | Progress | Joined | Leaving | Fault
 @dataclass(slots=True, eq=False)
 class _Request:
     id: str
-    operation: Operation
-    params: dict[str, Any]
+    text: str  # of its message
     sent: bool = False  # over any socket: the server may know it
     asked: bool = False  # over the present socket, and not refused since
     cancelled: bool = False  # its client wants no answer any more
@@ -161,6 +149,8 @@ class Conversation:
         self.saved = saved  # None until the server has told a session
         self.instance = ""
         self._prefix = prefix  # of ids: an id must not come again in a session, whoever continues it
+        if window < 1:
+            raise ValueError(f"Expected a window of at least 1 request, got {window}")
         self._window = window
         self._made = 0
         self._open: dict[str, _Request] = {}  # in the order in which they were made
@@ -169,6 +159,9 @@ class Conversation:
         self._phase = _Phase.AWAY
         self._resuming = False  # `resume` was asked over the present socket, and has no answer
         self._begun: messages.Session | None = None  # what the present socket's own session is
+        self._suspects = Suspects()  # while there are any, nothing else is asked
+        self._refused = 0  # connections in a row that ended with OUR_FAULT, since the last answer
+        self._former: dict[str, None] = {}  # ids that callers gave and that are open no more, oldest first; at most REMEMBERED
         self._outbox = _Outbox()
         self._events: list[Event] = []
 
@@ -183,18 +176,24 @@ class Conversation:
         return self._asked
 
     def ask(self, operation: Operation, params: dict[str, Any], id: str | None = None) -> str:
-        """Make a request; the id is what its answer is known by. Raises PrimesError `busy` when too many are open.
+        """Make a request; the id is what its answer is known by.
 
+        Raises PrimesError: `busy` when too many are open; as `write` does when no server could read it. Raises ValueError for an id
+        that cannot be used, or was: the server would take this question for the former one.
         What a former client asked is made before the socket is there: its answer may be the first thing that the server sends.
         """
         if len(self._open) >= MOST_OPEN:
             raise PrimesError("busy", f"Expected at most {MOST_OPEN:,} requests without an answer, got one more")
         if id is None:
+            id = f"{self._prefix}-{self._made + 1}"
+            text = write(id, operation, params)
             self._made += 1
-            id = f"{self._prefix}-{self._made}"
-        if id in self._open:
-            raise ValueError(f"Expected an id of its own for each request, got {id!r} again")
-        request = _Request(id, operation, params)
+        else:
+            check_id(id)
+            if id in self._open or id in self._former or id.startswith(f"{self._prefix}-"):
+                raise ValueError(f"Expected an id of its own for each request, got {id!r} again")
+            text = write(id, operation, params)
+        request = _Request(id, text)
         self._open[id] = request
         self._queue.append(request)
         return id
@@ -206,7 +205,7 @@ class Conversation:
             return
         request.cancelled = True
         if request.asked:
-            self._outbox.say(id + _CANCEL, "cancel", {"request": id})
+            self._outbox.say(id + CANCEL, "cancel", {"request": id})
         elif request.sent:
             request.not_before = 0.0  # in the queue: its turn cancels it
         else:
@@ -223,7 +222,23 @@ class Conversation:
         self._outbox.take()
         if code == EVICTED:
             self.saved = None
+        if code in OUR_FAULT:
+            self._blame(code)
         self._ask_again()
+
+    def _blame(self, code: int) -> None:
+        """The server closed the socket over something that was said."""
+        self._refused += 1
+        if self._refused >= MOST_REFUSED:
+            for request in list(self._open.values()):
+                self._fail(request, "refused", f"The server closes every connection with {code}, whatever is asked")
+        elif self._suspects.tested is not None:
+            kind = "too_large" if code == TOO_BIG else "refused"
+            self._fail(
+                self._open[self._suspects.tested], kind, f"The server closes the connection with {code} when it is asked this"
+            )
+        else:
+            self._suspects.add(request.id for request in self._open.values() if request.asked)
 
     def hear(self, text: str | bytes, now: float) -> None:
         """Take one message of the server; `events` has what it means. One that is malformed is a Fault, and ends the connection."""
@@ -257,7 +272,7 @@ class Conversation:
             else:
                 self._phase = _Phase.RESUMING
                 self._resuming = True
-                self._outbox.say(_RESUME, "resume", {"session": self.saved.session, "offset": self.saved.offset})
+                self._outbox.say(RESUME, "resume", {"session": self.saved.session, "offset": self.saved.offset})
         elif session.recovered is False:  # Redis lost its data
             self._talk(session)
             self._ask_again()
@@ -273,18 +288,34 @@ class Conversation:
         return self._open.get(id) if isinstance(id, str) else None  # all of ours are strings
 
     def _hear_response(self, response: messages.Result | messages.Refusal, now: float) -> None:
-        if response.id == _RESUME:
+        if response.id == RESUME or (response.id is None and self._resuming):  # nothing else was said then
             return self._hear_resumed(response)
         if self.saved is None:
             raise MalformedMessage("expected the session before a response")
+        if response.id is None:
+            return self._hear_unreadable(response, now)
+        self._refused = 0
+        self._suspects.hear(response.id)
         if (request := self._find(response.id)) is not None:
             self._hear_answer(request, response, now)
-        elif isinstance(response.id, str) and (request := self._find(response.id.removesuffix(_CANCEL))) is not None:
+        elif isinstance(response.id, str) and (request := self._find(response.id.removesuffix(CANCEL))) is not None:
             self._hear_cancelled(request, response, now)
         # Else it is answered already, or was never asked.
         if response.offset is not None:  # last: what could not be read is sent again
             self._advance(self.saved, response.offset)
         return None
+
+    def _hear_unreadable(self, refusal: messages.Result | messages.Refusal, now: float) -> None:
+        """The server could not read something that was said over this socket, and does not know what."""
+        if self._suspects:
+            if self._suspects.tested is not None:
+                self._hear_answer(self._open[self._suspects.tested], refusal, now)
+            return  # else it was said before they were suspects, and each is asked again
+        asked = [request for request in self._open.values() if request.asked]
+        if len(asked) == 1:
+            self._hear_answer(asked[0], refusal, now)
+        else:
+            self._suspects.add(request.id for request in asked)
 
     def _hear_resumed(self, response: messages.Result | messages.Refusal) -> None:
         if not self._resuming or self._begun is None:
@@ -322,6 +353,7 @@ class Conversation:
         seconds = FIRST_RETRY if retry_after is None else retry_after
         request.not_before = now + seconds + random.random() * min(LONGEST_RETRY, seconds * 2**request.refusals)
         request.refusals = min(request.refusals + 1, 32)  # more would only overflow
+        self._suspects.drop(request.id)  # it was read
         if request.asked:
             request.asked = False
             self._asked -= 1
@@ -348,6 +380,11 @@ class Conversation:
 
     def _close(self, request: _Request) -> None:
         del self._open[request.id]
+        self._suspects.drop(request.id)
+        if not request.id.startswith(f"{self._prefix}-"):
+            self._former[request.id] = None
+            if len(self._former) > REMEMBERED:
+                del self._former[next(iter(self._former))]
         if request.asked:
             self._asked -= 1
         else:
@@ -365,6 +402,7 @@ class Conversation:
             request.asked = False
         self._asked = 0
         self._queue = deque(self._open.values())
+        self._suspects.restart()
 
     def events(self) -> list[Event]:
         """What has happened since the last call, in order."""
@@ -373,9 +411,21 @@ class Conversation:
 
     def messages(self, now: float) -> list[str]:
         """What to send now."""
-        if self._phase is _Phase.TALKING:
+        if self._phase is _Phase.TALKING and self._suspects:
+            self._ask_suspect()
+        elif self._phase is _Phase.TALKING:
             self._ask_next(now)
         return self._outbox.take()
+
+    def _ask_suspect(self) -> None:
+        if (check := self._suspects.next()) is None:
+            return  # the one before is not known yet
+        if self._suspects.tested is not None:
+            request = self._open[self._suspects.tested]
+            if not request.asked:
+                self._queue.remove(request)
+            self._ask(request)
+        self._outbox.say(check, "cancel", {"request": check})
 
     def _ask_next(self, now: float) -> None:
         later: list[_Request] = []
@@ -384,13 +434,16 @@ class Conversation:
             if request.not_before > now:
                 later.append(request)
                 continue
-            request.asked = request.sent = True
-            self._asked += 1
-            if request.cancelled:
-                self._outbox.say(request.id + _CANCEL, "cancel", {"request": request.id})
-            else:
-                self._outbox.say(request.id, request.operation, request.params)
+            self._ask(request)
         self._queue.extendleft(reversed(later))
+
+    def _ask(self, request: _Request) -> None:
+        self._asked += not request.asked
+        request.asked = request.sent = True
+        if request.cancelled:
+            self._outbox.say(request.id + CANCEL, "cancel", {"request": request.id})
+        else:
+            self._outbox.messages.append(request.text)
 
     def last_words(self) -> list[str]:
         """What is still to be said when nothing more is asked: cancellations."""
@@ -399,6 +452,6 @@ class Conversation:
     @property
     def due(self) -> float | None:
         """When, if ever, something is to be sent that may not be sent yet."""
-        if self._phase is not _Phase.TALKING or self._asked >= self._window or not self._queue:
+        if self._phase is not _Phase.TALKING or self._suspects or self._asked >= self._window or not self._queue:
             return None
         return min(request.not_before for request in self._queue)

@@ -10,8 +10,9 @@ from typing import Any
 from certificates import Malformed, Rejected, read, verify
 from certificates.small import BASES, BASES_BOUND, fails_strong_test, is_small_prime
 
-from .conversation import Answer, Operation
+from .conversation import Answer
 from .expression import NotANumber, decimal, evaluate
+from .requests import Operation
 
 MOST_BITS = 5_000  # of a number that a strong test is made of here: 1,500 digits take pow() a third of a second
 MOST_BETWEEN = 5_000  # numbers that are tried between two primes below BASES_BOUND; gaps there are below 2,000, as far as is known

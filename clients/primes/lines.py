@@ -5,15 +5,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .conversation import Answer, Operation, PrimesError
+from .conversation import Answer
 from .evidence import Judgement, Outcome
 from .questions import Question
+from .requests import Operation, PrimesError
 
 LONGEST = 60  # characters of a number that are shown whole
 ENDS = 20  # characters of both ends of a longer one
 
 VERDICTS = {"neither": "neither prime nor composite", "probably_prime": "probably prime"}
 FOUND = {Operation.NEXT: "next", Operation.PREVIOUS: "previous"}
+
+
+def printable(text: str) -> str:
+    """A text that does nothing to a terminal: control characters, half characters and the like as escapes, such as \\x1b."""
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode()
 
 
 def shorten(number: str) -> str:
@@ -32,7 +44,7 @@ def tell(question: Question, operation: Operation, answer: Answer, judgement: Ju
     words = _tell_check(answer, judgement)
     if "certificate" in answer.evidence:
         words += f"; certificate {str(answer.evidence['certificate'])[:16]}…" if saved is None else f"; certificate in {saved}"
-    return f"{shorten(question.number)}: {verdict}, {words}"
+    return printable(f"{shorten(question.number)}: {verdict}, {words}")
 
 
 def _tell_check(answer: Answer, judgement: Judgement | None) -> str:
@@ -46,7 +58,7 @@ def _tell_check(answer: Answer, judgement: Judgement | None) -> str:
 def tell_failure(question: Question, error: PrimesError) -> str:
     """An error, for people."""
     best = f" (so far: {VERDICTS.get(error.data['best'], error.data['best'])})" if "best" in error.data else ""
-    return f"{shorten(question.number)}: no answer, {error.code}: {error}{best}"
+    return printable(f"{shorten(question.number)}: no answer, {error.code}: {error}{best}")
 
 
 def encode(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:
@@ -62,11 +74,15 @@ def encode(question: Question, operation: Operation, answer: Answer, judgement: 
     if saved is not None:
         told["file"] = str(saved)
     told |= {"queue_ms": answer.queue_ms, "compute_ms": answer.compute_ms, "instance": answer.instance}
-    return json.dumps(told)
+    return _encode(told)
 
 
 def encode_failure(question: Question, error: PrimesError) -> str:
     """An error, for programs."""
     more: Mapping[str, Any] = {name: error.data[name] for name in ("best", "method") if name in error.data}
     told = {"code": error.code, "message": str(error), **more}
-    return json.dumps({"position": question.position, "number": question.number, "error": told})
+    return _encode({"position": question.position, "number": question.number, "error": told})
+
+
+def _encode(told: Mapping[str, Any]) -> str:
+    return json.dumps(told).replace("\x7f", "\\u007f")  # the one control character that json leaves as it is

@@ -13,9 +13,10 @@ from .bar import Bar, Standing
 from .certificate import Mismatch, Unavailable, fetch
 from .checkpoint import Checkpoint, Unusable
 from .client import Client, Notice, Told, Waiting
-from .conversation import Answer, PrimesError, Progress
+from .conversation import Answer, Progress
 from .evidence import Judgement, Outcome
 from .questions import Question, count, read
+from .requests import PrimesError
 from .thread import beside
 
 MOST_OPEN = 1_000  # questions that are asked, or answered and not printed yet
@@ -92,10 +93,17 @@ class Run:
             if isinstance(told, Progress):
                 self._states[told.id] = told
 
-        id = f"{self._checkpoint.prefix}-{question.position}"
+        id = f"{self._checkpoint.prefix}-{question.position}-{question.digest}"
         options = dict(self._request.options)
         self._open[id], self._since[id] = question, time.monotonic()
-        return self._client.submit(question.number, self._request.operation, options, id=id, tell=tell)
+        try:
+            if question.unreadable is not None:
+                raise PrimesError("not_utf8", question.unreadable)
+            return self._client.submit(question.number, self._request.operation, options, id=id, tell=tell)
+        except PrimesError as error:  # nobody could read it
+            refused: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+            refused.set_exception(error)
+            return id, refused
 
     async def _settle(self, question: Question, id: str, coming: asyncio.Future[Answer]) -> None:
         """Wait for the answer, check it and have it printed."""
@@ -173,7 +181,7 @@ class Run:
 
     def _complain(self, sentence: str) -> None:
         self._bar.clear()
-        self._err.write(f"primes: {sentence}\n")
+        self._err.write(f"primes: {lines.printable(sentence)}\n")
         self._err.flush()
 
     async def _tick(self) -> None:

@@ -107,7 +107,10 @@ export class Client extends EventTarget {
     return new Promise((resolve, reject) => {
       if (this.#state.name === "closed") throw new PrimesError("closed", "The client is closed");
       if (signal?.aborted) throw new PrimesError("cancelled", "The client cancelled the job");
-      const params = { number: String(number), ...(proof && { proof }), ...(certificate && { certificate }), ...(deadline && { deadline }) };
+      if (typeof number === "number" && !Number.isSafeInteger(number)) {
+        throw new PrimesError("not_an_integer", `Expected a string, a BigInt or a number that is a safe integer, got ${number}`);
+      }
+      const params = { number: String(number), ...(proof && { proof }), ...(certificate && { certificate }), ...(deadline != null && { deadline }) };
       const tell = (told) => (told.type === "verdict" ? onVerdict : onProgress)?.(told);
       const settle = (answer) => {
         signal?.removeEventListener("abort", cancel);

@@ -2,24 +2,21 @@
 // A request is open until its answer came, over however many sockets: see "The one rule" in docs/protocol-v1.md.
 
 import { Malformed, read, readCancelled, readFound, readResumed } from "./messages.js";
+import { CANCEL, checkId, PrimesError, PROBE, RESUME, write } from "./requests.js";
+import { Suspects } from "./suspects.js";
+
+export { PrimesError };
 
 const MOST_OPEN = 10_000; // requests without an answer, those included that wait here for the window
 const FIRST_RETRY = 1; // s after a refusal, where the server names no other
 const LONGEST_RETRY = 30; // s, a guess at what a person bears
 const EVICTED = 4001; // close code: another socket has the session
-const RESUME = "resume"; // id of that request
+// Close codes for which a message of ours may be the reason.
+const OUR_FAULT = new Set([1002, 1003, 1007, 1008, 1009]);
+const TOO_BIG = 1009; // the last of these
+const MOST_REFUSED = 3; // connections in a row that end so, none with an answer
+const REMEMBERED = 10_000; // ids that callers gave; the server remembers the last 1,024 of a session
 const SHOWN = 60; // characters of a message that a fault repeats
-
-/** A request that failed for good, or was cancelled; `code` is for programs, as in the protocol. */
-export class PrimesError extends Error {
-  name = "PrimesError";
-
-  constructor(code, message, data = {}) {
-    super(message);
-    this.code = code;
-    this.data = data;
-  }
-}
 
 /** One request; `settle` hears its answer or its PrimesError, once, `tell` what becomes of it before. */
 class Request {
@@ -30,10 +27,9 @@ class Request {
   refusals = 0;
   told = false; // the verdict before the proof
 
-  constructor(id, method, params, settle, tell) {
+  constructor(id, text, settle, tell) {
     this.id = id;
-    this.method = method;
-    this.params = params;
+    this.text = text; // of its message
     this.settle = settle;
     this.tell = tell;
   }
@@ -52,11 +48,15 @@ export class Conversation {
   #outbox = [];
   #resuming = false; // `resume` was asked over the present socket, and has no answer
   #begun; // what the present socket's own session is
+  #suspects = new Suspects(); // while there are any, nothing else is asked
+  #refused = 0; // connections in a row that ended with OUR_FAULT, since the last answer
+  #former = new Set(); // ids that callers gave and that are open no more, oldest first
   #prefix;
   #window;
   #tell;
 
   constructor({ prefix, window = 200, saved = undefined, tell = () => {} }) {
+    if (!(window >= 1)) throw new RangeError(`Expected a window of at least 1 request, got ${window}`);
     this.#prefix = prefix; // of ids: an id must not come again in a session, whoever continues it
     this.#window = window;
     this.#tell = tell;
@@ -79,13 +79,28 @@ export class Conversation {
     return this.#phase === "talking";
   }
 
-  /** Make a request. Its id is what the answer is known by; throws PrimesError `busy` when too many are open. */
-  ask(method, params, settle, tell = () => {}, id = `${this.#prefix}-${(this.#made += 1)}`) {
+  /**
+   * Make a request. Its id is what the answer is known by. Throws a PrimesError, `busy` when too many are open or as `write` does; a
+   * RangeError for an id that cannot be used, or was: the server would take this question for the former.
+   */
+  ask(method, params, settle, tell = () => {}, id = undefined) {
     if (this.#open.size >= MOST_OPEN) throw new PrimesError("busy", `Expected at most ${MOST_OPEN} requests without an answer, got one more`);
-    const request = new Request(id, method, params, settle, tell);
-    this.#open.set(id, request);
+    if (id !== undefined) this.#checkUnused(id);
+    const known = id ?? `${this.#prefix}-${this.#made + 1}`;
+    const request = new Request(known, write(known, method, params), settle, tell);
+    if (id === undefined) this.#made += 1;
+    this.#open.set(known, request);
     this.#queue.push(request);
-    return id;
+    return known;
+  }
+
+  #checkUnused(id) {
+    checkId(id);
+    if (this.#open.has(id) || this.#former.has(id) || this.#isOurs(id)) throw new RangeError(`Expected an id of its own for each request, got ${id} again`);
+  }
+
+  #isOurs(id) {
+    return id.startsWith(`${this.#prefix}-`);
   }
 
   /** Want the answer no longer: the request fails with `cancelled`, when the server has stopped its computation. */
@@ -93,14 +108,14 @@ export class Conversation {
     const request = this.#open.get(id);
     if (!request || request.cancelled) return;
     request.cancelled = true;
-    if (request.asked) this.#say(`${id}/cancel`, "cancel", { request: id });
+    if (request.asked) this.#say(`${id}${CANCEL}`, "cancel", { request: id });
     else if (request.sent) request.notBefore = 0; // in the queue: its turn cancels it
     else this.#fail(request, "cancelled", "The client cancelled the job", {});
   }
 
   /** Ask for a sign of life: the server answers that there is nothing to cancel. */
   probe() {
-    this.#say("probe", "cancel", { request: "probe" });
+    this.#say(PROBE, "cancel", { request: PROBE });
   }
 
   /** Wait for nothing any more. */
@@ -119,7 +134,19 @@ export class Conversation {
     this.#phase = "away";
     this.#outbox = [];
     if (code === EVICTED) this.#forgetSession();
+    if (OUR_FAULT.has(code)) this.#blame(code);
     this.#askAgain();
+  }
+
+  /** The server closed the socket over something that was said. */
+  #blame(code) {
+    this.#refused += 1;
+    const tested = this.#open.get(this.#suspects.tested);
+    if (this.#refused >= MOST_REFUSED) {
+      for (const request of this.#open.values()) this.#fail(request, "refused", `The server closes every connection with ${code}, whatever is asked`, {});
+    } else if (tested) {
+      this.#fail(tested, code === TOO_BIG ? "too_large" : "refused", `The server closes the connection with ${code} when it is asked this`, {});
+    } else this.#suspects.add([...this.#open.values()].filter(({ asked }) => asked).map(({ id }) => id));
   }
 
   /**
@@ -142,7 +169,7 @@ export class Conversation {
     else if (message.kind === "going_away") this.#tell({ type: "leaving", seconds: message.seconds });
     else if (message.kind === "verdict") this.#hearVerdict(message.params);
     else if (message.kind === "progress") for (const job of message.jobs) this.#open.get(job.id)?.tell({ ...job, type: "progress" });
-    else if (message.id === RESUME) return this.#hearResumed(message);
+    else if (message.id === RESUME || (message.id === null && this.#resuming)) return this.#hearResumed(message);
     else if (message.kind !== "new") this.#hearResponse(message, now);
     return true;
   }
@@ -187,12 +214,27 @@ export class Conversation {
 
   #hearResponse(response, now) {
     if (this.session === undefined) throw new Malformed("Expected the session before a response");
+    if (response.id === null) return this.#hearUnreadable(response, now);
+    this.#refused = 0;
+    this.#suspects.hear(response.id);
     const request = this.#open.get(response.id);
-    const cancelled = typeof response.id === "string" ? this.#open.get(response.id.replace(/\/cancel$/, "")) : undefined;
+    const cancelled = typeof response.id === "string" && response.id.endsWith(CANCEL) ? this.#open.get(response.id.slice(0, -CANCEL.length)) : undefined;
     if (request) this.#hearAnswer(request, response, now);
     else if (cancelled) this.#hearCancelled(cancelled, response, now);
     // Else it is answered already, or was never asked.
     if (response.offset !== undefined) this.#advance(response.offset); // last: what could not be read is sent again
+  }
+
+  /** The server could not read something that was said over this socket, and does not know what. */
+  #hearUnreadable(refusal, now) {
+    if (this.#suspects.size) {
+      const tested = this.#open.get(this.#suspects.tested);
+      if (tested) this.#hearAnswer(tested, refusal, now);
+      return; // else it was said before they were suspects, and each is asked again
+    }
+    const asked = [...this.#open.values()].filter((request) => request.asked);
+    if (asked.length === 1) this.#hearAnswer(asked[0], refusal, now);
+    else this.#suspects.add(asked.map(({ id }) => id));
   }
 
   #hearAnswer(request, response, now) {
@@ -219,6 +261,9 @@ export class Conversation {
 
   #close(request) {
     this.#open.delete(request.id);
+    this.#suspects.drop(request.id);
+    if (!this.#isOurs(request.id)) this.#former.add(request.id);
+    if (this.#former.size > REMEMBERED) this.#former.delete(this.#former.values().next().value);
     if (request.asked) this.#asked -= 1;
     else this.#queue = this.#queue.filter((other) => other !== request);
   }
@@ -226,6 +271,7 @@ export class Conversation {
   #postpone(request, now, seconds = FIRST_RETRY) {
     request.notBefore = now + 1000 * (seconds + Math.random() * Math.min(LONGEST_RETRY, seconds * 2 ** request.refusals));
     request.refusals = Math.min(request.refusals + 1, 32); // more would only overflow
+    this.#suspects.drop(request.id); // it was read
     if (!request.asked) return;
     request.asked = false;
     this.#asked -= 1;
@@ -248,6 +294,7 @@ export class Conversation {
     for (const request of this.#open.values()) request.asked = false;
     this.#asked = 0;
     this.#queue = [...this.#open.values()];
+    this.#suspects.restart();
   }
 
   #say(id, method, params) {
@@ -256,10 +303,22 @@ export class Conversation {
 
   /** The messages to send now. */
   take(now) {
-    if (this.#phase === "talking" && this.#asked < this.#window) this.#askNext(now);
+    if (this.#phase === "talking" && this.#suspects.size) this.#askSuspect();
+    else if (this.#phase === "talking" && this.#asked < this.#window) this.#askNext(now);
     const messages = this.#outbox;
     this.#outbox = [];
     return messages;
+  }
+
+  #askSuspect() {
+    const check = this.#suspects.next();
+    if (check === undefined) return; // the one before is not known yet
+    const request = this.#open.get(this.#suspects.tested);
+    if (request) {
+      this.#queue = this.#queue.filter((other) => other !== request);
+      this.#askOne(request);
+    }
+    this.#say(check, "cancel", { request: check });
   }
 
   #askNext(now) {
@@ -271,17 +330,21 @@ export class Conversation {
         later.push(request);
         continue;
       }
-      request.asked = request.sent = true;
-      this.#asked += 1;
-      if (request.cancelled) this.#say(`${request.id}/cancel`, "cancel", { request: request.id });
-      else this.#say(request.id, request.method, request.params);
+      this.#askOne(request);
     }
     this.#queue = [...later, ...this.#queue.slice(next)];
   }
 
+  #askOne(request) {
+    if (!request.asked) this.#asked += 1;
+    request.asked = request.sent = true;
+    if (request.cancelled) this.#say(`${request.id}${CANCEL}`, "cancel", { request: request.id });
+    else this.#outbox.push(request.text);
+  }
+
   /** When, if ever, something is to be sent that may not be sent yet. */
   get due() {
-    if (this.#phase !== "talking" || this.#asked >= this.#window) return undefined;
+    if (this.#phase !== "talking" || this.#suspects.size || this.#asked >= this.#window) return undefined;
     return this.#queue.reduce((first, request) => Math.min(first, request.notBefore), Infinity);
   }
 }

@@ -14,6 +14,11 @@ export function element(name, properties = {}, ...children) {
   return made;
 }
 
+/** A quiet button, whose name says what it is about. */
+export function button(label, about, onClick) {
+  return element("button", { type: "button", class: "quiet", "aria-label": `${label}: ${about}`, onClick }, label);
+}
+
 const SHOWN = 48; // characters of a number; of a longer one both ends
 
 /** A number for people: a long one by its ends, with its length. */

@@ -1,6 +1,6 @@
 // Files on their way, each as a card: how far it is, what came of it, the last answers and every one whose evidence fails.
 
-import { count, element, shorten } from "./element.js";
+import { button, count, element, shorten } from "./element.js";
 import { verdictOf } from "./table.js";
 import { Upload } from "./upload.js";
 
@@ -9,28 +9,26 @@ const LAST = 10; // answers that are shown of a file
 const FAILED = 50; // and of those whose evidence fails
 const CHECKED_AT_ONCE = 500; // answers: what the worker is given together
 
-/** Cards in an element of the page; `checker` checks, `alarm` is called with the number of an answer whose evidence fails. */
+/** Cards in an element of the page; `checker` checks, `alarm` is called with the number of an answer whose evidence fails, `left` when a card goes that had the focus. */
 export class Files {
   #place;
   #checker;
-  #alarm;
-  #announce;
+  #act;
 
-  constructor(place, checker, { alarm, announce }) {
+  constructor(place, checker, act) {
     this.#place = place;
     this.#checker = checker;
-    this.#alarm = alarm;
-    this.#announce = announce;
+    this.#act = act;
   }
 
   /** Send a file of integers, one a line; resolves when it has ended, however that is. */
   async send(file) {
     const ended = [...this.#place.children].filter((card) => card.dataset.ended);
     if (this.#place.children.length >= CARDS) ended.at(-1)?.remove();
-    const card = new Card(file, this.#checker, this.#alarm);
+    const card = new Card(file, this.#checker, this.#act);
     this.#place.prepend(card.element);
     await card.run();
-    this.#announce(card.words);
+    this.#act.announce(card.words);
   }
 }
 
@@ -38,7 +36,7 @@ class Card {
   words = "Sending…";
   #file;
   #checker;
-  #alarm;
+  #act;
   #abort = new AbortController();
   #upload;
   #tally = new Map(); // word → how many
@@ -51,12 +49,12 @@ class Card {
   #last = element("ol", { class: "last" });
   #failed = element("ol", { class: "failed" });
 
-  constructor(file, checker, alarm) {
+  constructor(file, checker, act) {
     this.#file = file;
     this.#checker = checker;
-    this.#alarm = alarm;
+    this.#act = act;
     this.#bar = element("progress", { max: 1, "aria-label": `Answered of ${file.name}` });
-    this.#cancel = element("button", { type: "button", class: "quiet", onClick: () => this.#abort.abort() }, "Cancel");
+    this.#cancel = button("Cancel", file.name, () => this.#abort.abort());
     this.element = element("article", { class: "card" }, element("h2", {}, file.name), this.#bar, this.#text,
       element("p", { class: "actions" }, this.#cancel, this.#link), this.#failed, this.#last);
     this.#upload = new Upload(file, this.#abort.signal);
@@ -91,7 +89,7 @@ class Card {
     this.#answered += 1;
     if (outcome === "shown") this.#checked += 1;
     if (outcome !== "refuted") return;
-    this.#alarm(answer.number);
+    this.#act.alarm(answer.number);
     if (this.#failed.children.length < FAILED) this.#failed.append(describe(answer, words));
   }
 
@@ -112,7 +110,13 @@ class Card {
     this.words = words;
     this.#text.textContent = words;
     this.#bar.remove();
-    this.#cancel.replaceWith(element("button", { type: "button", class: "quiet", onClick: () => this.element.remove() }, "Remove"));
+    const remove = button("Remove", this.#file.name, () => {
+      this.element.remove();
+      this.#act.left();
+    });
+    const focused = this.#cancel === document.activeElement;
+    this.#cancel.replaceWith(remove);
+    if (focused) remove.focus();
     this.element.dataset.ended = "yes";
   }
 }

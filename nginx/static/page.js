@@ -2,6 +2,7 @@
 
 import { Checker } from "./checker.js";
 import { Client } from "./client.js";
+import { csv } from "./csv.js";
 import { count, shorten } from "./element.js";
 import { Files } from "./files.js";
 import { History } from "./history.js";
@@ -39,6 +40,7 @@ class Page {
     this.#files = new Files($("uploads"), this.#checker, {
       alarm: (number) => this.#alarm(number),
       announce: (words) => this.#announce(words),
+      left: () => $("numbers").focus(),
     });
     this.#listen();
     const saved = readSaved();
@@ -76,7 +78,7 @@ class Page {
       for (const entry of this.#open) entry.abort.abort();
     });
     $("clear").addEventListener("click", () => this.#clear());
-    $("save").addEventListener("click", () => saveAs("primes.csv", "text/csv", table(this.#table.entries)));
+    $("save").addEventListener("click", () => saveAs("primes.csv", "text/csv", csv(this.#table.entries)));
     for (const example of document.querySelectorAll(".example")) {
       example.addEventListener("click", () => this.ask([example.textContent], options()));
     }
@@ -127,7 +129,7 @@ class Page {
     if ($("connection").dataset.state !== name && name !== "connecting") this.#announce(name === "waiting" ? "Connection lost" : words);
     $("connection").dataset.state = name;
     $("connection-text").textContent = words;
-    $("connect").hidden = name !== "waiting";
+    show("connect", name === "waiting");
   }
 
   #submit() {
@@ -279,8 +281,9 @@ class Page {
     $("empty").hidden = this.#table.entries.length > 0;
     $("list").hidden = this.#asked < 2 || !this.#open.size;
     $("list").value = 1 - this.#open.size / Math.max(this.#asked, 1);
-    $("cancel-all").hidden = this.#open.size < 2;
-    $("clear").hidden = $("save").hidden = !answered.length;
+    show("cancel-all", this.#open.size > 1);
+    show("clear", answered.length);
+    show("save", answered.length);
   }
 
   /** Tell screen readers: what happened last, or how many things did since they were told. */
@@ -309,6 +312,12 @@ class Page {
       // storage is switched off: after a reload the numbers are asked again by hand
     }
   }
+}
+
+/** Show or hide a button, whose focus goes to the field. */
+function show(id, wanted) {
+  if (!wanted && document.activeElement === $(id)) $("numbers").focus();
+  $(id).hidden = !wanted;
 }
 
 let lastKey = 0;
@@ -363,21 +372,6 @@ async function copy(text) {
     area.remove();
     return copied;
   }
-}
-
-function table(entries) {
-  const rows = entries.filter(({ open }) => !open).map((entry) => [
-    entry.number, entry.error?.code ?? entry.verdict, entry.proven ?? "", ...["factor", "witness", "certificate"].map((kind) => entry.evidence?.[kind] ?? ""),
-    entry.check?.outcome ?? "", entry.method ?? "", entry.compute_ms ?? "",
-  ]);
-  const heads = ["number", "verdict", "proven", "factor", "witness", "certificate", "checked", "method", "compute_ms"];
-  return [heads, ...rows].map((row) => row.map(quote).join(",")).join("\r\n");
-}
-
-/** A field of CSV; an apostrophe before what a spreadsheet would take for a formula. */
-function quote(value) {
-  const text = String(value);
-  return `"${/^[=+@\t]/.test(text) ? "'" : ""}${text.replaceAll('"', '""')}"`;
 }
 
 function saveAs(name, type, text) {

@@ -1,6 +1,6 @@
 // The table of answers, the newest first: renders a bounded number of entries, and of each only the cells that have changed.
 
-import { count, duration, element, shorten } from "./element.js";
+import { button, count, duration, element, shorten } from "./element.js";
 
 const RENDERED = 200; // rows; more are shown on demand, as many again each time
 const COLUMNS = ["Number", "Verdict", "Evidence", "Time", "Instance", "Actions"];
@@ -38,8 +38,10 @@ export class Table {
     this.#more = more;
     this.#act = act;
     more.addEventListener("click", () => {
+      const first = this.#bound;
       this.#bound += RENDERED;
       this.#fill();
+      this.#body.rows[first]?.focus();
     });
   }
 
@@ -119,17 +121,16 @@ export class Table {
     const short = shorten(number);
     if (short === number) return [element("span", { class: "digits" }, number)];
     const shown = element("span", { class: "digits" }, short);
-    const toggle = element("button", {
-      type: "button",
-      class: "quiet",
-      "aria-expanded": "false",
-      onClick: () => {
-        const open = toggle.getAttribute("aria-expanded") === "false";
-        toggle.setAttribute("aria-expanded", String(open));
-        shown.textContent = open ? number : short;
-        shown.classList.toggle("full", open);
-      },
-    }, "All digits");
+    const toggle = button("All digits", short, () => {
+      const open = shown.classList.toggle("full");
+      toggle.setAttribute("aria-expanded", open);
+      shown.textContent = open ? number : short;
+      for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": `Digits of ${short}` })) {
+        if (open) shown.setAttribute(name, value); // it scrolls, with keys too
+        else shown.removeAttribute(name);
+      }
+    });
+    toggle.setAttribute("aria-expanded", false);
     return [shown, " ", toggle];
   }
 
@@ -140,7 +141,7 @@ export class Table {
     return [told, element("small", {}, describeProgress(progress, verdict)), element("progress", { "aria-label": "Under way" })].filter(Boolean);
   }
 
-  #evidence({ check, checking, evidence, method, open, error, key }) {
+  #evidence({ check, checking, evidence, method, open, error, key, number }) {
     if (open) return [];
     if (error) return error.code === "cancelled" ? [] : [element("span", { class: "error" }, error.message)];
     const parts = [];
@@ -148,14 +149,15 @@ export class Table {
     else if (check) parts.push(element("span", { class: `outcome ${check.outcome}` }, OUTCOMES[check.outcome]), ` ${check.words}`);
     else parts.push(describeEvidence(evidence));
     if (!checking && (!check || check.outcome === "unavailable")) {
-      parts.push(" ", element("button", { type: "button", class: "quiet", onClick: () => this.#act.check(this.#find(key)) }, "Check here"));
+      parts.push(" ", button("Check here", shorten(number), () => this.#act.check(this.#find(key))));
     }
     if (typeof evidence?.certificate === "string") parts.push(...this.#certificate(evidence.certificate));
     parts.push(element("small", {}, method ?? ""));
     return parts;
   }
 
-  #certificate(digest) {
+  #certificate(named) {
+    const digest = named.toLowerCase(); // as it is kept under
     const link = (format, name, title) =>
       element("a", { href: `/certificates/${digest}${format}`, download: `${digest.slice(0, 12)}${name}`, title }, title);
     return [element("span", { class: "links" }, link("", ".primo.txt", "Certificate"), " ", link("?format=pari", ".pari.txt", "PARI’s own"))];
@@ -167,11 +169,9 @@ export class Table {
   }
 
   #actions({ key, number, open }) {
-    const name = shorten(number);
-    const button = (label, act) =>
-      element("button", { type: "button", class: "quiet", "aria-label": `${label}: ${name}`, onClick: () => act(this.#find(key)) }, label);
-    if (open) return [button("Cancel", this.#act.cancel)];
-    return [button("Copy", this.#act.copy), button("Link", this.#act.share), button("Again", this.#act.again), button("Remove", this.#act.remove)];
+    const { cancel, copy, share, again, remove } = this.#act;
+    const offered = open ? { Cancel: cancel } : { Copy: copy, Link: share, Again: again, Remove: remove };
+    return Object.entries(offered).map(([label, act]) => button(label, shorten(number), () => act(this.#find(key))));
   }
 
   #find(key) {

@@ -37,8 +37,9 @@ function noteOf(id) {
   };
 }
 
-async function fetchCertificate(digest) {
-  if (!/^[0-9a-f]{64}$/.test(digest)) return { same: false };
+async function fetchCertificate(named) {
+  if (typeof named !== "string" || !/^[0-9A-Fa-f]{64}$/.test(named)) return { same: false };
+  const digest = named.toLowerCase(); // as it is kept under
   let bytes;
   try {
     const response = await fetch(`/certificates/${digest}`);

@@ -1,4 +1,5 @@
-// Asks over the URL that is given what stands on standard input, a number a line, and prints an answer a line, as JSON, as they come.
+// Asks over the URL that is given what stands on standard input, a number a line, and prints an answer or an error a line, as JSON, as
+// they come.
 // node tests/javascript/ask.mjs ws://HOST/chatsocket [WINDOW]
 
 import { createInterface } from "node:readline";
@@ -14,8 +15,12 @@ const numbers = [];
 for await (const line of createInterface({ input: process.stdin })) numbers.push(line);
 await Promise.all(
   numbers.map(async (number) => {
-    const { verdict, evidence } = await client.ask(number);
-    console.log(JSON.stringify({ number, verdict, evidence }));
+    try {
+      const { verdict, evidence } = await client.ask(number);
+      console.log(JSON.stringify({ number, verdict, evidence }));
+    } catch ({ code, message }) {
+      console.log(JSON.stringify({ number, error: { code, message } }));
+    }
   }),
 );
 console.log(JSON.stringify({ instances: [...instances].toSorted() }));

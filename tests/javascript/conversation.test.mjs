@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
+import { Client } from "../../nginx/static/client.js";
 import { Conversation, PrimesError } from "../../nginx/static/conversation.js";
 
 const RESULT = { verdict: "prime", proven: true, method: "BPSW", queue_ms: 1, compute_ms: 0.1 };
@@ -175,6 +176,34 @@ test("questions are bounded", () => {
   assert.throws(() => talk.ask("97"), { name: "PrimesError", code: "busy" });
 });
 
+test("what JSON cannot say is refused and named", () => {
+  const talk = new Talk();
+  for (const deadline of [NaN, Infinity, -Infinity, 5n, {}]) {
+    const message = `Expected a deadline in seconds, above 0 and up to 3,600, got ${deadline}`;
+    assert.throws(() => talk.conversation.ask("is_prime", { number: "97", deadline }), { code: "invalid_params", message });
+  }
+  assert.throws(() => talk.conversation.ask("is_prime", { number: "97", proof: 1n }), { code: "invalid_params" });
+  assert.throws(() => talk.ask("7\ud800"), { message: "Expected an integer or an expression, got text with half a character, \"\\ud800\"" });
+  assert.equal(talk.conversation.open, 0);
+});
+
+test("ids that were given long ago are forgotten", () => {
+  const talk = new Talk();
+  talk.connect();
+  const ask = (id) => talk.conversation.ask("is_prime", { number: "97" }, () => {}, undefined, id);
+  for (let number = 0; number < 10_001; number += 1) {
+    ask(`x${number}`);
+    talk.take();
+    talk.answer(`x${number}`, `5-${number}`);
+  }
+  ask("x0");
+  assert.throws(() => ask("x1"), { name: "RangeError", message: "Expected an id of its own for each request, got x1 again" });
+});
+
+test("a window that nothing fits into is refused", () => {
+  for (const window of [0, -1, NaN]) assert.throws(() => new Conversation({ prefix: "t", window }), { name: "RangeError" });
+});
+
 test("what is refused for now is asked again, not before its time", () => {
   const talk = new Talk();
   const id = talk.ask("97");
@@ -275,4 +304,23 @@ test("a conversation that is closed fails what is open", () => {
   talk.ask("97");
   talk.conversation.close();
   assert.equal(talk.answers[0][1].code, "closed");
+});
+
+/** A socket that never opens: what it would send is not looked at. */
+class Shut extends EventTarget {
+  readyState = 0;
+
+  close() {}
+}
+
+test("a client refuses what would be asked otherwise than it was given, and what no server reads", async () => {
+  const client = new Client("ws://localhost/chatsocket", { WebSocket: Shut });
+  for (const number of [1e21, 2 ** 53, 0.5, NaN, Infinity]) await assert.rejects(client.ask(number), { code: "not_an_integer" }, String(number));
+  for (const deadline of [0, NaN, Infinity, -1]) await assert.rejects(client.ask("97", { deadline }), { code: "invalid_params" }, String(deadline));
+  await assert.rejects(client.ask("7\udfff"), { code: "not_an_integer" });
+  assert.equal(client.open, 0);
+  const asked = client.ask(97, { deadline: 5 });
+  assert.equal(client.open, 1);
+  client.close();
+  await assert.rejects(asked, { code: "closed" });
 });

@@ -1,7 +1,7 @@
 // What the page's modules make of a text, of an answer and of a transcript, in the words of tests/conformance.
 
 import { check } from "../../nginx/static/check.js";
-import { Conversation } from "../../nginx/static/conversation.js";
+import { Conversation, PrimesError } from "../../nginx/static/conversation.js";
 import { evaluate } from "../../nginx/static/expression.js";
 
 /** The value in decimal, or null where the text is refused. */
@@ -38,8 +38,8 @@ class Talk {
     return { events: this.#events, sent, offset: session === undefined ? null : offset, open };
   }
 
-  #act({ ask, id, begin, end, cancel, hear }) {
-    if (ask !== undefined) this.#ask(ask, id);
+  #act({ ask, times = 1, deadline, id, begin, end, cancel, hear }) {
+    if (ask !== undefined) this.#ask({ number: ask.repeat(times), ...(deadline !== undefined && { deadline }) }, id);
     if (begin) this.#conversation.begin();
     if (end) this.#conversation.end(end);
     if (cancel !== undefined) this.#conversation.cancel(cancel);
@@ -48,8 +48,14 @@ class Talk {
     if (!goesOn) this.#events.push("leave");
   }
 
-  #ask(number, former) {
-    const id = this.#conversation.ask("is_prime", { number }, (answer) => this.#events.push(describe(id, answer)), (told) => this.#events.push(tell(told)), former);
+  #ask(params, former) {
+    try {
+      const settle = (answer) => this.#events.push(describe(id, answer));
+      const id = this.#conversation.ask("is_prime", params, settle, (told) => this.#events.push(tell(told)), former);
+    } catch (error) {
+      if (!(error instanceof RangeError || error instanceof PrimesError)) throw error;
+      this.#events.push({ refused: error.code ?? "id" });
+    }
   }
 
   #hearNotice(notice) {

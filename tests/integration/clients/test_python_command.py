@@ -90,6 +90,49 @@ def test_what_fails_is_told_with_the_answers_and_the_status_is_1(whole: Whole) -
     assert (told["number"], told["error"]["code"]) == ("7/2", "no_integer")
 
 
+def test_bytes_that_are_no_utf8_cost_their_own_line_alone(whole: Whole, tmp_path: Path) -> None:
+    file = tmp_path / "numbers.txt"
+    file.write_bytes(b"\xef\xbb\xbf97\n\n# \xff\n7\xff\xe9\n91\n\xef\xbb\xbf5\n\xc3")
+    done = run(whole.webs[0].url, "--json", "--in-order", "--file", str(file), os.fsdecode(b"\xfe"))
+    assert (done.returncode, done.stderr) == (1, "")
+    first, *told = objects(done.stdout)
+    assert first["error"] == {"code": "not_utf8", "message": "argument 1: expected UTF-8, got the byte 0xfe"}
+    assert [one["number"] for one in told] == ["97", r"7\xff\xe9", "91", "\ufeff5", r"\xc3"]
+    assert [one.get("verdict") or one["error"]["code"] for one in told] == [
+        "prime",
+        "not_utf8",
+        "composite",
+        "not_an_integer",
+        "not_utf8",
+    ]
+    messages = [one["error"]["message"] for one in told if one.get("error", {}).get("code") == "not_utf8"]
+    assert messages == [f"{file}, line {line}: expected UTF-8, got the byte 0x{byte}" for line, byte in ((4, "ff"), (7, "c3"))]
+    with file.open("rb") as lines:
+        command = [sys.executable, "-m", "clients.primes", "--in-order", "--url", whole.webs[0].url]
+        piped = subprocess.run(command, cwd=ROOT, stdin=lines, capture_output=True, check=False, timeout=60)
+    assert piped.returncode == 1 and b"97: prime" in piped.stdout
+    assert rb"7\xff\xe9: no answer, not_utf8: standard input, line 4: expected UTF-8, got the byte 0xff" in piped.stdout
+
+
+def test_what_would_do_something_to_a_terminal_is_printed_escaped(whole: Whole) -> None:
+    strange = "7\x1b[31m\x07\x7f\x9b\u202e"
+    done = run(whole.webs[0].url, strange)
+    assert done.stdout.startswith(r"7\x1b[31m\x07\x7f\x9b\u202e: no answer, not_an_integer: ")
+    assert done.stdout.removesuffix("\n").isprintable()
+    line = run(whole.webs[0].url, "--json", strange).stdout.removesuffix("\n")
+    assert line.isprintable() and json.loads(line)["number"] == strange
+
+
+def test_a_terminal_that_has_not_all_characters_gets_escapes(whole: Whole) -> None:
+    command = [sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "\u0667", "9" * 100]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert rb"\u0667: prime" in done.stdout and rb"9\u20269" in done.stdout
+
+
 def test_a_deadline_that_is_over_is_told(whole: Whole) -> None:
     done = run(whole.webs[0].url, "--json", "--deadline", "0.5", "2^30011-1")
     assert done.returncode == 1
@@ -117,7 +160,16 @@ def test_certificates_are_fetched_checked_and_saved(whole: Whole, tmp_path: Path
     [
         (["--url", "http://localhost/", "97"], "--url (PRIMES_URL): expected ws://HOST/chatsocket, got 'http://localhost/'"),
         (["--window", "500", "97"], "expected a whole number from 1 to 200, got '500'"),
-        (["--deadline", "0", "97"], "expected seconds above 0, got '0'"),
+        (["--deadline", "0", "97"], "--deadline: expected seconds above 0 and up to 3,600, got '0'"),
+        (["--deadline", "3601", "97"], "--deadline: expected seconds above 0 and up to 3,600, got '3601'"),
+        (["--deadline", "-5", "97"], "--deadline: expected seconds above 0 and up to 3,600, got '-5'"),
+        (["--deadline", "-inf", "97"], "--deadline: expected seconds above 0 and up to 3,600, got '-inf'"),
+        (["--deadline", "nan", "97"], "--deadline: expected seconds above 0 and up to 3,600, got 'nan'"),
+        (["--deadline", "soon\x1b[1m", "97"], "--deadline: expected seconds above 0 and up to 3,600, got 'soon\\x1b[1m'"),
+        (["--give-up-after", "inf", "97"], "--give-up-after: expected a finite number of seconds above 0, got 'inf'"),
+        (["--give-up-after", "-1e3", "97"], "--give-up-after: expected a finite number of seconds above 0, got '-1e3'"),
+        (["--bold\x1b[1m", "97"], "unrecognized arguments: --bold\\x1b[1m"),
+        (["--file", "no\x1b[1m"], "no\\x1b[1m: No such file or directory"),
         (["--file", "no/such/file"], "no/such/file: No such file or directory"),
         (["--save-certificates", "no/such/folder", "97"], "--save-certificates: expected a folder, got 'no/such/folder'"),
         (["--resume", "README.md", "97"], "README.md: expected a file that --resume made, got something else"),
@@ -214,6 +266,23 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: 
     again = run(whole.webs[0].url, *arguments)
     assert (again.returncode, again.stdout) == (0, "")
     assert f"all {MANY:,} answers were printed before; delete {state}" in again.stderr
+
+
+def test_after_a_killed_run_another_number_in_a_questions_place_is_another_question(whole: Whole, tmp_path: Path) -> None:
+    web, state = whole.webs[0], tmp_path / "state"
+    arguments = ["--resume", str(state), "--deadline", "4"]  # the number that nobody waits for must not be computed for long
+    with killed_at_last(start(web.url, *arguments)) as process:
+        wait_until(lambda: state.exists() and state.stat().st_size > 0, "the session is kept")
+        kept = state.read_bytes()
+        assert process.stdin
+        process.stdin.write("2^30011-1\n")
+        process.stdin.flush()
+        wait_until(lambda: web.pending == 1, "the number is asked")
+        process.kill()
+        process.wait(10)
+        assert state.read_bytes() == kept  # it knows nothing of that question
+    assert run(web.url, *arguments, lines=["97"]).stdout.startswith("97: prime, checked")
+    wait_until(lambda: web.pending == 0, "the former number's time is over")
 
 
 def test_a_state_file_of_other_numbers_is_refused_and_left_as_it_is(whole: Whole, tmp_path: Path) -> None:

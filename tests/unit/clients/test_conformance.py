@@ -25,6 +25,11 @@ CONVERSATIONS = table("conversations")
 
 # Two questions are with the server, and the second one is cancelled.
 SESSION = {"method": "session", "params": {"session": "token", "offset": "5-1", "instance": "web0"}}
+# The server could not read a message, nor tell which.
+UNREADABLE = {
+    "id": None,
+    "error": {"code": -32700, "message": "Expected JSON", "data": {"code": "parse_error", "retryable": False}},
+}
 BEFORE: list[dict[str, Any]] = [{"ask": "97"}, {"ask": "91"}, {"begin": True}, {"hear": SESSION}, {"cancel": "t-2"}]
 
 
@@ -171,7 +176,18 @@ def messages(draw: st.DrawFn) -> Any:
 steps = st.one_of(
     messages().map(lambda message: {"hear": json.dumps(message)}),
     st.sampled_from(
-        [{"ask": "97"}, {"begin": True}, {"end": 1006}, {"end": 4001}, {"cancel": "t-1"}, {"at": 1e6}, {"hear": SESSION}]
+        [
+            {"ask": "97"},
+            {"begin": True},
+            {"end": 1006},
+            {"end": 1009},
+            {"end": 4001},
+            {"cancel": "t-1"},
+            {"at": 1e6},
+            {"hear": SESSION},
+            {"hear": UNREADABLE},
+            *({"hear": {"id": f"{n}/check", "result": {"cancelled": False}}} for n in (1, 2)),
+        ]
     ),
 )
 

@@ -1,16 +1,20 @@
 """The Python client without a socket: what it says and hears, what it checks, what it remembers and prints."""
 
 import asyncio
+import hashlib
+import http.server
 import io
 import json
+import math
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from clients.primes import bar, evidence, lines
+from clients.primes import Client, bar, evidence, lines
 from clients.primes.arguments import parse
 from clients.primes.certificate import Mismatch, address, fetch
 from clients.primes.checkpoint import Checkpoint, Unusable
@@ -22,8 +26,6 @@ from clients.primes.conversation import (
     Fault,
     Joined,
     Leaving,
-    Operation,
-    PrimesError,
     Progress,
     Saved,
     Verdict,
@@ -31,6 +33,7 @@ from clients.primes.conversation import (
 from clients.primes.evidence import Outcome
 from clients.primes.expression import NotANumber, evaluate
 from clients.primes.questions import Question, count, read
+from clients.primes.requests import Operation, PrimesError
 from tests.unit.clients.twins import shorten
 
 SESSION = {"session": "token", "offset": "0", "expires_in": 600, "instance": "web0"}
@@ -219,6 +222,51 @@ def test_questions_are_bounded(talk: Talk) -> None:
 def test_an_id_is_taken_once(asked: Talk) -> None:
     with pytest.raises(ValueError, match="an id of its own for each request, got 't-1' again"):
         asked.ask("91", id="t-1")
+
+
+@pytest.mark.parametrize("deadline", [math.nan, math.inf, -math.inf, 1j, [], 10**400])
+def test_a_deadline_that_is_none_is_refused_and_named(talk: Talk, deadline: object) -> None:
+    with pytest.raises(PrimesError) as caught:
+        talk.conversation.ask(Operation.IS_PRIME, {"number": "97", "deadline": deadline})
+    assert str(caught.value) == f"Expected a deadline in seconds, above 0 and up to 3,600, got {deadline!r}"
+    assert (caught.value.code, talk.conversation.open) == ("invalid_params", 0)
+
+
+@pytest.mark.parametrize("params", [{"number": "97", "proof": math.nan}, {"number": b"97"}, {"number": {1}}])
+def test_what_json_cannot_say_is_refused(talk: Talk, params: dict[str, Any]) -> None:
+    with pytest.raises(PrimesError, match="Expected params that JSON can say") as caught:
+        talk.conversation.ask(Operation.IS_PRIME, params)
+    assert (caught.value.code, talk.conversation.open) == ("invalid_params", 0)
+
+
+def test_half_a_character_is_named(talk: Talk) -> None:
+    with pytest.raises(PrimesError, match=r"Expected an integer or an expression, got text with half a character, '\\udcff'"):
+        talk.ask("7\udcff")
+
+
+def test_ids_that_were_given_long_ago_are_forgotten(talk: Talk) -> None:
+    talk.connect()
+    for number in range(10_001):
+        talk.ask("97", id=f"x{number}")
+        talk.take()
+        talk.answer(f"x{number}", f"5-{number}")
+    talk.ask("97", id="x0")
+    with pytest.raises(ValueError, match="an id of its own for each request, got 'x1' again"):
+        talk.ask("97", id="x1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"window": 0}, "Expected a window of at least 1 request, got 0"),
+        ({"give_up_after": math.nan}, "Expected seconds from 0 on to give up after, got nan"),
+        ({"give_up_after": -1}, "Expected seconds from 0 on to give up after, got -1"),
+        ({"url": "http://localhost/"}, "isn't a valid URI"),
+    ],
+)
+def test_a_client_that_could_never_ask_is_not_made(options: dict[str, Any], words: str) -> None:
+    with pytest.raises(Exception, match=words):
+        Client(**options)
 
 
 def test_what_is_refused_for_now_is_asked_again_not_before_its_time(asked: Talk) -> None:
@@ -412,7 +460,7 @@ def gathered(arguments: Sequence[str], file: Path | None) -> list[str]:
 
 def test_questions_are_lines_without_blanks_and_comments(tmp_path: Path) -> None:
     path = tmp_path / "numbers"
-    path.write_bytes(b"\xef\xbf\xbd\n# no\n\n  #no\n 7#+1 \r\n" + b"1" * 100_000 + b"\n9")
+    path.write_bytes(b"\xef\xbb\xbf\xef\xbf\xbd\n# no\n\n  #no\n 7#+1 \r\n" + b"1" * 100_000 + b"\n9")
     assert gathered(["2"], path) == ["2", "\ufffd", "7#+1", "1" * 100_000, "9"]
     assert count(["2"], str(path)) == 5
     assert count(["-"], None) is None
@@ -436,10 +484,32 @@ def test_malformed_evidence_is_printed_as_it_came(evidence: dict[str, Any]) -> N
     assert json.loads(lines.encode(Question(1, "97"), Operation.IS_PRIME, told, None, None))["evidence"] == evidence
 
 
-@pytest.mark.parametrize("sha256", [7, None, "ab", "A" * 64, "a" * 64 + "\n"])
+@pytest.mark.parametrize("sha256", [7, None, "ab", "G" * 64, "a" * 64 + "\n", "\uff21" * 64])
 def test_what_names_no_certificate_is_not_asked_for(sha256: object) -> None:
     with pytest.raises(Mismatch, match="expected the SHA-256 of a certificate, got"):
         fetch("ws://127.0.0.1:9/chatsocket", sha256)
+
+
+class Keeper(http.server.BaseHTTPRequestHandler):
+    """Keeps one text, under its SHA-256 in small letters."""
+
+    text = b"[PRIMO - Primality Certificate]"
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == f"/certificates/{hashlib.sha256(self.text).hexdigest()}" else 404)
+        self.end_headers()
+        self.wfile.write(self.text)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_sha256_in_capitals_names_the_same_certificate() -> None:
+    sha256 = hashlib.sha256(Keeper.text).hexdigest()
+    with http.server.HTTPServer(("127.0.0.1", 0), Keeper) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        fetched = fetch(f"ws://127.0.0.1:{server.server_port}/chatsocket", sha256.upper())
+    assert (fetched.text, fetched.sha256) == (Keeper.text, sha256)
 
 
 def test_certificates_are_beside_the_socket() -> None:
@@ -452,6 +522,10 @@ def test_the_bar_tells_how_far_it_is() -> None:
         == f"[{'#' * 12}{'.' * 12}] 500/1,000  1,234/s  97: 3 s, running"
     )
     assert bar.describe(bar.Standing(1_500, None, 3, "")) == "1,500  3/s"
+
+
+def test_the_bar_does_nothing_else_to_a_terminal() -> None:
+    assert bar.describe(bar.Standing(1, None, 3, "\x1b]0;title\x07: 3 s")) == r"1  3/s  \x1b]0;title\x07: 3 s"
 
 
 def test_the_bar_is_for_terminals_alone() -> None:

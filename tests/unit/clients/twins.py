@@ -14,11 +14,11 @@ from clients.primes.conversation import (
     Fault,
     Joined,
     Leaving,
-    Operation,
     Progress,
     Verdict,
 )
 from clients.primes.expression import NotANumber, evaluate
+from clients.primes.requests import Operation, PrimesError
 
 TABLES = Path(__file__).parents[2] / "conformance"
 
@@ -48,11 +48,25 @@ def play(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [take(conversation, step) for step in steps]
 
 
+def ask(conversation: Conversation, step: Mapping[str, Any]) -> list[object]:
+    """The code of its refusal, if it is refused before it is sent."""
+    params = {name: step[name] for name in ("deadline",) if name in step}
+    number = step["ask"] * step.get("times", 1)
+    try:
+        conversation.ask(Operation.IS_PRIME, {"number": number, **params}, step.get("id"))
+    except PrimesError as error:
+        return [{"refused": error.code}]
+    except ValueError:
+        return [{"refused": "id"}]
+    return []
+
+
 def take(conversation: Conversation, step: dict[str, Any]) -> dict[str, Any]:
     """One step."""
+    refused: list[object] = []
     match step:
-        case {"ask": number}:
-            conversation.ask(Operation.IS_PRIME, {"number": number}, step.get("id"))
+        case {"ask": _}:
+            refused = ask(conversation, step)
         case {"begin": True}:
             conversation.begin()
         case {"end": code}:
@@ -62,7 +76,7 @@ def take(conversation: Conversation, step: dict[str, Any]) -> dict[str, Any]:
         case {"hear": message}:
             conversation.hear(message if isinstance(message, str) else json.dumps(message), 0)
     return {
-        "events": [describe(event) for event in conversation.events()],
+        "events": [*refused, *(describe(event) for event in conversation.events())],
         "sent": [shorten(json.loads(text)) for text in conversation.messages(step.get("at", 0))],
         "offset": conversation.saved and conversation.saved.offset,
         "open": conversation.open,

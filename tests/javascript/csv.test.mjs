@@ -1,0 +1,27 @@
+// The table that the page saves.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { csv } from "../../nginx/static/csv.js";
+
+/** The field of a number. */
+function field(number) {
+  return csv([{ number }]).split("\r\n").slice(1).join("\r\n").slice(0, -',"","","","","","","",""'.length);
+}
+
+test("an answer is a line, what is open is none, and every field is quoted", () => {
+  const answer = { number: "91", verdict: "composite", proven: true, method: 'a "b", c', compute_ms: 0.5, evidence: { factor: "7" }, check: { outcome: "shown" } };
+  const [heads, ...lines] = csv([answer, { number: "97", open: true }, { number: "7.0", error: { code: "not_an_integer" } }]).split("\r\n");
+  assert.equal(heads, '"number","verdict","proven","factor","witness","certificate","checked","method","compute_ms"');
+  assert.deepEqual(lines, ['"91","composite","true","7","","","shown","a ""b"", c","0.5"', '"7.0","not_an_integer","","","","","","",""']);
+});
+
+test("what a spreadsheet would run has an apostrophe before it", () => {
+  const run = ["=1+1", "+1+cmd|' /C calc'!A0", "-1+1", "@SUM(1)", "\t=1", "\r=1", "\n=1", "＝1", "＋1+1", "－1+1", "＠1", "-2^7", "--7", "+", "-"];
+  for (const text of run) assert.equal(field(text), `"'${text}"`);
+});
+
+test("an integer is no formula, whatever its sign", () => {
+  for (const text of ["-7", "+7", "7", "-0", `-${"9".repeat(1_000)}`]) assert.equal(field(text), `"${text}"`);
+});
