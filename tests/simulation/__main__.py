@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from tests.simulation.campaign import Failure, Share, Tally, run
+from tests.simulation.draw import draw
 from tests.simulation.history import simulate
-from tests.simulation.plan import Plan, draw
+from tests.simulation.plan import Plan
 from tests.simulation.processes import without_the_machine
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.shrink import describe

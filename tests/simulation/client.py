@@ -49,7 +49,7 @@ class Client:
         self._away = 0.0
         self._others: dict[ClientSocket, None] = {}  # that were given the session
         self._visits: set[asyncio.Task[None]] = set()
-        self._seen: dict[tuple[str, str], int] = {}  # request and offset of each answer: the socket over which it came first
+        self._seen: dict[str, tuple[int, str]] = {}  # by request: the socket over which its answer came first, and the offset
         self.holding: set[int] = set()  # sockets to which the session's answers may come
 
     @property
@@ -209,8 +209,10 @@ class Client:
     def _take(self, now: float, number: int, message: dict[str, Any]) -> None:
         """A result, or an error that is final."""
         answer = message.get("result") or message["error"]["data"]
-        if self._seen.setdefault((message["id"], answer.get("offset", "")), number) != number:
-            return  # on its way over one socket while the client came back over another
+        offset = answer.get("offset", "0")
+        socket, first = self._seen.setdefault(message["id"], (number, offset))
+        if socket != number and (offset == first or position(offset)[0] != position(first)[0]):
+            return  # on its way over one socket while the client came back over another, and asked again if its epoch was over
         self._advance(answer.get("offset", self.offset))
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
         self.history.append(Shown(now, message["id"], verdict, answer.get("offset", self.offset), number))

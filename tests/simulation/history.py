@@ -16,6 +16,7 @@ import gmpy2
 
 from services.jobs import names
 from services.jobs.names import GROUP, Lane, Mark
+from services.runtime import vigil
 from tests.simulation import clock
 from tests.simulation.broker import Broker
 from tests.simulation.children import Children
@@ -35,7 +36,8 @@ from tests.simulation.world import Endless, World
 PATIENCE = (
     40.0  # seconds without any answer, once all is healed, after which what is open is lost: some leases and long computations
 )
-QUIET = 15.0  # seconds after the last answer in which everything must be cleared away
+QUIET = 20.0  # seconds after the last answer in which everything must be cleared away; a child may hang at its start for 15
+END_OF_STILL = vigil.STILL + vigil.END + 2 * vigil.LOOK  # seconds until a process ends of which a part stands still
 HEALTHY = 6.0  # seconds in which processes find each other and Redis again
 CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
@@ -212,7 +214,9 @@ class History:
                 broker.slowness[name] = fault.amount
                 world.after(fault.seconds, lambda: broker.slowness.pop(name, None))
             case "clock":
-                process.loop.skew = fault.amount
+                process.loop.skew += fault.amount
+            case "stand" if process.running and isinstance(process, WorkerProcess):
+                process.stand_still()
             case "child":
                 self._children.record(name).fates.append(fault.mode)
 
@@ -260,6 +264,8 @@ class History:
         for process in self._processes.values():
             process.loop.go_on()
             self._restart(process)
+        if self._plan.hurry:
+            self._children.hurry()
         self._say("healed")
 
     def _surprise(self, name: str, error: Any) -> None:
@@ -268,7 +274,7 @@ class History:
         if isinstance(error, dict):
             self._complain(f"{name} failed: {error.get('message')}, {error.get('exception')!r}")
             return
-        if not (isinstance(process, WorkerProcess) and process.told_to_end and error is None):
+        if not (isinstance(process, WorkerProcess) and process.may_end(_innermost(error))):
             if error is not None and self._tell:
                 self._tell("".join(traceback.format_exception(_innermost(error))))
             self._complain(f"{name} ended: {_innermost(error)!r}")
@@ -278,7 +284,8 @@ class History:
 
     def _look_for_overdue(self) -> None:
         """Entries whose lease ran out long ago, though all is healed and a child is free for them."""
-        if self.world.now < self._plan.length + HEALTHY:
+        stood = any(fault.kind == "stand" for fault in self._plan.faults)  # until the process is ended, others may take over late
+        if self.world.now < self._plan.length + HEALTHY + (END_OF_STILL if stood else 0.0):
             return
         self._real.set_clock(self.world.now + self._broker.skew)
         for lane in (Lane.HEAVY, Lane.PROOF):

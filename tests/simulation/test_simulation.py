@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.plan import Fault, Plan, Step, draw
+from tests.simulation.draw import draw
+from tests.simulation.plan import Fault, Plan, Step
 from tests.simulation.shrink import shrink
 
 ROOT = Path(__file__).parents[2]

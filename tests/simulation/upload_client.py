@@ -12,7 +12,8 @@ from services.web.upload.follow import follow
 from services.web.upload.intake import Intake
 from services.web.upload.patience import Unavailable
 from tests.chaos.history import right
-from tests.simulation.plan import Step, draw_number
+from tests.simulation.numbers import draw_number
+from tests.simulation.plan import Step
 from tests.simulation.world import World
 
 AGAIN = 0.2, 1.0  # seconds between two tries
