@@ -9,7 +9,9 @@ from tests.simulation.themes import THEMES
 PROCESS_FAULTS = ("kill", "term", "stop", "cut", "deaf", "slow", "clock", "child")
 REDIS_FAULTS = ("stall", "away", "empty", "back", "demote", "redis-clock")
 CHILD_FAULTS = ("die", "die", "stillborn", "stillborn", "hang", "stuck")
-LENGTHS = (1.5, 5.0), (1.5, 5.0), (3.0, 8.0), (8.0, 16.0)  # seconds
+# Seconds until all is healed, and the share of each: many short histories show more than few long ones.
+LENGTHS, OF_THESE = ((0.5, 1.5), (1.5, 4.0), (3.0, 8.0), (8.0, 16.0)), (0.5, 0.3, 0.17, 0.03)
+WEBS, WORKERS, CLIENTS = (1, 1, 2, 2, 3), (1, 1, 1, 2), (1, 2, 2, 3, 4)
 DISTANCES = 0.01, 0.04, 0.1, 0.6, 2.0  # seconds that Redis is set back by
 JUMPS = -3000.0, -5.0, 5.0, 3000.0  # seconds by which a clock is set
 SLOW = (1, 1.0), (1, 1.0), (1, 1.0), (8, 20.0)  # child processes of a worker, and how slow they are
@@ -30,8 +32,8 @@ def draw(seed: int) -> Plan:
 
 def _draw_usual(chance: Random, seed: int) -> Plan:
     """One of few kinds of acts, in any order."""
-    length = chance.uniform(*chance.choice(LENGTHS))
-    webs, workers, clients = chance.randint(1, 3), chance.randint(1, 2), chance.randint(1, 4)
+    length = chance.uniform(*chance.choices(LENGTHS, OF_THESE)[0])
+    webs, workers, clients = chance.choice(WEBS), chance.choice(WORKERS), chance.choice(CLIENTS)
     heavy = chance.choice((0.1, 0.5, 0.9))
     kinds = chance.sample(PROCESS_FAULTS + REDIS_FAULTS, chance.randint(0, 4))
     steps = _draw_steps(chance, length, clients, heavy)
