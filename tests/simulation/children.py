@@ -20,7 +20,7 @@ from tests.simulation.world import World
 
 STARTS = 0.2  # seconds until a child takes jobs
 TIMES = 0.005, 0.03, 0.03, 0.3, 0.3, 1.0, 1.0, 3.0, 8.0  # seconds that a computation takes, by half more or less
-LONGEST = 25.0  # seconds that one takes at most, however slow the children are
+LONGEST = 12.0  # seconds that one takes at most, however slow the children are
 SOON = 0.2  # seconds that one takes at most once they are in a hurry
 _job = msgspec.msgpack.Decoder(Job)
 

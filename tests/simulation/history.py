@@ -332,12 +332,12 @@ class History:
         return left + self._stray_keys()
 
     def _missing_children(self) -> list[str]:
-        """Children that are neither free nor at work: one looks for work with a free one in its hand, if its lane waits."""
+        """Children that are neither free nor at work, nor in the hand of a lane that looks for work."""
         lanes = [(each, lane) for each in self._workers if each.worker for lane in each.worker._child_lanes]
         return [
             f"a child is missing: {lane._lane} of {each.name}"
             for each, lane in lanes
-            if lane._free.empty() and not each.worker._leases.ids(lane._lane)
+            if lane._free.qsize() + len(each.worker._leases.ids(lane._lane)) < lane._children
         ]
 
     def _stray_keys(self) -> list[str]:

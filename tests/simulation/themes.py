@@ -22,6 +22,16 @@ def _crowd(chance: Random, seed: int) -> Plan:
     return Plan(seed, 3.0, 1, 3, 1, steps, faults, children=8, slowness=50.0)
 
 
+def _cancels(chance: Random, seed: int) -> Plan:
+    """What is asked is cancelled just when a worker takes it, or shortly before or after."""
+    steps = []
+    for index in range(16):
+        at = 0.3 + 0.1 * index
+        steps.append(Step(at, 0, "ask", number=draw_heavy(chance)))
+        steps.append(Step(at + chance.uniform(0.0, 0.02), 0, "cancel", which=index))
+    return Plan(seed, 2.1, 1, 1, 1, steps, [], hurry=True, children=chance.choice((1, 8)))
+
+
 def _doubt(chance: Random, seed: int) -> Plan:
     """The replies to writes are lost, and what they wrote is cancelled, or its time is over, before it is written again."""
     faults, steps = [], []
@@ -91,6 +101,7 @@ def _stand(chance: Random, seed: int) -> Plan:
 THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.03, _outages),
     (0.03, _crowd),
+    (0.04, _cancels),
     (0.04, _doubt),
     (0.04, _set_back),
     (0.04, _batches),
