@@ -39,6 +39,10 @@ PATIENCE = (
 QUIET = 20.0  # seconds after the last answer in which everything must be cleared away; a child may hang at its start for 15
 END_OF_STILL = vigil.STILL + vigil.END + 2 * vigil.LOOK  # seconds until a process ends of which a part stands still
 HEALTHY = 6.0  # seconds in which processes find each other and Redis again
+TOLD = 2.0  # seconds in which a socket is told that its session went to another
+SEPARATE = frozenset(
+    {"deaf", "cut", "stop", "stall", "away", "demote", "kill", "term"}
+)  # faults by which that may be lost, or late
 CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
 LOOK = 0.25  # seconds between two looks at what is open
@@ -122,6 +126,8 @@ class History:
             self._violations += judge_client(client, self._plan)
         for other in (*self._plain, *self._uploading):
             self._violations += judge_other(other, self._plan)
+        if not self._violations and SEPARATE.isdisjoint(fault.kind for fault in self._plan.faults):
+            self._look_for_holders()
         if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
             self._violations += self._leftovers()
         if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1:
@@ -294,6 +300,11 @@ class History:
             if isinstance(overdue, list) and overdue and free and not self._violations:
                 self._complain(f"an overdue entry is not taken over: {overdue[0][0].decode()} of {lane}, free is {free}")
 
+    def _look_for_holders(self) -> None:
+        """Of sockets that resumed one session, one alone has it soon: the others are told, not only found at the next renewal."""
+        if not self._await(TOLD, lambda: not self._several_holders()):
+            self._violations += self._several_holders()
+
     def _probe(self) -> None:
         """Have each worker compute something costly, and prove something, at the same time."""
         count = len(self._workers)
@@ -328,8 +339,10 @@ class History:
         left += [f"ledger not empty: {jobs} jobs in {name}" for name, jobs in ledgers.items() if jobs]
         left += [f"leases left: {entries} in {name}" for name, entries in held.items() if entries]
         left += self._missing_children()
-        left += [f"several holders: {sorted(client.holding)}" for client in self._clients if len(client.holding) > 1]
-        return left + self._stray_keys()
+        return left + self._several_holders() + self._stray_keys()
+
+    def _several_holders(self) -> list[str]:
+        return [f"several holders: {sorted(client.holding)}" for client in self._clients if len(client.holding) > 1]
 
     def _missing_children(self) -> list[str]:
         """Children that are neither free nor at work, nor in the hand of a lane that looks for work."""

@@ -9,10 +9,10 @@ from tests.simulation.plan import Fault, Plan, Step
 
 def _outages(chance: Random, seed: int) -> Plan:
     """Redis stands still again and again, for longer than a lease, while long jobs run: nobody's fault, so no job is poison."""
-    steps = [Step(0.1 + index, 0, "ask", number=number, proof=index % 2 == 0) for index, number in enumerate(HEAVY)]
-    pause = chance.uniform(2.5, 4.0)
-    stalls = [Fault(1.0 + index * pause, "stall", seconds=chance.uniform(2.0, 2.5)) for index in range(4)]
-    return Plan(seed, 1.0 + 4 * pause, 1, 2, 1, steps, stalls, slowness=10.0, hurry=True)
+    steps = [Step(0.1 + 0.1 * index, 0, "ask", number=number, proof=index == 0) for index, number in enumerate(HEAVY[:3])]
+    pause = chance.uniform(2.5, 3.5)
+    stalls = [Fault(1.0 + index * pause, "stall", seconds=chance.uniform(2.0, 2.4)) for index in range(5)]
+    return Plan(seed, 1.0 + 5 * pause, 1, 3, 1, steps, stalls, slowness=50.0, hurry=True)
 
 
 def _crowd(chance: Random, seed: int) -> Plan:
@@ -47,16 +47,20 @@ def _doubt(chance: Random, seed: int) -> Plan:
 
 
 def _set_back(chance: Random, seed: int) -> Plan:
-    """Redis comes back older by a little, again and again, while clients ask and send uploads."""
-    steps = [Step(chance.uniform(0.1, 3.0), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(12)]
-    steps += [Step(chance.uniform(0.1, 1.5), 2, "upload", which=chance.randint(20, 60), seconds=0.05) for _ in range(2)]
-    distances = chance.uniform(0.02, 0.3), chance.uniform(0.02, 1.0)
-    faults = [
-        Fault(1.0 + index + chance.uniform(0, 0.5), "away", seconds=0.05, mode="back", amount=amount)
-        for index, amount in enumerate(distances)
-    ]
+    """Redis comes back older by a little, twice, while clients ask."""
+    steps = [Step(chance.uniform(0.1, 2.5), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(12)]
     steps.sort(key=lambda step: step.at)
-    return Plan(seed, 3.5, 1, 1, 2, steps, faults, uploading=1, hurry=True)
+    return Plan(seed, 3.0, 1, 1, 2, steps, [_back(chance, chance.uniform(1.0, 1.5)), _back(chance, 2.3)], hurry=True)
+
+
+def _uploads_set_back(chance: Random, seed: int) -> Plan:
+    """The same while an upload is read, or just after its end."""
+    steps = [Step(0.2, 0, "upload", which=60, seconds=chance.uniform(0.08, 0.15))]
+    return Plan(seed, 2.0, 1, 1, 0, steps, [_back(chance, chance.uniform(0.6, 1.8))], uploading=1, hurry=True)
+
+
+def _back(chance: Random, at: float) -> Fault:
+    return Fault(at, "away", seconds=0.05, mode="back", amount=chance.uniform(0.02, 0.6))
 
 
 def _batches(chance: Random, seed: int) -> Plan:
@@ -99,13 +103,14 @@ def _stand(chance: Random, seed: int) -> Plan:
 
 # What each is about, with its share of all plans.
 THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
-    (0.03, _outages),
+    (0.04, _outages),
     (0.03, _crowd),
-    (0.04, _cancels),
-    (0.04, _doubt),
+    (0.05, _cancels),
+    (0.03, _doubt),
     (0.04, _set_back),
+    (0.06, _uploads_set_back),
     (0.04, _batches),
-    (0.04, _moves),
-    (0.03, _clock_back),
+    (0.05, _moves),
+    (0.04, _clock_back),
     (0.01, _stand),
 )
