@@ -80,6 +80,8 @@ class Client:
         requests = [self.ask(number) for number in numbers]
         self._socket = socket
         if socket is not None:
+            for each in requests:
+                self._asked_over[each.id] = {socket.number}
             calls = [_call(each.id, "is_prime", {"number": each.number}) for each in requests]
             socket.send(json.dumps(calls))
 
@@ -105,6 +107,12 @@ class Client:
     def _ask_again(self, socket: ClientSocket) -> None:
         for request in self.waiting:
             self._send(socket, request)
+
+    def _ask_over(self, socket: ClientSocket) -> None:
+        """What was asked over others alone."""
+        for request in self.waiting:
+            if socket.number not in self._asked_over.get(request.id, ()):
+                self._send(socket, request)
 
     def _cancel(self, request: Request) -> None:
         if request.id in self._open and self._socket is not None:
@@ -138,7 +146,7 @@ class Client:
         if self._socket is socket:  # go on over another that was given the session, if it came over several
             self._socket = next(reversed(self._others), None)
             if self._socket is not None:
-                self._ask_again(self._socket)
+                self._ask_over(self._socket)
         self.history.append(Closed(self._world.now, number, socket.code))
 
     async def _use(self, socket: ClientSocket, number: int, *, beside: bool) -> None:

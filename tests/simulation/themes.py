@@ -54,13 +54,13 @@ def _set_back(chance: Random, seed: int) -> Plan:
 
 
 def _uploads_set_back(chance: Random, seed: int) -> Plan:
-    """The same while an upload is read, or just after its end."""
-    steps = [Step(0.2, 0, "upload", which=60, seconds=chance.uniform(0.08, 0.15))]
-    return Plan(seed, 2.0, 1, 1, 0, steps, [_back(chance, chance.uniform(0.6, 1.8))], uploading=1, hurry=True)
+    """The same while uploads are read, or just after their end: one of few pieces, and one of many."""
+    steps = [Step(0.2, 0, "upload", which=60, seconds=0.1), Step(0.3, 0, "upload", which=300, seconds=0.025)]
+    return Plan(seed, 2.0, 1, 1, 0, steps, [_back(chance, chance.uniform(0.6, 1.8), 1.0)], uploading=1, hurry=True)
 
 
-def _back(chance: Random, at: float) -> Fault:
-    return Fault(at, "away", seconds=0.05, mode="back", amount=chance.uniform(0.02, 0.6))
+def _back(chance: Random, at: float, most: float = 0.6) -> Fault:
+    return Fault(at, "away", seconds=0.02, mode="back", amount=chance.uniform(0.02, most))
 
 
 def _batches(chance: Random, seed: int) -> Plan:
@@ -103,14 +103,14 @@ def _stand(chance: Random, seed: int) -> Plan:
 
 # What each is about, with its share of all plans.
 THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
-    (0.04, _outages),
-    (0.03, _crowd),
-    (0.05, _cancels),
-    (0.03, _doubt),
-    (0.04, _set_back),
-    (0.06, _uploads_set_back),
-    (0.04, _batches),
-    (0.05, _moves),
-    (0.04, _clock_back),
-    (0.01, _stand),
+    (0.06, _outages),
+    (0.04, _crowd),
+    (0.06, _cancels),
+    (0.05, _doubt),
+    (0.06, _set_back),
+    (0.10, _uploads_set_back),
+    (0.05, _batches),
+    (0.06, _moves),
+    (0.06, _clock_back),
+    (0.02, _stand),
 )
