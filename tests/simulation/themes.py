@@ -56,7 +56,8 @@ def _set_back(chance: Random, seed: int) -> Plan:
 def _uploads_set_back(chance: Random, seed: int) -> Plan:
     """The same while uploads are read, or just after their end: one of few pieces, and one of many."""
     steps = [Step(0.2, 0, "upload", which=60, seconds=0.1), Step(0.3, 0, "upload", which=300, seconds=0.025)]
-    return Plan(seed, 2.0, 1, 1, 0, steps, [_back(chance, chance.uniform(0.6, 1.8), 1.0)], uploading=1, hurry=True)
+    back = _back(chance, chance.uniform(0.7, 1.6), 1.0)
+    return Plan(seed, 2.0, 1, 1, 0, steps, [back], uploading=1, slowness=chance.choice((0.02, 1.0)), hurry=True)
 
 
 def _back(chance: Random, at: float, most: float = 0.6) -> Fault:
@@ -80,6 +81,19 @@ def _moves(chance: Random, seed: int) -> Plan:
     steps += [Step(0.6 + 0.4 * index, 0, "crowd", which=chance.randint(3, 6)) for index in range(8)]
     faults = [Fault(0.0, "slow", f"web-{web}", seconds=9.0, amount=10.0) for web in range(3) if chance.random() < 0.5]
     return Plan(seed, 4.0, 3, 1, 1, steps, faults, hurry=True)
+
+
+def _leaving(chance: Random, seed: int) -> Plan:
+    """The time of some who wait for a computation is over; their web process died, and the worker is cut off from Redis."""
+    steps = []
+    for _ in range(8):
+        number = draw_heavy(chance)
+        steps.append(Step(0.3, 0, "ask", number=number))
+        steps.append(Step(0.31, 1, "ask", number=number, deadline=round(chance.uniform(0.9, 2.0), 3)))
+    steps.sort(key=lambda step: step.at)
+    cuts = [Fault(chance.uniform(0.9, 2.0), "cut", "worker-0", mode=chance.choice(("up", "down"))) for _ in range(8)]
+    faults = [Fault(0.5, "kill", "web-0", seconds=0.1), Fault(0.6, "slow", "worker-0", seconds=3.0, amount=10.0), *cuts]
+    return Plan(seed, 2.5, 1, 1, 2, steps, faults, children=8, slowness=50.0, hurry=True)
 
 
 def _clock_back(chance: Random, seed: int) -> Plan:
@@ -111,6 +125,7 @@ THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.10, _uploads_set_back),
     (0.05, _batches),
     (0.06, _moves),
+    (0.05, _leaving),
     (0.06, _clock_back),
     (0.02, _stand),
 )
