@@ -21,7 +21,7 @@ from tests.simulation import clock
 from tests.simulation.broker import Broker
 from tests.simulation.children import Children
 from tests.simulation.client import Client
-from tests.simulation.loop import Loop
+from tests.simulation.loop import Loop, begin_anew
 from tests.simulation.network import Network
 from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Fault, Plan
@@ -76,6 +76,7 @@ class History:
         self._plan = plan
         self._real = real
         self._tell = tell
+        begin_anew()
         self.world = world = World(plan.seed)
         self._broker = Broker(world, real, plan.seed)
         self._children = Children(world, plan.seed, plan.slowness)

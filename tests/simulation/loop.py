@@ -14,8 +14,6 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from tests.simulation.network import Network
 
-_numbers = itertools.count(1)  # of tasks and futures
-
 BUSY = 0.02  # share of turns that take longer than the others, so that much is ready when the next one comes
 LONG = 0.03  # seconds that such a turn takes at most
 
@@ -23,11 +21,12 @@ LONG = 0.03  # seconds that such a turn takes at most
 class _Numbered:
     """What has a place in a set that is the same in each run of a seed, as an address is not; most never are in one."""
 
+    numbers = itertools.count(1)
     _number = 0
 
     def __hash__(self) -> int:
         if not self._number:
-            self._number = next(_numbers)
+            self._number = next(_Numbered.numbers)
         return self._number
 
     def __eq__(self, other: object) -> bool:
@@ -40,6 +39,13 @@ class _Task(_Numbered, asyncio.Task[Any]):
 
 class _Future(_Numbered, asyncio.Future[Any]):
     pass
+
+
+def begin_anew() -> None:
+    """Forget the tasks of former histories, on whose number the order of a set would depend."""
+    _Numbered.numbers = itertools.count(1)
+    for name in ("_all_tasks", "_scheduled_tasks"):  # the former is CPython's before 3.12
+        vars(asyncio.tasks).get(name, set()).clear()
 
 
 class Loop:

@@ -45,9 +45,8 @@ PROCESSES = Part(
     1_200,
     _side_by_side(1_200, *ON_THEIR_OWN, "tests/system", "tests/integration"),
 )
+# What failed once; fresh seeds are `make simulate`.
 SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
-# Tells the seed that failed and its plan, thinned out, for which there is time.
-FRESH_SEEDS = Part("simulation, fresh seeds", 600, (".venv/bin/python", "-m", "tests.simulation", "--minutes", "1"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests, one after the other: side by side on two cores a browser now and then ran no page.
 SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
@@ -68,5 +67,5 @@ MORE_CONTAINERS = Part(
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, TYPES, UNIT, CONTAINERS_READY)
-WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, WITHOUT)
+WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, BENCHMARK)
