@@ -9,8 +9,9 @@ from pathlib import Path
 import msgspec
 
 from tests.simulation.campaign import Failure, Share, Tally, run
+from tests.simulation.draw import draw
 from tests.simulation.history import simulate
-from tests.simulation.plan import Plan, draw
+from tests.simulation.plan import Plan
 from tests.simulation.processes import without_the_machine
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.shrink import describe
@@ -29,7 +30,7 @@ def main() -> int:
     )
     parser.add_argument("--first", type=int, help="first seed; drawn unless given")
     parser.add_argument("--failures", type=int, default=1, help="failing histories after which a process ends")
-    parser.add_argument("--seed", type=int, help="run this history alone")
+    parser.add_argument("--seed", type=int, nargs="+", help="run these histories alone")
     parser.add_argument(
         "--digest", action="store_true", help="with --seed: tell what the history is known by, and thin nothing out"
     )
@@ -43,18 +44,13 @@ def main() -> int:
         return run_plans(sorted(KEPT.glob("*.json")), tell=options.tell)
     if options.plan:
         return run_plans([options.plan], tell=options.tell)
-    if options.seed is not None and (options.tell or options.digest):
-        return run_alone([(f"seed {options.seed}", draw(options.seed))], tell=options.tell)
-    single = options.seed is not None
-    first = options.seed if single else random.randrange(FRESH) if options.first is None else options.first
-    count = 1 if single else options.processes
-    shares = [
-        Share(
-            first + index, count, options.minutes * 60, 1 if single else MOST, options.failures, options.expect, not options.quick
-        )
-        for index in range(count)
-    ]
-    return tell_tally(first, run(shares))
+    if options.seed and (options.tell or options.digest):
+        return run_alone([(f"seed {seed}", draw(seed)) for seed in options.seed], tell=options.tell)
+    first = random.randrange(FRESH) if options.first is None else options.first
+    seeds = options.seed or range(first, first + options.processes)
+    step, most = (1, 1) if options.seed else (options.processes, MOST)
+    shares = [Share(seed, step, options.minutes * 60, most, options.failures, options.expect, not options.quick) for seed in seeds]
+    return tell_tally(seeds[0], run(shares))
 
 
 def run_plans(files: list[Path], *, tell: bool) -> int:

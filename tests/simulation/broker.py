@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -21,6 +22,7 @@ LONG = 0.05  # seconds that they take at most, now and then
 SELDOM = 0.03  # share of the long ones
 
 ASKS_FOR_RUN = b"redis.call('INFO', 'server')"  # by which a script tells one start of Redis from another
+UNKNOWN = b"0" * 40  # digest of a script that no Redis has
 PUBLISHING = frozenset({b"EVALSHA", b"EVAL", b"EXEC"})
 QUICK = names.stream(Lane.QUICK).encode()  # of which alone reads wait
 STREAMS = names.JOBS.encode()
@@ -179,7 +181,7 @@ class Broker:
         self.lossy: dict[str, float] = {}  # by process: share of publications that it does not hear
         self.up = True
         self.run = 0  # how often it was started again
-        self._digests: dict[bytes, bytes] = {}  # of scripts that ask for the run, as sent and as executed
+        self._scripts: dict[bytes, bytes] = {}  # digests of what it has, as sent and as executed; the real one keeps all
         self._real = real
         self._seed = seed
         self._count = 0
@@ -261,14 +263,17 @@ class Broker:
         return None
 
     def _of_this_run(self, command: Command) -> Command:
-        """The command, or one whose script is told the run of the simulated Redis where it asks the real one for its own."""
+        """The command, as one that the simulated Redis executes: it has the scripts that were sent since it started.
+
+        Where a script asks for the run it is told the simulated one.
+        """
         if command[0] == b"EVALSHA":
-            return (command[0], self._digests.get(command[1], command[1]), *command[2:])
-        if command[0] != b"EVAL" or ASKS_FOR_RUN not in command[1]:
+            return (command[0], self._scripts.get(command[1], UNKNOWN), *command[2:])
+        if command[0] != b"EVAL":
             return command
-        source = command[1].replace(ASKS_FOR_RUN, b"'run_id:%040x'" % self.run)
-        self._digests[_digest(command[1])] = _digest(source)
-        return (command[0], source, *command[2:])
+        digest = self._real.load(command[1].replace(ASKS_FOR_RUN, b"'run_id:%040x'" % self.run))
+        self._scripts[_digest(command[1])] = digest
+        return (b"EVALSHA", digest, *command[2:])
 
     def publish(self, channel: bytes, payload: bytes) -> int:
         """Tell whoever listens; returns how many do."""
@@ -373,8 +378,7 @@ class Broker:
         self.up, self._stopped = True, False
         self.run += 1
         self._forget_replies()
-        self._digests.clear()
-        self._real.run("SCRIPT", "FLUSH")
+        self._scripts.clear()
 
     def _forget_replies(self) -> None:
         self._of_streams.clear()
@@ -429,6 +433,7 @@ def _in_transaction(commands: list[Command]) -> bool:
     return words.count(b"MULTI") > words.count(b"EXEC")
 
 
+@lru_cache
 def _digest(source: bytes) -> bytes:
     return hashlib.sha1(source, usedforsecurity=False).hexdigest().encode()
 

@@ -10,8 +10,9 @@ from functools import partial
 from multiprocessing import get_context
 
 from tests.simulation import clock
+from tests.simulation.draw import draw
 from tests.simulation.history import Outcome, simulate
-from tests.simulation.plan import Plan, draw
+from tests.simulation.plan import Plan
 from tests.simulation.processes import without_the_machine
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.shrink import shrink

@@ -20,7 +20,8 @@ from tests.simulation.world import World
 
 STARTS = 0.2  # seconds until a child takes jobs
 TIMES = 0.005, 0.03, 0.03, 0.3, 0.3, 1.0, 1.0, 3.0, 8.0  # seconds that a computation takes, by half more or less
-LONGEST = 25.0  # seconds that one takes at most, however slow the children are
+LONGEST = 12.0  # seconds that one takes at most, however slow the children are
+SOON = 0.2  # seconds that one takes at most once they are in a hurry
 _job = msgspec.msgpack.Decoder(Job)
 
 
@@ -64,6 +65,8 @@ class Child(asyncio.SubprocessTransport):
         self._status: int | None = None
         self._ended: asyncio.Future[int] = loop.create_future()
         self._unread = b""
+        self._due: Callable[[], None] | None = None  # how the computation under way ends
+        self._hurried = False
         self.stdin = _Pipe(self._take)
         protocol.connection_made(self)
         fate = record.fates.pop(0) if record.fates and record.fates[0] in {"stillborn", "stuck"} else ""
@@ -90,18 +93,36 @@ class Child(asyncio.SubprocessTransport):
             job, self._unread = _job.decode(self._unread[LENGTH:end]), self._unread[end:]
             self._compute(job)
 
+    def _end_after(self, delay: float, end: Callable[[], None]) -> None:
+        """Have the computation under way end so."""
+        self._due = end
+        self._world.after(delay, lambda: self._finish(end))
+
+    def _finish(self, end: Callable[[], None]) -> None:
+        if self._due is end:
+            self._due = None
+            end()
+
+    def hurry(self) -> None:
+        """Compute what is under way, and what comes, within no time worth naming."""
+        self._hurried = True
+        if (end := self._due) is not None:
+            self._world.after(SOON, lambda: self._finish(end))
+
     def _compute(self, job: Job) -> None:
         chance = self._chance
-        seconds = min(LONGEST, chance.choice(TIMES) * chance.uniform(0.5, 1.5) * self._slowness)
+        longest = SOON if self._hurried else LONGEST
+        seconds = min(longest, chance.choice(TIMES) * chance.uniform(0.5, 1.5) * self._slowness)
         fate = self._record.fates.pop(0) if self._record.fates and self._record.fates[0] in {"die", "hang"} else ""
         seconds = self._pinned.get(job.number, seconds)
         if fate == "die":
-            self._world.after(seconds, lambda: self._end(-signal.SIGKILL))
+            self._end_after(seconds, lambda: self._end(-signal.SIGKILL))
         elif not fate:
             found = _answer(job.number, job.operation)
+            report = self._report(job, found, int(seconds * 1e6))
             if seconds > 0.5 and not self._proves and chance.random() < 0.5:
                 self._say_after(seconds / 2, Report(Answer(0, found.verdict, found.method), final=False))
-            self._say_after(seconds, self._report(job, found, int(seconds * 1e6)))
+            self._end_after(seconds, lambda: self._say(report))
 
     def _report(self, job: Job, found: Answer, compute_us: int) -> Report:
         if not self._proves or found.verdict not in (Verdict.PRIME, Verdict.PROBABLY_PRIME):
@@ -183,6 +204,8 @@ class Children:
         self._world = world
         self._seed = seed
         self._count = 0
+        self._hurried = False
+        self._children: list[Child] = []
         self.records: dict[str, Record] = {}
         self.pinned: dict[str, float] = {}  # seconds that these numbers take
 
@@ -205,4 +228,13 @@ class Children:
             slowness=self._slowness,
             proves="--prove" in arguments,
         )
+        self._children.append(child)
+        if self._hurried:
+            child.hurry()
         return child, protocol
+
+    def hurry(self) -> None:
+        """Have all that are there, and that come, compute within no time worth naming."""
+        self._hurried = True
+        for child in self._children:
+            child.hurry()

@@ -49,7 +49,8 @@ class Client:
         self._away = 0.0
         self._others: dict[ClientSocket, None] = {}  # that were given the session
         self._visits: set[asyncio.Task[None]] = set()
-        self._seen: dict[tuple[str, str], int] = {}  # request and offset of each answer: the socket over which it came first
+        self._seen: dict[str, tuple[int, str]] = {}  # by request: the socket over which its answer came first, and the offset
+        self._asked_over: dict[str, set[int]] = {}  # by request: sockets over which it was asked
         self.holding: set[int] = set()  # sockets to which the session's answers may come
 
     @property
@@ -79,6 +80,8 @@ class Client:
         requests = [self.ask(number) for number in numbers]
         self._socket = socket
         if socket is not None:
+            for each in requests:
+                self._asked_over[each.id] = {socket.number}
             calls = [_call(each.id, "is_prime", {"number": each.number}) for each in requests]
             socket.send(json.dumps(calls))
 
@@ -93,12 +96,23 @@ class Client:
         return request
 
     def _send(self, socket: ClientSocket, request: Request) -> None:
+        self._asked_over.setdefault(request.id, set()).add(socket.number)
         params: dict[str, Any] = {"number": request.number}
         if request.deadline:
             params["deadline"] = request.deadline
         if request.proof:
             params["proof"] = params["certificate"] = True
         self._call(socket, request.id, "is_prime", params)
+
+    def _ask_again(self, socket: ClientSocket) -> None:
+        for request in self.waiting:
+            self._send(socket, request)
+
+    def _ask_over(self, socket: ClientSocket) -> None:
+        """What was asked over others alone."""
+        for request in self.waiting:
+            if socket.number not in self._asked_over.get(request.id, ()):
+                self._send(socket, request)
 
     def _cancel(self, request: Request) -> None:
         if request.id in self._open and self._socket is not None:
@@ -121,15 +135,18 @@ class Client:
         if socket is None:
             return
         self._connection = socket
-        number, self._sockets = self._sockets, self._sockets + 1
+        socket.number = number = self._sockets
+        self._sockets += 1
         try:
             await self._use(socket, number, beside=beside)
         except ConnectionResetError:
             socket.abort()
         self.holding.discard(number)
         self._others.pop(socket, None)
-        if self._socket is socket:
-            self._socket = None
+        if self._socket is socket:  # go on over another that was given the session, if it came over several
+            self._socket = next(reversed(self._others), None)
+            if self._socket is not None:
+                self._ask_over(self._socket)
         self.history.append(Closed(self._world.now, number, socket.code))
 
     async def _use(self, socket: ClientSocket, number: int, *, beside: bool) -> None:
@@ -167,8 +184,7 @@ class Client:
         self.history.append(Opened(self._world.now, number, told["instance"], told["session"], told.get("recovered")))
         self._socket = socket
         self.holding.add(number)
-        for request in self.waiting:
-            self._send(socket, request)
+        self._ask_again(socket)
         return True
 
     def _hear(self, socket: ClientSocket, number: int, message: dict[str, Any]) -> None:
@@ -177,8 +193,7 @@ class Client:
             if message["params"].get("recovered") is False:
                 self.history.append(Forgotten(now, number))
                 self.offset = message["params"]["offset"]
-                for request in self.waiting:
-                    self._send(socket, request)
+                self._ask_again(socket)
         elif "method" in message:
             if message["method"] == "verdict" and message["params"]["id"] not in self._open:
                 self.complaints.append(f"a verdict after the answer to {message['params']['id']}")
@@ -209,8 +224,10 @@ class Client:
     def _take(self, now: float, number: int, message: dict[str, Any]) -> None:
         """A result, or an error that is final."""
         answer = message.get("result") or message["error"]["data"]
-        if self._seen.setdefault((message["id"], answer.get("offset", "")), number) != number:
-            return  # on its way over one socket while the client came back over another
+        offset = answer.get("offset", "0")
+        socket, first = self._seen.setdefault(message["id"], (number, offset))
+        if socket != number and (offset == first or number in self._asked_over.get(message["id"], ())):
+            return  # on its way over one socket while the client came back over another, and perhaps asked again there
         self._advance(answer.get("offset", self.offset))
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
         self.history.append(Shown(now, message["id"], verdict, answer.get("offset", self.offset), number))

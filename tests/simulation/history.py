@@ -16,11 +16,12 @@ import gmpy2
 
 from services.jobs import names
 from services.jobs.names import GROUP, Lane, Mark
+from services.runtime import vigil
 from tests.simulation import clock
 from tests.simulation.broker import Broker
 from tests.simulation.children import Children
 from tests.simulation.client import Client
-from tests.simulation.loop import Loop
+from tests.simulation.loop import Loop, begin_anew
 from tests.simulation.network import Network
 from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Fault, Plan
@@ -35,11 +36,16 @@ from tests.simulation.world import Endless, World
 PATIENCE = (
     40.0  # seconds without any answer, once all is healed, after which what is open is lost: some leases and long computations
 )
-QUIET = 15.0  # seconds after the last answer in which everything must be cleared away
+QUIET = 20.0  # seconds after the last answer in which everything must be cleared away; a child may hang at its start for 15
+END_OF_STILL = vigil.STILL + vigil.END + 2 * vigil.LOOK  # seconds until a process ends of which a part stands still
 HEALTHY = 6.0  # seconds in which processes find each other and Redis again
+TOLD = 2.0  # seconds in which a socket is told that its session went to another
+SEPARATE = frozenset(
+    {"deaf", "cut", "stop", "stall", "away", "demote", "kill", "term"}
+)  # faults by which that may be lost, or late
 CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
-LOOK = 1.0  # seconds between two looks at what is open
+LOOK = 0.25  # seconds between two looks at what is open
 TICK = 0.25  # seconds between two looks
 RESTART = 0.5  # seconds until a process that ended by itself is started again
 COSTLY = 1.5  # seconds that a probe's computation takes: so long that no child takes two
@@ -70,6 +76,7 @@ class History:
         self._plan = plan
         self._real = real
         self._tell = tell
+        begin_anew()
         self.world = world = World(plan.seed)
         self._broker = Broker(world, real, plan.seed)
         self._children = Children(world, plan.seed, plan.slowness)
@@ -120,6 +127,8 @@ class History:
             self._violations += judge_client(client, self._plan)
         for other in (*self._plain, *self._uploading):
             self._violations += judge_other(other, self._plan)
+        if not self._violations and SEPARATE.isdisjoint(fault.kind for fault in self._plan.faults):
+            self._look_for_holders()
         if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
             self._violations += self._leftovers()
         if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1:
@@ -212,7 +221,9 @@ class History:
                 broker.slowness[name] = fault.amount
                 world.after(fault.seconds, lambda: broker.slowness.pop(name, None))
             case "clock":
-                process.loop.skew = fault.amount
+                process.loop.skew += fault.amount
+            case "stand" if process.running and isinstance(process, WorkerProcess):
+                process.stand_still()
             case "child":
                 self._children.record(name).fates.append(fault.mode)
 
@@ -260,6 +271,8 @@ class History:
         for process in self._processes.values():
             process.loop.go_on()
             self._restart(process)
+        if self._plan.hurry:
+            self._children.hurry()
         self._say("healed")
 
     def _surprise(self, name: str, error: Any) -> None:
@@ -268,7 +281,7 @@ class History:
         if isinstance(error, dict):
             self._complain(f"{name} failed: {error.get('message')}, {error.get('exception')!r}")
             return
-        if not (isinstance(process, WorkerProcess) and process.told_to_end and error is None):
+        if not (isinstance(process, WorkerProcess) and process.may_end(_innermost(error))):
             if error is not None and self._tell:
                 self._tell("".join(traceback.format_exception(_innermost(error))))
             self._complain(f"{name} ended: {_innermost(error)!r}")
@@ -278,7 +291,8 @@ class History:
 
     def _look_for_overdue(self) -> None:
         """Entries whose lease ran out long ago, though all is healed and a child is free for them."""
-        if self.world.now < self._plan.length + HEALTHY:
+        stood = any(fault.kind == "stand" for fault in self._plan.faults)  # until the process is ended, others may take over late
+        if self.world.now < self._plan.length + HEALTHY + (END_OF_STILL if stood else 0.0):
             return
         self._real.set_clock(self.world.now + self._broker.skew)
         for lane in (Lane.HEAVY, Lane.PROOF):
@@ -286,6 +300,11 @@ class History:
             free = [each.name for each in self._workers if each.worker and not each.lane(lane)._free.empty()]
             if isinstance(overdue, list) and overdue and free and not self._violations:
                 self._complain(f"an overdue entry is not taken over: {overdue[0][0].decode()} of {lane}, free is {free}")
+
+    def _look_for_holders(self) -> None:
+        """Of sockets that resumed one session, one alone has it soon: the others are told, not only found at the next renewal."""
+        if not self._await(TOLD, lambda: not self._several_holders()):
+            self._violations += self._several_holders()
 
     def _probe(self) -> None:
         """Have each worker compute something costly, and prove something, at the same time."""
@@ -321,16 +340,18 @@ class History:
         left += [f"ledger not empty: {jobs} jobs in {name}" for name, jobs in ledgers.items() if jobs]
         left += [f"leases left: {entries} in {name}" for name, entries in held.items() if entries]
         left += self._missing_children()
-        left += [f"several holders: {sorted(client.holding)}" for client in self._clients if len(client.holding) > 1]
-        return left + self._stray_keys()
+        return left + self._several_holders() + self._stray_keys()
+
+    def _several_holders(self) -> list[str]:
+        return [f"several holders: {sorted(client.holding)}" for client in self._clients if len(client.holding) > 1]
 
     def _missing_children(self) -> list[str]:
-        """Children that are neither free nor at work: one looks for work with a free one in its hand, if its lane waits."""
+        """Children that are neither free nor at work, nor in the hand of a lane that looks for work."""
         lanes = [(each, lane) for each in self._workers if each.worker for lane in each.worker._child_lanes]
         return [
             f"a child is missing: {lane._lane} of {each.name}"
             for each, lane in lanes
-            if lane._free.empty() and not each.worker._leases.ids(lane._lane)
+            if lane._free.qsize() + len(each.worker._leases.ids(lane._lane)) < lane._children
         ]
 
     def _stray_keys(self) -> list[str]:

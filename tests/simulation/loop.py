@@ -14,20 +14,19 @@ from tests.simulation.world import World
 if TYPE_CHECKING:
     from tests.simulation.network import Network
 
-_numbers = itertools.count()  # of tasks and futures
-
 BUSY = 0.02  # share of turns that take longer than the others, so that much is ready when the next one comes
 LONG = 0.03  # seconds that such a turn takes at most
 
 
 class _Numbered:
-    """What has a place in a set that is the same in each run of a seed, as an address is not."""
+    """What has a place in a set that is the same in each run of a seed, as an address is not; most never are in one."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        self._number = next(_numbers)
-        super().__init__(*arguments, **options)
+    numbers = itertools.count(1)
+    _number = 0
 
     def __hash__(self) -> int:
+        if not self._number:
+            self._number = next(_Numbered.numbers)
         return self._number
 
     def __eq__(self, other: object) -> bool:
@@ -40,6 +39,13 @@ class _Task(_Numbered, asyncio.Task[Any]):
 
 class _Future(_Numbered, asyncio.Future[Any]):
     pass
+
+
+def begin_anew() -> None:
+    """Forget the tasks of former histories, on whose number the order of a set would depend."""
+    _Numbered.numbers = itertools.count(1)
+    for name in ("_all_tasks", "_scheduled_tasks"):  # the former is CPython's before 3.12
+        vars(asyncio.tasks).get(name, set()).clear()
 
 
 class Loop:
@@ -75,7 +81,7 @@ class Loop:
             for _ in range(len(self._ready)):
                 handle = self._ready.popleft()
                 if not handle._cancelled:
-                    handle._run()
+                    self._run(handle)
                 if self.dead:
                     return
         finally:
@@ -85,6 +91,15 @@ class Loop:
             self._busy = True
             world.after(self._chance.uniform(0, LONG), self._end_turn)
         self._list()
+
+    def _run(self, handle: asyncio.Handle) -> None:
+        """What the handle's own method does, which calls itself through one more frame and words that few read."""
+        try:
+            handle._context.run(handle._callback, *handle._args)  # type: ignore[attr-defined]
+        except (SystemExit, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            self.call_exception_handler({"message": f"Exception in callback {handle!r}", "exception": error})
 
     def _end_turn(self) -> None:
         self._busy = False

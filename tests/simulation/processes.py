@@ -12,6 +12,7 @@ from redis.exceptions import RedisError
 from services.broker.connection import connect
 from services.jobs.names import Lane
 from services.runtime import endpoints
+from services.runtime.vigil import StandsStill
 from services.web.drain import Drain
 from services.web.instance import Instance
 from services.web.settings import WebSettings
@@ -54,8 +55,10 @@ class Process:
         return not self.loop.dead
 
     def start(self) -> None:
-        """Begin anew."""
+        """Begin anew, on the same machine."""
+        skew = self.loop.skew
         self.loop = Loop(self._world, self.name, self._network, self._report_context)
+        self.loop.skew = skew
         task = self.loop.enter(lambda: self.loop.create_task(self.main()))
         task.add_done_callback(self._ended)
 
@@ -151,10 +154,10 @@ class WorkerProcess(Process):
             cache_ttl=5,
         )  # fmt: skip
         self.worker: Worker | None = None
-        self._told_to_end = False
+        self._told_to_end = self._stands = False
 
     async def main(self) -> None:
-        self._told_to_end = False
+        self._told_to_end = self._stands = False
         self.worker = Worker(self.settings)
         await self.worker.run()
 
@@ -170,10 +173,18 @@ class WorkerProcess(Process):
             self._told_to_end = True
             self.loop.enter(handler)
 
-    @property
-    def told_to_end(self) -> bool:
+    def stand_still(self) -> None:
+        """Have its heavy lane take no step any more, as by a fault of its own."""
+        if self.worker is not None:
+            self._stands = True
+            vars(self.lane(Lane.HEAVY))["_next"] = self._wait_for_ever
+
+    async def _wait_for_ever(self) -> None:
+        await self.loop.create_future()
+
+    def may_end(self, error: BaseException | None) -> bool:
         """Whether its end is no surprise."""
-        return self._told_to_end
+        return self._told_to_end if error is None else self._stands and isinstance(error, StandsStill)
 
 
 def without_the_machine() -> None:

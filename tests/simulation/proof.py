@@ -1,6 +1,7 @@
 """Takes mends back one by one, and tells how soon the simulation finds it: `python -m tests.simulation.proof`."""
 
 import argparse
+import os
 import re
 import shutil
 import subprocess
@@ -32,12 +33,15 @@ def main() -> int:
     parser.add_argument("mutants", nargs="*", help="names of files in tests/simulation/mutants, all unless given")
     parser.add_argument("--minutes", type=float, default=10.0, help="for each")
     parser.add_argument("--first", type=int, default=0, help="first seed")
+    parser.add_argument(
+        "--processes", type=int, default=len(os.sched_getaffinity(0)), help="side by side; one per CPU unless given"
+    )
     options = parser.parse_args()
     patches = [patch for patch in sorted(MUTANTS.glob("*.patch")) if not options.mutants or patch.stem in options.mutants]
     print("| taken back | histories | seconds | first seen |\n| --- | --- | --- | --- |", flush=True)
     found = True
     for patch in patches:
-        finding = find(patch, options.minutes, options.first)
+        finding = find(patch, options.minutes, options.first, options.processes)
         found &= bool(finding.violation)
         print(
             f"| {finding.mutant} | {finding.histories} | {finding.seconds:.0f} | {finding.violation or 'not found'} |", flush=True
@@ -45,7 +49,7 @@ def main() -> int:
     return int(not found)
 
 
-def find(patch: Path, minutes: float, first: int) -> Finding:
+def find(patch: Path, minutes: float, first: int, processes: int) -> Finding:
     """Run histories of a copy of the service with this patch until one fails."""
     expected = patch.read_text().partition("\n")[0].removeprefix(SEEN)
     with tempfile.TemporaryDirectory(prefix="primes-mutant-") as directory:
@@ -53,7 +57,7 @@ def find(patch: Path, minutes: float, first: int) -> Finding:
             shutil.copytree(ROOT / folder, Path(directory) / folder, ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run(["patch", "--quiet", "--strip=1", "--input", patch], cwd=directory, check=True)
         command = [sys.executable, "-m", "tests.simulation", "--minutes", str(minutes), "--first", str(first), "--quick"]
-        command += ["--expect", expected]
+        command += ["--expect", expected, "--processes", str(processes)]
         told = subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
     seen = re.search(r"^seed \d+ failed.*\n(.*)", told.stdout, re.MULTILINE)
     counted = re.search(r"^(\d+) histories .* in ([\d.]+) s", told.stdout, re.MULTILINE)

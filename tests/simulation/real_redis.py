@@ -105,14 +105,13 @@ class RealRedis:
             "0",
             "--unixsocket",
             path,
-            "--save",
-            "",
-            "--appendonly",
-            "no",
+            *("--save", "", "--appendonly", "no", "--lazyfree-lazy-expire", "yes"),
+            # That thread waits until a time of the wall clock, which in a history never comes: it would take a CPU for itself.
+            *("--jemalloc-bg-thread", "no"),
         ]
         environment = {"LD_PRELOAD": str(_build_shim(self._directory)), "SIMULATED_CLOCK": str(clock_file)}
         self._process = subprocess.Popen(
-            [*command, "--save", "", "--appendonly", "no", "--lazyfree-lazy-expire", "yes"],
+            command,
             env=environment,
             cwd=self._directory,
             stdout=subprocess.DEVNULL,
@@ -123,6 +122,7 @@ class RealRedis:
         self._greetings = {typed: self._greet(typed=typed) for typed in (False, True)}
         self.listener = Listener(path)
         self._marks = 0
+        self._scripts: dict[bytes, bytes] = {}  # digests by source
 
     def _await(self, path: Path) -> None:
         until = clock.real_time() + START
@@ -177,6 +177,12 @@ class RealRedis:
     def greeting(self, *, typed: bool) -> bytes:
         """The reply to HELLO."""
         return self._greetings[typed]
+
+    def load(self, source: bytes) -> bytes:
+        """The digest of a script, which it keeps from now on: so each is compiled once for all histories."""
+        if source not in self._scripts:
+            self._scripts[source] = self.run("SCRIPT", "LOAD", source)
+        return self._scripts[source]
 
     def clear(self) -> None:
         """As it was when it started, but for the scripts, which it keeps."""

@@ -33,6 +33,7 @@ class ClientSocket:
     def __init__(self, world: World, loop: Loop, chance: Random, *, plain: bool = False) -> None:
         """`plain`: it speaks the plain protocol."""
         self.plain = plain
+        self.number = 0  # of those that its client opened
         self.inbox: asyncio.Queue[Any] = asyncio.Queue()
         self.code: int | None = None  # of the close frame that came
         self._world = world

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.simulation.plan import Fault, Plan, Step, draw
+from tests.simulation.draw import draw
+from tests.simulation.plan import Fault, Plan, Step
 from tests.simulation.shrink import shrink
 
 ROOT = Path(__file__).parents[2]
@@ -19,10 +20,15 @@ def simulate(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
 
 
-def test_a_seed_replays_the_same_history() -> None:
-    first, again = (re.findall(r": (.*)", simulate("--digest", "--seed", "7").stdout) for _ in range(2))
-    assert first
-    assert first == again
+def digests(*seeds: str) -> list[str]:
+    """What histories are known by that one process runs one after the other."""
+    return re.findall(r": (.*)", simulate("--digest", "--seed", *seeds).stdout)
+
+
+def test_a_seed_replays_the_same_history_alone_and_after_others() -> None:
+    alone = digests("7")
+    assert len(alone) == 1
+    assert digests("8", "7", "9", "7")[1::2] == 2 * alone
 
 
 def test_plans_are_the_same_for_a_seed_and_differ_between_seeds() -> None:

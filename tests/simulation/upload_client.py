@@ -12,11 +12,13 @@ from services.web.upload.follow import follow
 from services.web.upload.intake import Intake
 from services.web.upload.patience import Unavailable
 from tests.chaos.history import right
-from tests.simulation.plan import Step, draw_number
+from tests.simulation.numbers import draw_number
+from tests.simulation.plan import Step
 from tests.simulation.world import World
 
 AGAIN = 0.2, 1.0  # seconds between two tries
 PATIENCE = 2.0  # seconds that a list waits for its next line
+HEAVY_LINES = 6  # of an upload of many lines, more or less; a short one has fewer
 PIECE = 200  # bytes of a body that come at once
 
 Handler = Callable[[Instance, WebSettings], Coroutine[Any, Any, Any]]
@@ -47,7 +49,8 @@ class UploadClient:
         if step.kind == "upload":
             number = len(self._tasks)
             chance = Random(f"upload {self._seed} {step.at}")
-            lines = [draw_number(chance, 0.1) for _ in range(step.which)]
+            heavy = HEAVY_LINES / max(60, step.which)
+            lines = [draw_number(chance, heavy) for _ in range(step.which)]
             self._missing[number] = len(lines)
             self._tasks.add(asyncio.get_running_loop().create_task(self._upload(number, lines, step.seconds)))
 

@@ -10,7 +10,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.upload_client import UploadClient
 
 AnyClient = Client | PlainClient | UploadClient
-POISONED = SENTENCES[Fault.POISON]
+POISONED, LATE = SENTENCES[Fault.POISON], SENTENCES[Fault.DEADLINE]
 
 
 def judge_client(client: Client, plan: Plan) -> list[str]:
@@ -24,7 +24,8 @@ def judge_client(client: Client, plan: Plan) -> list[str]:
 
 def judge_other(client: PlainClient | UploadClient, plan: Plan) -> list[str]:
     """What became of a plain client's numbers, or of uploads."""
-    blamed = [each for each in client.complaints if not (POISONED in each and _may_poison(plan))]
+    excused = [*([POISONED] if _may_poison(plan) else []), *([LATE] if _may_hang(plan) else [])]
+    blamed = [each for each in client.complaints if not any(sentence in each for sentence in excused)]
     lost = [f"lost: {len(client.waiting)} numbers of {type(client).__name__}"] if client.waiting else []
     return [f"wrong: {each}" for each in blamed] + lost
 
@@ -33,6 +34,11 @@ def _may_poison(plan: Plan) -> bool:
     """Whether processes died as often as a job may be started."""
     kills = sum(fault.kind in {"kill", "term"} and fault.target.startswith("worker") for fault in plan.faults)
     return kills + sum(fault.kind == "child" for fault in plan.faults) >= 3
+
+
+def _may_hang(plan: Plan) -> bool:
+    """Whether a computation may last until no worker waits for it any longer."""
+    return any(fault.mode == "hang" for fault in plan.faults)
 
 
 def _excuse(event: Event, requests: dict[str, Request], plan: Plan) -> Event:
@@ -51,7 +57,7 @@ def _admits(request: Request, verdict: str, plan: Plan) -> bool:
         case "error cancelled":
             return request.cancelling
         case "error deadline":
-            return request.deadline > 0
+            return request.deadline > 0 or _may_hang(plan)
         case "error poison":
             return _may_poison(plan)
     return False

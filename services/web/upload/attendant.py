@@ -77,7 +77,7 @@ class Attendant:
         """Renew one upload, and settle, or send again, chunks whose notice is overdue."""
         before = time.monotonic() - OVERDUE
         due = [pending for pending in upload.pending.values() if pending.entry and pending.written <= before]
-        states = await self._store.attend(upload.id, upload.keyed or not upload.reading, due)
+        states = await self._store.attend(upload, due)
         if states is Obstacle.GONE:
             return self._registry.lose(upload)
         if states is Obstacle.FULL:

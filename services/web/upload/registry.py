@@ -61,7 +61,7 @@ class Registry:
     def settle(self, upload: Upload, numbers: Iterable[int]) -> None:
         """These chunks have their outcomes."""
         for number in numbers:
-            upload.pending.pop(number, None)
+            upload.answered += upload.pending.pop(number, None) is not None
         upload.news.set()
         self._retire(upload)
 

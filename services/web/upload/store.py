@@ -133,15 +133,14 @@ class UploadStore:
             case reply:
                 raise TypeError(f"expected the id of an entry, got {reply!r}")
 
-    async def attend(self, id: str, keyed: bool, due: list[PendingChunk]) -> list[ChunkState] | Obstacle:
-        """Say that an upload is read or followed, and ask where these chunks of it are.
-
-        `keyed`: whether it lives on without its process.
-        """
-        keys = [names.upload(id), names.UPLOADS, names.stream(Lane.QUICK), names.stream(Lane.HEAVY)]
-        ttl = self._settings.upload_ttl if keyed else READ_TTL
+    async def attend(self, upload: Upload, due: list[PendingChunk]) -> list[ChunkState] | Obstacle:
+        """Say that an upload is read or followed, and ask where these chunks of it are."""
+        keys = [names.upload(upload.id), names.UPLOADS, names.stream(Lane.QUICK), names.stream(Lane.HEAVY)]
+        lives_on = upload.keyed or not upload.reading  # without its process
+        ttl = self._settings.upload_ttl if lives_on else READ_TTL
         chunks = msgspec.msgpack.encode([(one.chunk.number, one.lane, one.entry.decode()) for one in due])
-        arguments = (self._owner, ttl, names.upload(""), self._settings.upload_memory << 20, RESERVE, chunks)
+        known = upload.answered, int(not upload.reading)
+        arguments = (self._owner, ttl, names.upload(""), self._settings.upload_memory << 20, RESERVE, chunks, *known)
         match await ATTEND(self._redis, keys, *arguments):
             case None:
                 return Obstacle.GONE

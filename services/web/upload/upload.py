@@ -31,6 +31,7 @@ class Upload:
     client: str
     reading: bool = True
     queued: int = 0  # chunks that have got an entry, with an outcome or not
+    answered: int = 0  # chunks that have their outcomes
     gone: bool = False  # from Redis, or given up: nothing more is written
     pending: dict[int, PendingChunk] = field(default_factory=dict)  # by chunk
     full: bool = False  # gone because all uploads together took too much

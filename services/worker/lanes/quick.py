@@ -35,6 +35,7 @@ class QuickLane:
         self._finishing = finishing
         self._outcomes = outcomes
         self._stopped = False
+        self._ended = False  # whether it was cancelled: what it holds goes to others, and nothing is sent again
         self.steps = Steps(f"{Lane.QUICK} lane")
         self._sent: asyncio.Future[Any] | None = None  # the answers of the last batch, on their way
         self._retrying: asyncio.Task[None] | None = None  # those of a batch that did not arrive
@@ -46,25 +47,31 @@ class QuickLane:
 
     async def run(self) -> None:
         """Claim, compute, answer until stopped and what is held is answered."""
-        backoff = Backoff()
         async with asyncio.TaskGroup() as tasks:
-            examining = tasks.create_task(self._answer_chunks(tasks))
-            while not self._stopped:
-                self.steps.step()
-                try:
-                    claims = await self._reader.wait(READ, self._leases.ids(Lane.QUICK))
-                except PASSING as error:
-                    log.warning("could not read the quick lane, will try again: %s", error)
-                    await asyncio.sleep(backoff.next())
-                    continue
-                backoff.reset()
-                if claims:
-                    self._leases.take(*claims)
-                    await self._arrive()
-                    await self._answer(claims, tasks)
-            await self._arrive()
-            await self._chunks.join()
-            examining.cancel()
+            try:
+                await self._run(tasks)
+            finally:
+                self._ended = True
+
+    async def _run(self, tasks: asyncio.TaskGroup) -> None:
+        backoff = Backoff()
+        examining = tasks.create_task(self._answer_chunks(tasks))
+        while not self._stopped:
+            self.steps.step()
+            try:
+                claims = await self._reader.wait(READ, self._leases.ids(Lane.QUICK))
+            except PASSING as error:
+                log.warning("could not read the quick lane, will try again: %s", error)
+                await asyncio.sleep(backoff.next())
+                continue
+            backoff.reset()
+            if claims:
+                self._leases.take(*claims)
+                await self._arrive()
+                await self._answer(claims, tasks)
+        await self._arrive()
+        await self._chunks.join()
+        examining.cancel()
 
     async def _arrive(self) -> None:
         """Wait until the last answers are in Redis: their reply came before that to the read, unless they must be sent again."""
@@ -93,6 +100,8 @@ class QuickLane:
                 answers.append([compute(job, claim.queue_ms) for job in claim.jobs])
 
         def retry() -> None:
+            if self._ended:
+                return
             self._retrying = tasks.create_task(self._finishing.finish(claims, answers))
 
         self._sent = self._finishing.send(claims, answers, retry)

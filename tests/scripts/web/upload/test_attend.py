@@ -26,11 +26,11 @@ ABSENT = "1-0"  # no entry has this id
 
 
 def attend(
-    node: Node, *chunks: tuple[int, str, str], ttl: int = TTL, most: int = MOST, web: str = WEB
+    node: Node, *chunks: tuple[int, str, str], ttl: int = TTL, most: int = MOST, web: str = WEB, answered: int = 0, sealed: int = 0
 ) -> list[bytes] | bytes | None:  # fmt: skip
     encoded = msgspec.msgpack.encode(chunks)
     keys = [UPLOAD, names.UPLOADS, *STREAMS]
-    reply: list[bytes] | bytes | None = run(node.web, ATTEND, keys, web, ttl, PREFIX, most, RESERVE, encoded)
+    reply: list[bytes] | bytes | None = run(node.web, ATTEND, keys, web, ttl, PREFIX, most, RESERVE, encoded, answered, sealed)
     return reply
 
 
@@ -57,6 +57,19 @@ def test_an_upload_that_is_gone_or_of_another_owner_is_left_alone(node: Node, ow
         keep(node, owner=owner, seen=0)
     assert attend(node) is None
     assert fields(node).get("seen", "0") == "0"
+
+
+@pytest.mark.parametrize(("state", "stored", "sealed"), [("reading", 1, 0), ("reading", 2, 1), ("read", 1, 1)])
+def test_an_upload_that_lacks_what_it_had_goes(node: Node, state: str, stored: int, sealed: int) -> None:
+    keep(node, state=state, stored=stored)
+    assert attend(node, answered=2, sealed=sealed) is None
+    assert node.admin.exists(UPLOAD) == 0
+
+
+@pytest.mark.parametrize(("state", "stored", "sealed"), [("reading", 3, 0), ("read", 2, 1), ("read", 2, 0)])
+def test_an_upload_that_has_more_than_its_process_knows_goes_on(node: Node, state: str, stored: int, sealed: int) -> None:
+    keep(node, state=state, stored=stored)
+    assert attend(node, answered=2, sealed=sealed) == []
 
 
 def test_tells_of_each_chunk_in_the_order_of_the_question(node: Node) -> None:

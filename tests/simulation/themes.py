@@ -1,0 +1,131 @@
+"""Plans about one thing each that chance alone would seldom bring together."""
+
+from collections.abc import Callable
+from random import Random
+
+from tests.simulation.numbers import HEAVY, draw_heavy, draw_number
+from tests.simulation.plan import Fault, Plan, Step
+
+
+def _outages(chance: Random, seed: int) -> Plan:
+    """Redis stands still again and again, for longer than a lease, while long jobs run: nobody's fault, so no job is poison."""
+    steps = [Step(0.1 + 0.1 * index, 0, "ask", number=number, proof=index == 0) for index, number in enumerate(HEAVY[:3])]
+    pause = chance.uniform(2.5, 3.5)
+    stalls = [Fault(1.0 + index * pause, "stall", seconds=chance.uniform(2.0, 2.4)) for index in range(5)]
+    return Plan(seed, 1.0 + 5 * pause, 1, 3, 1, steps, stalls, slowness=50.0, hurry=True)
+
+
+def _crowd(chance: Random, seed: int) -> Plan:
+    """A worker dies while others hold many long jobs."""
+    steps = [Step(0.1 + index * 0.02, 0, "ask", number=draw_heavy(chance)) for index in range(24)]
+    faults = [Fault(chance.uniform(0.7, 2.0), "kill", "worker-2", seconds=chance.uniform(0.1, 1.0))]
+    return Plan(seed, 3.0, 1, 3, 1, steps, faults, children=8, slowness=50.0)
+
+
+def _cancels(chance: Random, seed: int) -> Plan:
+    """What is asked is cancelled just when a worker takes it, or shortly before or after."""
+    steps = []
+    for index in range(16):
+        at = 0.3 + 0.1 * index
+        steps.append(Step(at, 0, "ask", number=draw_heavy(chance)))
+        steps.append(Step(at + chance.uniform(0.0, 0.02), 0, "cancel", which=index))
+    return Plan(seed, 2.1, 1, 1, 1, steps, [], hurry=True, children=chance.choice((1, 8)))
+
+
+def _doubt(chance: Random, seed: int) -> Plan:
+    """The replies to writes are lost, and what they wrote is cancelled, or its time is over, before it is written again."""
+    faults, steps = [], []
+    for index in range(6):
+        at = 0.5 + 0.5 * index + chance.uniform(0, 0.1)
+        faults.append(Fault(at, "cut", "web-0", seconds=chance.choice((0.0, 0.05, 1.0)), mode="down"))
+        asked = at + chance.uniform(-0.02, 0.06)
+        deadline = chance.choice((0.0, 0.0, 0.3))
+        steps.append(Step(asked, 0, "ask", number=draw_number(chance, 0.3), deadline=deadline))
+        steps.append(Step(asked + chance.uniform(0, 0.4), 0, "cancel", which=index))
+    steps.sort(key=lambda step: step.at)
+    return Plan(seed, 3.8, 1, 1, 1, steps, faults, hurry=True)
+
+
+def _set_back(chance: Random, seed: int) -> Plan:
+    """Redis comes back older by a little, twice, while clients ask."""
+    steps = [Step(chance.uniform(0.1, 2.5), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(12)]
+    steps.sort(key=lambda step: step.at)
+    return Plan(seed, 3.0, 1, 1, 2, steps, [_back(chance, chance.uniform(1.0, 1.5)), _back(chance, 2.3)], hurry=True)
+
+
+def _uploads_set_back(chance: Random, seed: int) -> Plan:
+    """The same while uploads are read, or just after their end: one of few pieces, and one of many."""
+    steps = [Step(0.2, 0, "upload", which=60, seconds=0.1), Step(0.3, 0, "upload", which=300, seconds=0.025)]
+    back = _back(chance, chance.uniform(0.7, 1.6), 1.0)
+    return Plan(seed, 2.0, 1, 1, 0, steps, [back], uploading=1, slowness=chance.choice((0.02, 1.0)), hurry=True)
+
+
+def _back(chance: Random, at: float, most: float = 0.6) -> Fault:
+    return Fault(at, "away", seconds=0.02, mode="back", amount=chance.uniform(0.02, most))
+
+
+def _batches(chance: Random, seed: int) -> Plan:
+    """Redis loses its data while batches are half answered."""
+    steps = []
+    for index in range(4):
+        numbers = [draw_number(chance, 0.0), draw_number(chance, 0.0), draw_heavy(chance)]
+        steps.append(Step(0.3 + 0.4 * index + chance.uniform(0, 0.2), index % 2, "batch", number=",".join(numbers)))
+    mode = chance.choice(("kept", "emptied"))
+    faults = [Fault(chance.uniform(0.8, 2.0), "away", seconds=chance.uniform(0.02, 0.3), mode=mode)]
+    return Plan(seed, 2.5, 1, 1, 2, steps, faults, slowness=2.0, hurry=True)
+
+
+def _moves(chance: Random, seed: int) -> Plan:
+    """One client comes back over many sockets at once, again and again."""
+    steps = [Step(0.3, 0, "ask", number=draw_number(chance, 0.0))]
+    steps += [Step(0.6 + 0.4 * index, 0, "crowd", which=chance.randint(3, 6)) for index in range(8)]
+    faults = [Fault(0.0, "slow", f"web-{web}", seconds=9.0, amount=10.0) for web in range(3) if chance.random() < 0.5]
+    return Plan(seed, 4.0, 3, 1, 1, steps, faults, hurry=True)
+
+
+def _leaving(chance: Random, seed: int) -> Plan:
+    """The time of some who wait for a computation is over; their web process died, and the worker is cut off from Redis."""
+    steps = []
+    for _ in range(8):
+        number = draw_heavy(chance)
+        steps.append(Step(0.3, 0, "ask", number=number))
+        steps.append(Step(0.31, 1, "ask", number=number, deadline=round(chance.uniform(0.9, 2.0), 3)))
+    steps.sort(key=lambda step: step.at)
+    cuts = [Fault(chance.uniform(0.9, 2.0), "cut", "worker-0", mode=chance.choice(("up", "down"))) for _ in range(8)]
+    faults = [Fault(0.5, "kill", "web-0", seconds=0.1), Fault(0.6, "slow", "worker-0", seconds=3.0, amount=10.0), *cuts]
+    return Plan(seed, 2.5, 1, 1, 2, steps, faults, children=8, slowness=50.0, hurry=True)
+
+
+def _clock_back(chance: Random, seed: int) -> Plan:
+    """Redis' clock is set back while a worker computes, and the worker dies."""
+    steps = [Step(0.1 + 0.1 * index, 0, "ask", number=draw_heavy(chance)) for index in range(3)]
+    at = chance.uniform(0.5, 1.5)
+    died = at + chance.choice((0.0, 0.5)) * chance.random()
+    faults = [
+        Fault(at, "redis-clock", amount=-chance.choice((60.0, 3000.0))),
+        Fault(died, "kill", "worker-0", seconds=chance.choice((0.1, 9.0))),
+    ]
+    return Plan(seed, 2.5, 1, 2, 1, steps, faults, slowness=5.0, hurry=True)
+
+
+def _stand(chance: Random, seed: int) -> Plan:
+    """A worker's heavy lane takes no step any more, by whatever fault."""
+    steps = [Step(chance.uniform(0.1, 2.0), 0, "ask", number=draw_heavy(chance)) for _ in range(3)]
+    steps.sort(key=lambda step: step.at)
+    return Plan(seed, 2.5, 1, 1, 1, steps, [Fault(chance.uniform(0.5, 1.5), "stand", "worker-0")], hurry=True)
+
+
+# What each is about, with its share of all plans.
+THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
+    (0.06, _outages),
+    (0.04, _crowd),
+    (0.06, _cancels),
+    (0.05, _doubt),
+    (0.06, _set_back),
+    (0.10, _uploads_set_back),
+    (0.05, _batches),
+    (0.06, _moves),
+    (0.05, _leaving),
+    (0.06, _clock_back),
+    (0.02, _stand),
+)
