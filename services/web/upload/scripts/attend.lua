@@ -1,8 +1,8 @@
 -- Says that a web process still reads or follows an upload, and looks for its chunks.
 -- Returns a list, for each chunk 'answered', 'waiting', or 'lost' when it is in no stream and has no
 -- outcome; 'full' when it is a large one and all uploads together take too much; nothing when it is gone
--- or another process' now. One that lacks what it had, since Redis came back older, goes too: chunks that the
--- web process knows to be answered would never be sent again, and who waits for them is told that all is lost.
+-- or another process' now. One that lacks what it had, since Redis came back older, goes too: chunks that its
+-- web process knows to be answered would never be sent again, and who waits is told that all is lost.
 -- One step: a chunk that a worker stores in between would be taken for lost, and computed again.
 -- It touches the idempotency key that the upload's hash names, and derives the keys of all uploads from
 -- their prefix.
@@ -12,7 +12,9 @@ local chunks = cmsgpack.unpack(ARGV[6]) -- number, lane, entry of each
 local answered, sealed = tonumber(ARGV[7]), ARGV[8] == '1' -- what the web process knows of it
 local streams = { quick = quick, heavy = heavy }
 
-local owner, key, state, bytes, stored = unpack(redis.call('HMGET', upload, 'owner', 'key', 'state', 'bytes', 'stored'))
+local owner, key, state, bytes, stored = unpack(
+    redis.call('HMGET', upload, 'owner', 'key', 'state', 'bytes', 'stored')
+)
 if owner ~= web then
     return false
 end

@@ -1,8 +1,8 @@
 -- Says that an upload was read to its end: from now on it needs its web process no more. Returns 1; 0 when
--- it is gone or another process' now, or when a Redis that came back older lacks outcomes, with which it goes:
--- a chunk has its outcome here, or is one of those that the web process looks for. One step: the hash of an
--- upload that goes in between would come back with these fields alone. It touches the idempotency key that the
--- upload's hash names.
+-- it is gone or another process' now, or when a Redis that came back older lacks outcomes, with which it
+-- goes: a chunk has its outcome here, or is one of those that the web process looks for. One step: a hash of
+-- an upload that goes in between would come back with these fields alone. It touches the idempotency key that
+-- the upload's hash names.
 local upload, known = unpack(KEYS)
 local web, ttl, lines, answers, fingerprint, queued = unpack(ARGV) -- ttl: s; queued: chunks
 local pending = cmsgpack.unpack(ARGV[7]) -- numbers of the chunks whose outcomes it has not heard of
