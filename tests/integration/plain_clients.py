@@ -182,10 +182,11 @@ class Load:
 class RawClient:
     """A WebSocket without a thread behind it: it reads when told and not before. One thread may send while another reads.
 
-    `narrow`: with the smallest buffers that the kernel gives, so that what is not read soon fills the server's.
+    `narrow`: with the smallest buffers that the kernel gives, so that what is not read soon fills the server's. `address`: of this
+    machine, from which it comes.
     """
 
-    def __init__(self, url: str, *, narrow: bool = False, subprotocol: str | None = None) -> None:
+    def __init__(self, url: str, *, narrow: bool = False, subprotocol: str | None = None, address: str = "") -> None:
         uri = parse_uri(url)
         self._protocol = ClientProtocol(uri, subprotocols=[Subprotocol(subprotocol)] if subprotocol else None, max_size=None)
         self.socket = socket.socket()
@@ -194,6 +195,7 @@ class RawClient:
         if narrow:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
+        self.socket.bind((address, 0))
         self.socket.connect((uri.host, uri.port))
         self.pings = 0  # that the server sent
         self._sending = threading.Lock()

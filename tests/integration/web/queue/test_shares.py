@@ -1,0 +1,98 @@
+"""One client that asks for much keeps nobody waiting, and takes no more than its share."""
+
+import json
+
+import gmpy2
+import pytest
+
+from services.jobs.names import Lane
+from tests.integration.conftest import Front
+from tests.integration.plain_clients import NOT_PRIME, PRIME, RawClient
+from tests.integration.processes import frozen
+from tests.integration.waiting import wait_until
+
+GREEDY, POLITE = "127.0.0.1", "127.0.0.2"  # both are this machine
+LARGE = (gmpy2.mpz(1) << 2203) - 1  # a prime
+
+
+def costly(count: int, after: int = 1 << 20) -> list[str]:
+    """Composites of 670 digits without a small factor: some milliseconds each."""
+    numbers: list[str] = []
+    factor = gmpy2.mpz(after)
+    for _ in range(count):
+        factor = gmpy2.next_prime(factor)
+        numbers.append(str(LARGE * factor))
+    return numbers
+
+
+@pytest.mark.parametrize("address", [POLITE, GREEDY])  # of the same address another socket
+def test_one_costly_number_beside_many_of_another_is_soon_answered(manned: Front, address: str) -> None:
+    manned.wait_ready()
+    web = manned.web0
+    with RawClient(web.url, address=GREEDY) as greedy, RawClient(web.url, address=address) as polite:
+        with frozen(manned.worker0.pid):
+            for number in costly(150):
+                greedy.send(number)
+            wait_until(lambda: manned.redis.length(Lane.HEAVY) == 150, "all of them wait in Redis")
+            polite.send(costly(1, after=1 << 30)[0])
+            wait_until(lambda: manned.redis.length(Lane.HEAVY) == 151, "the one too")
+        assert polite.receive() == NOT_PRIME
+        assert web.pending > 75  # its turn came long before theirs were over
+        assert list(greedy.messages(150)) == [NOT_PRIME] * 150
+    wait_until(lambda: manned.redis.admin.keys("*:turns*") == [], "nobody waits for a turn")
+
+
+def test_a_flood_of_quick_numbers_keeps_no_other_client_waiting(manned: Front) -> None:
+    manned.wait_ready()
+    web = manned.web0
+    count = 1_000
+    with RawClient(web.url, address=GREEDY) as greedy, RawClient(web.url, address=POLITE) as polite:
+        with frozen(manned.worker0.pid):
+            for n in range(count):
+                greedy.send(str(10**60 + n))
+            wait_until(lambda: web.pending == count, "all of them wait")
+            wait_until(lambda: 0 < manned.redis.length(Lane.QUICK) < 30, "a part of them in Redis")
+            polite.send("97")
+            wait_until(lambda: web.pending == count + 1, "the one too")
+        assert polite.receive() == PRIME
+        assert web.pending > count // 2
+        assert len(list(greedy.messages(count))) == count
+
+
+def test_a_client_that_fills_its_share_leaves_room_for_others(manned: Front) -> None:
+    web = manned.web("small", "--max-pending", "10")
+    manned.wait_ready()
+    with (
+        RawClient(web.url, address=GREEDY) as greedy,
+        RawClient(web.url, address=POLITE) as polite,
+        frozen(manned.worker0.pid),
+    ):
+        for number in range(6):
+            greedy.send(str(number))
+        wait_until(lambda: web.metric("primes_web_jobs_refused_total", reason="busy") == 1, "the sixth is refused")
+        polite.send("7")
+        wait_until(lambda: web.pending == 6, "the other's is taken")
+
+
+def test_a_budget_that_is_spent_says_when_there_is_more(manned: Front) -> None:
+    web = manned.web("strict", "--client-rate", "0.5", "--client-burst", "1")
+    manned.wait_ready()
+    answered = web.get("/primes/97")
+    assert answered.headers["Ratelimit-Policy"] == '"work";q=1000;w=2'
+    assert answered.headers["Ratelimit"].startswith('"work";r=')
+    with frozen(manned.worker0.pid), RawClient(web.url, subprotocol="primes.v1") as client:
+        json.loads(client.receive())
+        number = str((gmpy2.mpz(1) << 9_000) + 1)  # estimated at 2.5 s: the first of that cost is taken, since nothing is spent
+        for id in (1, 2):
+            request = {"jsonrpc": "2.0", "id": id, "method": "is_prime", "params": {"number": number}}
+            client.send(json.dumps(request))
+        error = json.loads(client.receive())
+        assert (error["id"], error["error"]["data"]["code"]) == (2, "busy")
+        assert 1 <= error["error"]["data"]["retry_after"] <= 8
+        assert "budget of work is spent" in error["error"]["message"]
+        refused = web.get(f"/primes/{number}")
+        assert (refused.status, refused.json["error"]["code"]) == (429, "busy")
+        assert 1 <= int(refused.headers["Retry-After"]) <= 8
+        assert refused.headers["Ratelimit"].startswith('"work";r=0;t=')
+        client.send(json.dumps({"jsonrpc": "2.0", "id": 3, "method": "cancel", "params": {"request": 1}}))
+    assert web.metric("primes_web_jobs_refused_total", reason="over_budget") == 2
