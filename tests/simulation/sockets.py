@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tornado.websocket import WebSocketClosedError
 
+from services.web.ask.client import Client
 from services.web.plain.peer import PlainPeer
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
@@ -97,10 +98,11 @@ class ServerSocket:
         self._hearing: asyncio.Task[None] | None = None
         web.sockets[self] = None
         self.peer: V1Peer | PlainPeer
+        flow = str(len(web.sockets))
         if client.plain:
-            self.peer = PlainPeer(self, dispatcher, settings)
+            self.peer = PlainPeer(self, dispatcher, settings, Client("192.0.2.1", flow))
         else:
-            self.peer = V1Peer(self, dispatcher, sessions, settings)
+            self.peer = V1Peer(self, dispatcher, sessions, settings, Client("192.0.2.2", flow))
 
     def hear(self, text: str) -> None:
         """A message came; it waits while an earlier one is being heard."""

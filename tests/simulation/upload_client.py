@@ -102,7 +102,7 @@ class UploadClient:
 
 async def _receive(instance: Instance, settings: WebSettings, lines: list[str], key: str, pause: float) -> str:
     """As the handler of `POST /jobs` takes a body that comes in pieces: the upload's id, empty if it is refused."""
-    intake = Intake(instance.uploads, settings.max_digits)
+    intake = Intake(instance.uploads, settings.max_digits, "192.0.2.3")
     await intake.begin(key, compressed=False)
     async for piece in _pieces("\n".join(lines).encode(), pause):
         await intake.take(piece)
