@@ -15,7 +15,7 @@ from services.jobs.names import Lane
 from services.runtime.settings import Settings
 from services.worker.claims.claim import Claim, jobs_of
 from services.worker.claims.opening import Opening
-from services.worker.claims.reader import Reader
+from services.worker.claims.reader import CLAIM, Reader
 from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
@@ -60,6 +60,7 @@ def test_entries_whose_claim_was_given_to_a_lost_connection_are_found_by_the_nex
 
     async def scenario() -> None:
         await redis.ping()  # connected, so that the request reaches the socket
+        server.admin.script_load(CLAIM.source)
         await fail()
         held: list[Claim] = []
         while (claim := await mine.take(Lane.HEAVY, {each.id for each in held}, sweeping=False)) is not None:
