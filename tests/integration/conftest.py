@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from services.jobs.names import Lane
+from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Service, Stack, Web, Worker
 from tests.integration.waiting import wait_until
 
@@ -60,6 +61,15 @@ class Front(Stack):
             self.end(*guests)
         if self.kept not in keep:
             self.kept = None
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of the test's own, without processes around it."""
+    server = RedisServer(tmp_path)
+    server.start()
+    yield server
+    server.close()
 
 
 @pytest.fixture(scope="session")

@@ -105,7 +105,7 @@ class Entry:
     written: float = 0.0  # time.monotonic(), once `id` is known
     id: bytes = b""
     unwanted: bool = False  # whether its last open job was cancelled rather than answered
-    turn: str = ""  # of a costly one: whose turn it takes (names.turn)
+    turn: str = ""  # of a costly one: whose turn it takes (services/jobs/turn.py)
 
 
 @dataclass(slots=True)
@@ -159,7 +159,7 @@ class Ledger:
         number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
         now = time.monotonic()
-        account = self._charge(client.name, 1 + len(number) // PLACE, estimate, now)
+        account = self._charge(client.name, _places(number), estimate, now)
         self._last_id = id = self._last_id + 1
         job = Job(id, number, operation, asker.session, asker.request, asker.expires, digits > 0, wanted)
         proof = cost.proof(cost.size(number, digits)) if wanted is not Wanted.VERDICT else 0
@@ -198,7 +198,7 @@ class Ledger:
 
     def _release(self, pending: Pending, answer: Answer) -> None:
         """Give back the places of a job that is closed, and what it cost less than was estimated."""
-        places, account = 1 + len(pending.job.number) // PLACE, pending.account
+        places, account = _places(pending.job.number), pending.account
         self._places -= places
         account.places -= places
         if account.spent:
@@ -226,32 +226,35 @@ class Ledger:
         """Entries for the next write, as far as there is room in Redis; `written` must follow."""
         part = self.lanes[lane]
         part.stalled = False
+        admits = self._admit_quick if lane is Lane.QUICK else self._admit_heavy
         entries: list[Entry] = []
-        while len(entries) < WRITE_ENTRIES and (pending := self._next(lane, part)) is not None:
-            entries.append(self._fill_entry(lane, part, pending))
+        while len(entries) < WRITE_ENTRIES and (pending := part.unwritten.next(admits)) is not None:
+            entries.append(self._fill_entry(lane, part.unwritten, pending, admits))
         if part.unwritten:
             part.unwritten.sort()
             part.stalled = len(entries) < WRITE_ENTRIES
         part.outgoing += len(entries)
         return entries
 
-    def _next(self, lane: Lane, part: Lanes) -> Pending | None:
-        """The next job that there is room for in Redis."""
-        if lane is Lane.QUICK:
-            return part.unwritten.next(lambda _: part.work < self._quick_work)
-        return part.unwritten.next(lambda pending: pending.account.heavy < self._heavy_entries)
+    def _admit_quick(self, _: Pending) -> bool:
+        """Whether there is room for another quick job in Redis."""
+        return self.lanes[Lane.QUICK].work < self._quick_work
 
-    def _fill_entry(self, lane: Lane, part: Lanes, pending: Pending | None) -> Entry:
+    def _admit_heavy(self, pending: Pending) -> bool:
+        """Whether there is room for another heavy job of this client."""
+        return pending.account.heavy < self._heavy_entries
+
+    def _fill_entry(self, lane: Lane, unwritten: Unwritten, pending: Pending | None, admits: Callable[[Pending], bool]) -> Entry:
         """One entry: this job, then as many as its bounds allow."""
         entry = Entry(lane, [], 0)
         most = ENTRY_JOBS if lane is Lane.QUICK else 1
         total = 0
         while pending is not None and (not entry.jobs or total + pending.cost <= ENTRY_COST):
-            part.unwritten.take(pending)
+            unwritten.take(pending)
             total += pending.cost
             self._enter(pending, entry)
             entry.jobs.append(pending.job)
-            pending = self._next(lane, part) if len(entry.jobs) < most else None
+            pending = unwritten.next(admits) if len(entry.jobs) < most else None
         entry.open = len(entry.jobs)
         return entry
 
@@ -414,3 +417,8 @@ class Ledger:
         for entry in due:  # to the end: all get their turn
             entries[entry] = entries.pop(entry)
         return due
+
+
+def _places(number: str) -> int:
+    """How many places in the ledger a job with this number takes."""
+    return 1 + len(number) // PLACE

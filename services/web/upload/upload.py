@@ -16,7 +16,7 @@ class PendingChunk:
     chunk: Chunk
     lane: Lane
     payload: bytes
-    turn: str  # that a heavy one takes (names.turn); empty for quick ones
+    turn: str  # that a heavy one takes (services/jobs/turn.py); empty for quick ones
     entry: bytes = b""
     written: float = 0.0  # time.monotonic(), once it has an entry
     losses: int = 0

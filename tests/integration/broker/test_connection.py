@@ -1,8 +1,6 @@
 """A client leaves a server that became a replica, with all its connections."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis.exceptions import ReadOnlyError
@@ -13,14 +11,6 @@ from services.jobs import names
 from services.runtime.settings import Settings
 from tests.integration.redis_server import RedisServer
 from tests.ports import free_port
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.close()
 
 
 @pytest.mark.parametrize("lean", [False, True], ids=["redis-py", "lean"])

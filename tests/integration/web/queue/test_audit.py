@@ -1,8 +1,7 @@
 """The audit, on a real Redis: what left its stream without an answer is written again, in whatever lane it was."""
 
 import asyncio
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -49,14 +48,6 @@ class NoSessions:
 
     async def catch_up(self, touched: None) -> None:
         """Nothing was missed."""
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.close()
 
 
 async def audit(server: RedisServer, place: Place) -> None:

@@ -1,8 +1,6 @@
 """The end of quick batches, against Redis alone."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis.exceptions import NoScriptError
@@ -19,14 +17,6 @@ from services.worker.claims.leases import Leases
 from services.worker.claims.opening import Opening
 from services.worker.claims.reader import Reader
 from tests.integration.redis_server import RedisServer
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.close()
 
 
 class Part:

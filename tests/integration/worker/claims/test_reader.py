@@ -1,8 +1,6 @@
 """New entries of a consumer group, against Redis alone: none is lost with a connection, none wakes two workers."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from redis.exceptions import TimeoutError
@@ -19,14 +17,6 @@ from services.worker.claims.reader import CLAIM, Reader
 from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
-
-
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.close()
 
 
 def settings(server: RedisServer) -> Settings:

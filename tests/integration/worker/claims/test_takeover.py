@@ -1,8 +1,6 @@
 """Entries whose lease ran out, against Redis alone: each is found, whatever else is pending."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -23,12 +21,10 @@ STREAM = names.stream(Lane.HEAVY)
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
+def server(server: RedisServer) -> RedisServer:
+    """With the workers' group."""
     server.admin.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-    yield server
-    server.close()
+    return server
 
 
 def hold(server: RedisServer, worker: str, count: int, *, idle: int = 0) -> list[bytes]:

@@ -1,8 +1,6 @@
 """A lane's children, against Redis alone: each comes back to the lane, however its computation ended."""
 
 import asyncio
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -47,12 +45,10 @@ class HeardAtOnce(Leases):
 
 
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
+def server(server: RedisServer) -> RedisServer:
+    """With the workers' group."""
     server.admin.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
-    yield server
-    server.close()
+    return server
 
 
 def test_a_computation_that_is_cancelled_before_its_first_step_gives_its_child_back(server: RedisServer) -> None:
