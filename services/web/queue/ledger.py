@@ -87,8 +87,9 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     answered: OnAnswer
     client: Client
     account: Account
-    proof: int  # estimated µs, where one is wanted
+    places: int  # that it takes in the ledger
     noted: OnAnswer | None = None  # told what is known before the answer
+    digits: int = 0  # of its expression's value at most; 0: its number is decimal
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
     doubtful: bool = False  # whether a write of it failed that Redis may have done, or do late
@@ -159,11 +160,11 @@ class Ledger:
         number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
         now = time.monotonic()
-        account = self._charge(client.name, _places(number), estimate, now)
+        places = 1 + len(number) // PLACE
+        account = self._charge(client.name, places, estimate, now)
         self._last_id = id = self._last_id + 1
         job = Job(id, number, operation, asker.session, asker.request, asker.expires, digits > 0, wanted)
-        proof = cost.proof(cost.size(number, digits)) if wanted is not Wanted.VERDICT else 0
-        pending = Pending(job, name, estimate, now, answered, client, account, proof, noted)
+        pending = Pending(job, name, estimate, now, answered, client, account, places, noted, digits)
         self._pending[id] = pending
         lane = self.lanes[name]
         lane.pending += 1
@@ -175,7 +176,9 @@ class Ledger:
 
     def _charge(self, client: str, places: int, work: int, now: float) -> Account:
         """A client's account, with so many more places taken and µs of work spent. Raises LedgerFull."""
-        account = self._accounts.get(client) or Account(client)
+        account = self._accounts.get(client)
+        if account is None:
+            account = Account(client)
         if account.places + self._places + places > self._most_pending:
             raise LedgerFull(f"{len(self._pending):,} jobs are pending, and too many of them are of this client")
         if self._limited:
@@ -198,13 +201,14 @@ class Ledger:
 
     def _release(self, pending: Pending, answer: Answer) -> None:
         """Give back the places of a job that is closed, and what it cost less than was estimated."""
-        places, account = _places(pending.job.number), pending.account
-        self._places -= places
-        account.places -= places
+        account = pending.account
+        self._places -= pending.places
+        account.places -= pending.places
         if account.spent:
             kept = pending.lane is not Lane.QUICK and (pending.entry is None or pending.entry.lane is Lane.QUICK)
-            computed = 0 if kept else min(pending.cost, answer.compute_us)
-            account.spent = max(0.0, account.spent - (pending.cost - computed))
+            computed = 0 if kept else answer.compute_us
+            if computed < pending.cost:
+                account.spent = max(0.0, account.spent - (pending.cost - computed))
         if not account.places and not account.spent:
             self._accounts.pop(account.name, None)
 
@@ -226,46 +230,42 @@ class Ledger:
         """Entries for the next write, as far as there is room in Redis; `written` must follow."""
         part = self.lanes[lane]
         part.stalled = False
-        admits = self._admit_quick if lane is Lane.QUICK else self._admit_heavy
+        fill = self._fill_quick if lane is Lane.QUICK else self._fill_heavy
         entries: list[Entry] = []
-        while len(entries) < WRITE_ENTRIES and (pending := part.unwritten.next(admits)) is not None:
-            entries.append(self._fill_entry(lane, part.unwritten, pending, admits))
+        while len(entries) < WRITE_ENTRIES and (entry := fill(part)) is not None:
+            entries.append(entry)
         if part.unwritten:
             part.unwritten.sort()
             part.stalled = len(entries) < WRITE_ENTRIES
         part.outgoing += len(entries)
         return entries
 
-    def _admit_quick(self, _: Pending) -> bool:
-        """Whether there is room for another quick job in Redis."""
-        return self.lanes[Lane.QUICK].work < self._quick_work
+    def _fill_quick(self, part: Lanes) -> Entry | None:
+        """As many jobs as an entry's bounds and Redis allow; None where there is none."""
+        entry, room, take = Entry(Lane.QUICK, [], 0), math.inf, part.unwritten.take
+        jobs = entry.jobs
+        while part.work < self._quick_work and len(jobs) < ENTRY_JOBS and (pending := take(room)) is not None:
+            room = (room if jobs else ENTRY_COST) - pending.cost
+            part.work += pending.cost + HANDLING
+            pending.entry = entry
+            jobs.append(pending.job)
+        entry.open = len(jobs)
+        return entry if jobs else None
+
+    def _fill_heavy(self, part: Lanes) -> Entry | None:
+        """The job whose turn it is among clients for which Redis has room; None where there is none."""
+        pending = part.unwritten.take(admits=self._admit_heavy)
+        if pending is None:
+            return None
+        job = pending.job
+        proof = cost.proof(cost.size(job.number, pending.digits)) if job.wanted is not Wanted.VERDICT else 0
+        pending.entry = Entry(Lane.HEAVY, [job], 1, turn=turn.write(*pending.client, pending.cost, proof))
+        pending.account.heavy += 1
+        return pending.entry
 
     def _admit_heavy(self, pending: Pending) -> bool:
         """Whether there is room for another heavy job of this client."""
         return pending.account.heavy < self._heavy_entries
-
-    def _fill_entry(self, lane: Lane, unwritten: Unwritten, pending: Pending | None, admits: Callable[[Pending], bool]) -> Entry:
-        """One entry: this job, then as many as its bounds allow."""
-        entry = Entry(lane, [], 0)
-        most = ENTRY_JOBS if lane is Lane.QUICK else 1
-        total = 0
-        while pending is not None and (not entry.jobs or total + pending.cost <= ENTRY_COST):
-            unwritten.take(pending)
-            total += pending.cost
-            self._enter(pending, entry)
-            entry.jobs.append(pending.job)
-            pending = unwritten.next(admits) if len(entry.jobs) < most else None
-        entry.open = len(entry.jobs)
-        return entry
-
-    def _enter(self, pending: Pending, entry: Entry) -> None:
-        """It is in this entry, and takes its share of Redis."""
-        pending.entry = entry
-        if pending.lane is Lane.QUICK:
-            self.lanes[Lane.QUICK].work += pending.cost + HANDLING
-        else:
-            pending.account.heavy += 1
-            entry.turn = turn.write(*pending.client, pending.cost, pending.proof)
 
     def _leave(self, pending: Pending, entry: Entry) -> None:
         """It is in this entry no more, or the entry in the heavy lane no more."""
@@ -417,8 +417,3 @@ class Ledger:
         for entry in due:  # to the end: all get their turn
             entries[entry] = entries.pop(entry)
         return due
-
-
-def _places(number: str) -> int:
-    """How many places in the ledger a job with this number takes."""
-    return 1 + len(number) // PLACE

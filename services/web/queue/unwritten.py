@@ -1,5 +1,6 @@
 """Jobs of one lane that wait to be written, and whose turn it is. No I/O."""
 
+import math
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +21,10 @@ class Turn:
 
     flows: OrderedDict[str, Queue] = field(default_factory=OrderedDict)
     spent: int = 0  # µs of this turn, and what the last one lasted too long
+
+
+def _all(_: "Pending") -> bool:
+    return True
 
 
 class Unwritten:
@@ -57,8 +62,14 @@ class Unwritten:
     def remove(self, pending: "Pending") -> None:
         """It does not wait any more."""
         if self._arrived.pop(pending.job.id, None) is None:
-            del self._turns[pending.client.name].flows[pending.client.flow][pending.job.id]
-            self._sorted -= 1
+            self._delete(pending)
+
+    def _delete(self, pending: "Pending") -> Turn:
+        """Out of its client's turns, which are returned."""
+        turn = self._turns[pending.client.name]
+        del turn.flows[pending.client.flow][pending.job.id]
+        self._sorted -= 1
+        return turn
 
     def sort(self) -> None:
         """Some must wait: from here on all go by turns, until none is left."""
@@ -75,12 +86,29 @@ class Unwritten:
             turn = self._turns[name] = Turn()
         return turn.flows.setdefault(flow, OrderedDict())
 
-    def next(self, admits: "Callable[[Pending], bool]") -> "Pending | None":
-        """The job whose turn it is; None where nothing waits that is admitted. Jobs of one client are admitted all or none."""
+    def take(self, room: float = math.inf, admits: "Callable[[Pending], bool]" = _all) -> "Pending | None":
+        """The job whose turn it is, which goes out now; None where nothing waits that is admitted, or where it costs more than
+        `room` (estimated µs). Jobs of one client are admitted all or none.
+        """
         if not self._sorted:
-            pending = next(iter(self._arrived.values()), None)
-            if pending is None or admits(pending):
+            if not self._arrived:
+                return None
+            pending = next(iter(self._arrived.values()))
+            if pending.cost > room:
+                return None
+            if admits is _all or admits(pending):
+                del self._arrived[pending.job.id]
                 return pending
+        head = self._next(admits)
+        if head is None or head.cost > room:
+            return None
+        turn = self._delete(head)
+        turn.spent += head.cost
+        turn.flows.move_to_end(head.client.flow)
+        return head
+
+    def _next(self, admits: "Callable[[Pending], bool]") -> "Pending | None":
+        """The job whose turn it is, now that some must wait."""
         if self._arrived:
             self.sort()
         for _ in range(len(self._turns)):
@@ -114,14 +142,3 @@ class Unwritten:
                 return next(iter(flow.values()))
             del turn.flows[name]
         return None
-
-    def take(self, pending: "Pending") -> None:
-        """It goes out now; it came from `next`."""
-        if self._arrived.pop(pending.job.id, None) is not None:
-            return
-        turn = self._turns[pending.client.name]
-        flow = turn.flows[pending.client.flow]
-        del flow[pending.job.id]
-        self._sorted -= 1
-        turn.spent += pending.cost
-        turn.flows.move_to_end(pending.client.flow)

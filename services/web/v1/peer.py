@@ -94,11 +94,12 @@ class V1Peer:
         if not isinstance(call, Asked):
             return self._hear_other(call, batch)
         _requests[call.question.operation].inc()
-        repeat = self._session.ask(call.id, hash(call.question))
+        fingerprint = hash(call.question)
+        repeat = self._session.ask(call.id, fingerprint)
         if repeat is Repeat.NEW:
-            self._submit(call, batch)
+            self._submit(call, fingerprint, batch)
         elif repeat is Repeat.ANSWERED:
-            return self._answer_again(call, batch)
+            return self._answer_again(call, fingerprint, batch)
         elif repeat is Repeat.REUSED:
             self._outbox.fail(call.id, Code.ID_REUSED, _describe_reuse(call), batch)
         self._begun = True
@@ -114,7 +115,7 @@ class V1Peer:
             self._outbox.fail(call.id, call.code, call.message, batch)
         return None
 
-    def _submit(self, call: Asked, batch: Batch | None) -> None:
+    def _submit(self, call: Asked, fingerprint: int, batch: Batch | None) -> None:
         pending = len(self._session.in_flight)
         if pending >= self._settings.session_in_flight:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {pending:,} requests of this session are pending", batch)
@@ -125,7 +126,7 @@ class V1Peer:
         except LedgerFull as error:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch, retry_after=error.seconds)
             return
-        self._session.submitted(call.id, job, hash(call.question))
+        self._session.submitted(call.id, job, fingerprint)
         self._begun = True
         if batch is not None:
             self._outbox.expect(call.id, batch)
@@ -144,7 +145,7 @@ class V1Peer:
             return self._outbox.fail(call.id, Code.UNAVAILABLE, UNCLEAR, batch)
         self._outbox.reply(responses.result(call.id, Ended(ended)), batch)
 
-    async def _answer_again(self, call: Asked, batch: Batch | None) -> None:
+    async def _answer_again(self, call: Asked, fingerprint: int, batch: Batch | None) -> None:
         """Send the history's answer once more; with the offset of now, so that a client's offset never goes back."""
         try:
             answer = await self._sessions.find_answer(self._session, call.id)
@@ -153,7 +154,7 @@ class V1Peer:
         if answer is not None:
             return self._outbox.reply(responses.response(call.id, answer, self._session.offset), batch)
         self._session.forget(call.id)
-        self._submit(call, batch)
+        self._submit(call, fingerprint, batch)
 
     async def _resume(self, call: Resuming) -> None:
         """Continue the session that the client had before."""

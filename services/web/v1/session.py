@@ -2,6 +2,7 @@
 
 import enum
 import time
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ class Session:
         self.last = 0  # number of the last answer that was sent
         self.moves = 0  # when Redis gave it to this process (ms); 0: it began here
         self.in_flight: dict[str, Flight] = {}  # by request id
-        self._answered: dict[str, int] = {}  # number of the answer by request id, oldest first
+        self._answered: OrderedDict[str, int] = OrderedDict()  # number of the answer by request id, oldest first
         self._questions: dict[str, int] = {}  # fingerprint by request id, of those of `_answered` that were asked over this socket
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
@@ -82,7 +83,7 @@ class Session:
         """What a request with this id means now; `question`: fingerprint of what it asks, None where that does not matter."""
         flight = self.in_flight.get(request)
         known = self._questions.get(request) if flight is None else flight.question
-        if None not in {known, question} and known != question:
+        if known is not None and question is not None and known != question:
             return Repeat.REUSED
         if flight is not None:
             flight.asked = True
@@ -180,10 +181,11 @@ class Session:
         return not repeated
 
     def _remember(self, request: str, number: int) -> None:
-        self._answered.pop(request, None)  # to the end
         self._answered[request] = number
+        self._answered.move_to_end(request)
         if len(self._answered) > HISTORY:
-            self.forget(next(iter(self._answered)))
+            oldest, _ = self._answered.popitem(last=False)
+            self._questions.pop(oldest, None)
 
     def resume(
         self, kept: Kept, epoch: str, number: int, missed: list[Delivery], heard: list[Delivery]

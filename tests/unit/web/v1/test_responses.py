@@ -2,14 +2,17 @@
 
 import json
 
+import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from msgspec import Raw
 
 from services.jobs.evidence import Evidence, Factor, Witness
 from services.jobs.messages import Answer, Fault, Verdict
 from services.web.v1 import responses
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
-from services.web.v1.responses import Standing
+from services.web.v1.responses import Conclusion, Standing
 
 
 def test_a_response_carries_verdict_times_and_offset() -> None:
@@ -21,6 +24,19 @@ def test_a_response_carries_verdict_times_and_offset() -> None:
             "verdict": "probably_prime", "proven": False, "method": "BPSW", "queue_ms": 12, "compute_ms": 3.456, "offset": "5-6",
         },
     }  # fmt: skip
+
+
+@given(
+    st.sampled_from([verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN]), st.text(), st.integers(0, 2**53),
+    st.integers(0, 10**12), st.integers() | st.text(), st.integers(0), st.integers(0),
+)  # fmt: skip
+def test_a_usual_response_is_what_an_encoder_writes(
+    verdict: Verdict, method: str, queue_ms: int, compute_us: int, id: int | str, epoch: int, number: int
+) -> None:
+    request, offset = msgspec.json.encode(id).decode(), f"{epoch}-{number}"
+    found = Conclusion(verdict, verdict.proven, method, queue_ms, compute_us / 1000, offset)
+    answer = Answer(7, verdict, method, queue_ms, compute_us)
+    assert responses.response(request, answer, offset) == responses.result(request, found)
 
 
 @pytest.mark.parametrize(("evidence", "told"), [(Factor(7), {"factor": "7"}), (Witness(2**63), {"witness": str(2**63)})])
