@@ -137,12 +137,14 @@ local function answer_session(session, history, token, requests, askers, answers
 end
 
 -- What is to be told of these answers, once the session has them.
-local function tell_session(marks, owner, parts, askers, answers)
+local function tell_session(marks, owner, parts, askers, answers, leaving)
     for _, part in ipairs(parts) do
         add(deliveries, owner, part)
     end
     for i, web in ipairs(askers) do
-        if not marks[i] or web ~= owner then -- its ledger holds the job, whoever holds the client now
+        -- Its ledger holds the job, whoever holds the client now. One that cannot be withdrawn was answered
+        -- before, or Redis lost its mark: then its ledger must keep it.
+        if marks[i] and web ~= owner or not marks[i] and leaving[i] ~= '1' then
             add(results, web, answers[i])
         end
     end
@@ -157,7 +159,7 @@ local function end_requests(session, history, token, requests, askers, answers, 
     if not read then
         forget(session, history)
     end
-    tell_session(marks, owner, parts, askers, answers)
+    tell_session(marks, owner, parts, askers, answers, leaving)
     for _, mark in ipairs(left) do
         try(leave_run, mark) -- try.lua
     end

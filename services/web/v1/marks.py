@@ -53,16 +53,23 @@ async def end(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault
 
     Raises what the Redis client raises.
     """
+    found = await _find(redis, token, request)
+    if isinstance(found, Mark):
+        job = Job(found.job, "", session=token, request=request)
+        answered = Withdrawn(job, found.reply_to, Answer(found.job, Verdict.UNKNOWN, fault=fault))
+        finished = await finish(redis, found.lane, [], answered=[answered])
+        if finished.kept == 1:
+            return Ending.ENDED
+        found = await _find(redis, token, request)  # it was answered in between, or Redis lost the mark
+    if isinstance(found, Ending):
+        return found
+    return Ending.ENDED if again and isinstance(found, int) and await _has(redis, token, request, fault) else Ending.ANSWERED
+
+
+async def _find(redis: redis.asyncio.Redis, token: str, request: str) -> Mark | int | Ending:
+    """What stands for a request; or else what that means: UNKNOWN where nothing does, ANSWERED where nobody can read it."""
     text: Any = await redis.hget(names.session(token), f"?{request}")  # redis-py says: text, or one to be awaited
-    found = read_mark(text)
-    if text is None:
-        return Ending.UNKNOWN
-    if not isinstance(found, Mark):
-        return Ending.ENDED if again and found is not None and await _has(redis, token, request, fault) else Ending.ANSWERED
-    job = Job(found.job, "", session=token, request=request)
-    answered = Withdrawn(job, found.reply_to, Answer(found.job, Verdict.UNKNOWN, fault=fault))
-    finished = await finish(redis, found.lane, [], answered=[answered])
-    return Ending.ENDED if finished.kept == 1 else Ending.ANSWERED
+    return Ending.UNKNOWN if text is None else read_mark(text) or Ending.ANSWERED
 
 
 async def _has(redis: redis.asyncio.Redis, token: str, request: str, fault: Fault) -> bool:

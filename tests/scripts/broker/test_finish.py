@@ -244,6 +244,14 @@ def test_a_request_that_was_answered_leaves_no_run(node: Node) -> None:
     assert node.admin.hkeys(askers) == [b"web0 5"]
 
 
+def test_nobody_is_told_of_a_request_that_could_not_be_withdrawn(node: Node) -> None:
+    """Redis may have lost its mark: the web process that asked must keep its job then."""
+    put(node, a=1)
+    listener = node.listen(names.deliveries("web0"), names.results("web0"))
+    assert end(node, asked("a", 5, kind=Withdrawn), asked("b", 6, kind=Withdrawn), lane=Lane.HEAVY)[1] == 0
+    assert heard(listener) == []
+
+
 def test_an_answer_and_its_dead_letter_are_one_step(node: Node) -> None:
     (id,) = claimed(node, HEAVY)
     put(node, a=f"heavy {id.decode()} web0 5")

@@ -1,7 +1,9 @@
 """What nobody waits for any more is not computed; a client that waits long is told why."""
 
 import asyncio
-from collections.abc import Coroutine
+import json
+from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -178,6 +180,45 @@ def test_a_cancellation_whose_reply_was_lost_is_told_as_what_it_was(stack: Stack
 
         run(scenario())
         assert proxy.lost == 1
+
+
+class MeddlingProxy(Proxy):
+    """Does something just before the first command in which a word stands."""
+
+    def __init__(self, path: Path, redis: Path, word: bytes) -> None:
+        super().__init__(path, redis)
+        self.meddle: Callable[[], object] | None = None  # until it is done
+        self.done: object = None  # what it returned
+        self._word = word
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool) -> None:
+        while data := await reader.read(CHUNK):
+            if not answers and self._word in data and self.meddle is not None:
+                meddle, self.meddle = self.meddle, None
+                self.done = await asyncio.to_thread(meddle)
+            writer.write(data)
+            await writer.drain()
+
+
+def test_a_request_whose_mark_is_lost_just_before_it_is_ended_is_cancelled(stack: Stack) -> None:
+    stack.redis.start()
+    with MeddlingProxy(stack.redis.socket.with_name("meddling.sock"), stack.redis.socket, b"cancelled") as proxy:
+        stack.redis_url = f"unix://{proxy.path}"
+        web = stack.web("web0")
+        stack.wait_ready()
+
+        async def scenario() -> None:
+            client = await RpcClient().connect(web.url)
+            (id,) = await client.ask(HEAVY)
+            await eventually(lambda: stack.redis.length(Lane.HEAVY) == 1, "the job is queued")
+            proxy.meddle = partial(stack.redis.admin.hdel, names.session(client.token), f"?{json.dumps(id)}")
+            assert await client.cancel(id) is True
+            assert proxy.done == 1
+            await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
+            await eventually(lambda: idle(stack, web), "nothing is left of its job")
+            await client.close()
+
+        run(scenario())
 
 
 @pytest.mark.parametrize("lose", ["session", "everything"])
