@@ -16,9 +16,23 @@ from tests.chaos.cases import (
     Load,
     parametrize,
 )
+from tests.chaos.client import Crowd
 from tests.chaos.history import Figures
 from tests.chaos.processes import RECOVERY, Processes
+from tests.chaos.uploads import Uploads
 from tests.integration.waiting import wait_until
+
+
+def set_redis_back_under_uploads(stage: Processes, crowd: Crowd) -> None:
+    """Each upload is answered in full or told that it is lost; what comes afterwards is answered in full."""
+    with Uploads(stage) as uploads:
+        wait_until(lambda: uploads.ends["done"] >= 3, "uploads are answered")
+        processes.set_redis_back(stage, crowd)
+    print("uploads:", dict(uploads.ends))
+    with Uploads(stage) as after:
+        wait_until(lambda: after.ends.total() >= 3, "uploads end")
+    assert set(after.ends) == {"done"}
+
 
 CASES = [
     Case(processes.nothing, "none", STEADY, BRIEF),
@@ -33,6 +47,7 @@ CASES = [
     Case(processes.restart_redis_everysec, "Redis killed, appendfsync everysec", STEADY, BRIEF),
     Case(processes.empty_redis, "Redis emptied", STEADY, BRIEF),
     Case(processes.set_redis_back, "Redis set back four times", STEADY, BRIEF),
+    Case(set_redis_back_under_uploads, "Redis set back, uploads too", STEADY, BRIEF),
     Case(processes.take_redis_away, "Redis away for 10 s", STEADY, None),
     Case(processes.hang_redis, "Redis hangs for 8 s", STEADY, None),
     Case(processes.fill_redis, "Redis full for 5 s", STEADY, BRIEF),

@@ -1,0 +1,59 @@
+"""Uploads beside the sessions, while Redis comes back older: each is answered in full, or told that it is lost."""
+
+import json
+import threading
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Self
+
+from tests.chaos.processes import Processes
+from tests.integration.stack import Response
+from tests.integration.uploading import check, expected, lines, numbers, post, text
+
+CLIENTS = 3
+LINES = 5_000  # of an upload: about a second of work for two workers
+REFUSED = {"lost", "unavailable"}  # codes of an upload that is not taken while Redis is away
+
+
+class Uploads:
+    """So many clients upload one list after the other, until the block is left."""
+
+    def __init__(self, stage: Processes) -> None:
+        self.ends: Counter[str] = Counter()  # "done", "lost", or the code with which it was refused
+        self._stage = stage
+        self._over = threading.Event()
+        self._threads = ThreadPoolExecutor(CLIENTS)
+        self._work: list[Future[None]] = []
+
+    def __enter__(self) -> Self:
+        self._work = [self._threads.submit(self._upload, client) for client in range(CLIENTS)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._threads.shutdown()
+        for each in self._work:
+            each.result()
+
+    def _upload(self, client: int) -> None:
+        webs, seed = list(self._stage.webs.values()), client
+        while not self._over.is_set():
+            asked = numbers(LINES, seed)
+            self.ends[judge(post(webs[seed % len(webs)].port, text(asked)), asked)] += 1
+            seed += CLIENTS
+
+
+def judge(response: Response, asked: list[str]) -> str:
+    """How an upload ended. Fails where an answer is wrong, or one is missing before the end of what is done."""
+    if response.status != 200:
+        code = json.loads(response.body)["error"]["code"]
+        assert code in REFUSED, response
+        return str(code)
+    *told, end = lines(response.body)
+    if "done" in end:
+        check(response.body, asked)
+        return "done"
+    assert end["error"]["code"] == "lost" and "line" not in end, end
+    wanted = [(number, verdict) for number, line in enumerate(asked, 1) if (verdict := expected(line))]
+    assert [(line["line"], line["verdict"]) for line in told] == wanted[: len(told)]
+    return "lost"
