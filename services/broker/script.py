@@ -15,6 +15,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 MESSAGEPACK = SCRIPTS / "messagepack.lua"  # for those that put together what is MessagePack already
 TRY = SCRIPTS / "try.lua"  # for those that read what may be spoiled
 EPOCH = SCRIPTS / "epoch.lua"  # for those that number answers, or tell numbers
+CLOCK = SCRIPTS / "clock.lua"  # for those that ask what time it is
 HELD = SCRIPTS / "held.lua"  # for those that act on entries that a worker must still hold
 WAITING = SCRIPTS / "waiting.lua"  # for those that append entries
 SET_ASIDE = SCRIPTS / "set_aside.lua"  # for those that set jobs aside

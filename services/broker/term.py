@@ -5,14 +5,14 @@ from typing import Any
 
 from prometheus_client import Counter
 
-from services.broker.script import SCRIPTS, Script
+from services.broker.script import CLOCK, SCRIPTS, Script
 from services.jobs import names
 
 log = logging.getLogger(__name__)
 
 TERMS = Counter("primes_redis_terms_total", "Times this process was the first to reach a Redis that had been started anew")
 
-_term = Script(SCRIPTS / "term.lua")
+_term = Script(CLOCK, SCRIPTS / "term.lua")
 
 
 async def begin(connection: Any) -> None:  # redis-py names no type for what its two kinds of connection have in common

@@ -15,9 +15,7 @@ if not written then -- no process of ours had reached a Redis with these data: i
     redis.call('HSET', term, 'server', server, 'began', 0)
     return false
 end
-local clock = redis.call('TIME')
-local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
--- later than the one before, whatever the clock says
-local began = string.format('%.0f', math.max(now, (before or 0) + 1))
+-- later than the one before, whatever the clock says (clock.lua)
+local began = string.format('%.0f', math.max(now_ms(), (before or 0) + 1))
 redis.call('HSET', term, 'server', server, 'began', began)
 return began

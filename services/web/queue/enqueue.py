@@ -8,13 +8,13 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from services.broker.client import BrokerClient
-from services.broker.script import EPOCH, TRY, TURNS, WAITING, Script
+from services.broker.script import CLOCK, EPOCH, TRY, TURNS, WAITING, Script
 from services.jobs import messages, names
 from services.jobs.messages import Asker
 from services.jobs.names import Lane
 from services.web.queue.ledger import Entry, Place
 
-_enqueue = Script(TRY, EPOCH, WAITING, TURNS, Path(__file__).parent / "scripts" / "enqueue.lua")
+_enqueue = Script(TRY, CLOCK, EPOCH, WAITING, TURNS, Path(__file__).parent / "scripts" / "enqueue.lua")
 
 
 class Marker(Protocol):

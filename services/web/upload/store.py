@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 import redis.asyncio
 
-from services.broker.script import TRY, TURNS, WAITING, Script
+from services.broker.script import CLOCK, TRY, TURNS, WAITING, Script
 from services.jobs import names
 from services.jobs.names import Lane
 from services.web.settings import WebSettings
@@ -22,12 +22,12 @@ SMALLEST = 16 << 10  # bytes that count for any upload: bounds how many there ar
 FULL = "the server keeps as many answers to uploads as it can"
 
 SCRIPTS = Path(__file__).parent / "scripts"
-CLOCK = SCRIPTS / "clock.lua"  # for those that ask what time it is
+COUNT = SCRIPTS / "count.lua"  # for those that look at all uploads; after TRY
 TAKEN = SCRIPTS / "taken.lua"  # for those that change how much all uploads take
 
-BEGIN = Script(TRY, CLOCK, TAKEN, SCRIPTS / "begin.lua")
+BEGIN = Script(TRY, CLOCK, COUNT, TAKEN, SCRIPTS / "begin.lua")
 APPEND = Script(TRY, WAITING, TURNS, SCRIPTS / "append.lua")
-ATTEND = Script(TRY, CLOCK, SCRIPTS / "attend.lua")
+ATTEND = Script(TRY, CLOCK, COUNT, SCRIPTS / "attend.lua")
 SEAL = Script(TAKEN, SCRIPTS / "seal.lua")
 DROP = Script(TAKEN, SCRIPTS / "drop.lua")
 LOOK = Script(CLOCK, SCRIPTS / "look.lua")

@@ -9,7 +9,7 @@ from prometheus_client import Counter
 
 from services.broker import unreadable
 from services.broker.connection import PASSING
-from services.broker.script import EPOCH, TRY, Script
+from services.broker.script import CLOCK, EPOCH, TRY, Script
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Delivery
@@ -27,7 +27,7 @@ _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
-_resume = Script(TRY, EPOCH, SCRIPTS / "resume.lua")
+_resume = Script(TRY, CLOCK, EPOCH, SCRIPTS / "resume.lua")
 
 
 @dataclass(slots=True)

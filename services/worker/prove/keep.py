@@ -5,10 +5,10 @@ from pathlib import Path
 
 import redis.asyncio
 
-from services.broker.script import Script
+from services.broker.script import CLOCK, Script
 from services.jobs import names
 
-KEEP_CERTIFICATE = Script(Path(__file__).parent / "scripts" / "keep_certificate.lua")
+KEEP_CERTIFICATE = Script(CLOCK, Path(__file__).parent / "scripts" / "keep_certificate.lua")
 
 
 class Certificates:

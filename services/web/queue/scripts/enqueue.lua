@@ -108,8 +108,7 @@ end
 -- When a session begins (ms since 1970), and the fields of its hash. `held`: 1 if this web process holds its
 -- socket
 local function open(held)
-    local now = redis.call('TIME')
-    local epoch = now[1] .. string.format('%03d', math.floor(now[2] / 1000))
+    local epoch = string.format('%.0f', now_ms()) -- clock.lua
     local fields = { 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ask.lifetime }
     if held == 1 then
         fields[9], fields[10] = 'owner', ask.web

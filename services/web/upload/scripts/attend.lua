@@ -28,17 +28,10 @@ if key then
     redis.call('EXPIRE', key, ttl)
 end
 
-local function taken()
-    local sum = 0
-    for _, id in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-        local read, its = try(redis.call, 'HGET', prefix .. id, 'bytes') -- try.lua
-        sum = sum + (read and tonumber(its) or 0)
+if state == 'reading' and tonumber(bytes) > tonumber(large_bytes) then
+    if count_uploads(index, prefix, 0) > tonumber(most_bytes) then -- count.lua
+        return 'full'
     end
-    return sum
-end
-
-if state == 'reading' and tonumber(bytes) > tonumber(large_bytes) and taken() > tonumber(most_bytes) then
-    return 'full'
 end
 
 local function look_for(number, lane, entry)

@@ -29,31 +29,12 @@ local function former()
     return nil
 end
 
--- Bytes of all uploads. Those that have expired leave the index.
-local function count_all()
-    local sum = 0
-    for _, other in ipairs(redis.call('ZRANGE', index, 0, -1)) do
-        local read, found = try(redis.call, 'HMGET', prefix .. other, 'state', 'bytes') -- try.lua
-        local state, bytes = unpack(read and found or { false, 0 })
-        bytes = tonumber(bytes) or 0
-        if not read then
-            forget(prefix .. other)
-        end
-        if state then
-            sum = sum + (state == 'reading' and math.max(bytes, reading_bytes) or bytes)
-        else
-            redis.call('ZREM', index, other)
-        end
-    end
-    return sum
-end
-
--- The same as of the last look, with what has begun since.
+-- Bytes of all uploads as of the last look, with what has begun since.
 local function taken()
     local read, sum = try(redis.call, 'GET', known)
     sum = read and tonumber(sum) or nil
     if not sum then
-        sum = count_all()
+        sum = count_uploads(index, prefix, reading_bytes) -- count.lua
         redis.call('SET', known, string.format('%.0f', sum), 'PX', LOOK)
     end
     return sum

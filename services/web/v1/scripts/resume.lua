@@ -10,9 +10,7 @@ local web, lifetime, epoch, after, evictions_to, term = unpack(ARGV)
 -- The session moves to `web`. Its moves are not the next number but the time (ms), if that is later: a Redis
 -- that comes back older gives none twice.
 local function take(owner, known, found)
-    local clock = redis.call('TIME')
-    local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
-    local moves = string.format('%.0f', math.max(now, known + 1))
+    local moves = string.format('%.0f', math.max(now_ms(), known + 1)) -- clock.lua
     redis.call('HSET', session, 'owner', web, 'ttl', lifetime, 'moves', moves, 'epoch', found)
     redis.call('EXPIRE', session, lifetime)
     redis.call('EXPIRE', history, lifetime)

@@ -54,10 +54,9 @@ local function forget_oldest()
 end
 
 local function keep_answer()
-    local seconds, microseconds = unpack(redis.call('TIME'))
     redis.call('HSET', question, 'answer', answer, 'certificate', certificate)
     redis.call('EXPIRE', question, ttl)
-    redis.call('ZADD', known, seconds .. string.format('%03d', math.floor(microseconds / 1000)), digest)
+    redis.call('ZADD', known, now_ms(), digest) -- clock.lua
     forget_oldest()
 end
 

@@ -20,10 +20,9 @@ local function forget_oldest(taken)
     return taken
 end
 
-local seconds, microseconds = unpack(redis.call('TIME'))
 redis.call('HSET', certificate, 'primo', primo, 'pari', pari, 'bytes', bytes)
 redis.call('EXPIRE', certificate, ttl)
 redis.call('ZREM', kept, sha256)
 local taken = forget_oldest(bytes)
-redis.call('ZADD', kept, seconds .. string.format('%03d', math.floor(microseconds / 1000)), sha256)
+redis.call('ZADD', kept, now_ms(), sha256) -- clock.lua
 return taken
