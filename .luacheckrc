@@ -1,6 +1,6 @@
 -- Lua as Redis runs it (5.1): what it gives to scripts, and what the shared files define that `Script` puts in front of them.
-local shared = { "leave", "array_head", "now_ms", "set_aside", "waiting", "try", "forget", "began", "later", "is_held",
-    "wait_turn", "join_turn", "leave_turn", "next_turn", "end_turn", "try_turns", "read_turn", "turn_of", "queued", "take_more" } -- the files of `services/broker/script.py`, clock.lua
+local shared = { "leave", "array_head", "now_ms", "is_attended", "set_aside", "waiting", "try", "forget", "began", "later", "is_held",
+    "wait_turn", "join_turn", "leave_turn", "next_turn", "end_turn", "drop_turns", "try_turns", "read_turn", "turn_of", "queued", "take_more" } -- the files of `services/broker/script.py`, clock.lua
 local redis = { "KEYS", "ARGV", "redis", "cmsgpack", "cjson", "struct", "bit" }
 local lua = {
     "assert", "error", "ipairs", "math", "next", "pairs", "pcall", "select", "string", "table", "tonumber", "tostring",
