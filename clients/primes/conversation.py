@@ -276,6 +276,8 @@ class Conversation:
         elif session.recovered is False:  # Redis lost its data
             self._talk(session)
             self._ask_again()
+        elif self.saved is not None and session.session == self.saved.session:  # an answer that we have was numbered again
+            self._advance(self.saved, session.offset)
 
     def _hear_verdict(self, told: messages.FirstVerdict) -> None:
         request = self._find(told.id)

@@ -185,7 +185,7 @@ export class Conversation {
     } else if (session.recovered === false) {
       this.#talk(session); // Redis lost its data
       this.#askAgain();
-    }
+    } else if (session.session === this.session) this.#advance(session.offset); // an answer that we have was numbered again
   }
 
   #hearVerdict(params) {

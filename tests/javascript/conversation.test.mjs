@@ -150,6 +150,18 @@ test("when Redis lost its data, all is asked again that has no answer", () => {
   assert.equal(talk.told.at(-1).recovered, false);
 });
 
+test("a client goes on behind an answer that is withheld from it", () => {
+  const talk = new Talk();
+  talk.ask("97");
+  talk.connect();
+  talk.take();
+  talk.hear({ method: "session", params: { ...SESSION, offset: "9-4" } });
+  assert.equal(talk.conversation.offset, "9-4");
+  talk.hear({ method: "session", params: { ...SESSION, offset: "9-3" } });
+  assert.equal(talk.conversation.offset, "9-4");
+  assert.deepEqual(talk.take(), []);
+});
+
 test("a client that comes after another goes on with its session and its questions", () => {
   const talk = new Talk({ saved: { session: "token", offset: "5-7" } });
   talk.conversation.ask("is_prime", { number: "97" }, (answer) => talk.answers.push(answer), undefined, "former-1");

@@ -194,6 +194,8 @@ class Client:
                 self.history.append(Forgotten(now, number))
                 self.offset = message["params"]["offset"]
                 self._ask_again(socket)
+            elif message["params"]["session"] == self.session:
+                self._advance(message["params"]["offset"])
         elif "method" in message:
             if message["method"] == "verdict" and message["params"]["id"] not in self._open:
                 self.complaints.append(f"a verdict after the answer to {message['params']['id']}")

@@ -129,7 +129,7 @@ class History:
             self._violations += judge_other(other, self._plan)
         if not self._violations and SEPARATE.isdisjoint(fault.kind for fault in self._plan.faults):
             self._look_for_holders()
-        if not self._violations and not self._await(QUIET, lambda: not self._leftovers()):
+        if not self._violations and not self._await(QUIET + self._still(), lambda: not self._leftovers()):
             self._violations += self._leftovers()
         if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1:
             self.world.run(self.world.now + CALM)
@@ -291,8 +291,7 @@ class History:
 
     def _look_for_overdue(self) -> None:
         """Entries whose lease ran out long ago, though all is healed and a child is free for them."""
-        stood = any(fault.kind == "stand" for fault in self._plan.faults)  # until the process is ended, others may take over late
-        if self.world.now < self._plan.length + HEALTHY + (END_OF_STILL if stood else 0.0):
+        if self.world.now < self._plan.length + HEALTHY + self._still():
             return
         self._real.set_clock(self.world.now + self._broker.skew)
         for lane in (Lane.HEAVY, Lane.PROOF):
@@ -300,6 +299,10 @@ class History:
             free = [each.name for each in self._workers if each.worker and not each.lane(lane)._free.empty()]
             if isinstance(overdue, list) and overdue and free and not self._violations:
                 self._complain(f"an overdue entry is not taken over: {overdue[0][0].decode()} of {lane}, free is {free}")
+
+    def _still(self) -> float:
+        """Seconds until a process ends whose lane stands still: so long it lacks that child, and others may take over late."""
+        return END_OF_STILL if any(fault.kind == "stand" for fault in self._plan.faults) else 0.0
 
     def _look_for_holders(self) -> None:
         """Of sockets that resumed one session, one alone has it soon: the others are told, not only found at the next renewal."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Coroutine
 from functools import cache
 from typing import Any
 
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
 from services.broker.connection import connect
@@ -20,7 +21,7 @@ from services.worker import worker as worker_module
 from services.worker.lanes.child_lane import ChildLane
 from services.worker.settings import WorkerSettings
 from services.worker.worker import Worker
-from tests.simulation.loop import Loop
+from tests.simulation.loop import Loop, order_by_number
 from tests.simulation.network import Network
 from tests.simulation.sockets import ClientSocket, ServerSocket
 from tests.simulation.world import World
@@ -193,4 +194,5 @@ def without_the_machine() -> None:
     vars(worker_module)["watch"] = _nothing
     # redis-py reads its own version from its package's files for each connection
     importlib.metadata.version = cache(importlib.metadata.version)
+    order_by_number(AbstractConnection)  # redis-py keeps those of a pool in sets, and closes them in their order
     os.getpid = lambda: 1  # which is a part of workers' names

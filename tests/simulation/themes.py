@@ -32,6 +32,16 @@ def _cancels(chance: Random, seed: int) -> Plan:
     return Plan(seed, 2.1, 1, 1, 1, steps, [], hurry=True, children=chance.choice((1, 8)))
 
 
+def _claims(chance: Random, seed: int) -> Plan:
+    """What is asked is cancelled so soon that a worker hears of it in the very turn in which it hears of its claim."""
+    steps = []
+    for index in range(48):
+        at = 0.6 + 0.04 * index
+        steps.append(Step(at, 0, "ask", number=draw_heavy(chance)))
+        steps.append(Step(at + chance.uniform(0.0, 0.004), 0, "cancel", which=index))
+    return Plan(seed, 2.7, 1, 1, 1, steps, [], hurry=True, children=8)
+
+
 def _doubt(chance: Random, seed: int) -> Plan:
     """The replies to writes are lost, and what they wrote is cancelled, or its time is over, before it is written again."""
     faults, steps = [], []
@@ -120,6 +130,7 @@ THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.06, _outages),
     (0.04, _crowd),
     (0.06, _cancels),
+    (0.08, _claims),
     (0.05, _doubt),
     (0.06, _set_back),
     (0.10, _uploads_set_back),

@@ -18,7 +18,10 @@ def judge_client(client: Client, plan: Plan) -> list[str]:
     requests = {request.id: request for request in client.requests}
     events = [_excuse(event, requests, plan) for event in client.history]
     figures = judge(events)
-    wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in client.requests if _contradicts(each)]
+    # A cancellation that Redis took and lost with its data is undone: its request, which is asked again, is computed.
+    loses = any(fault.mode in {"back", "emptied"} for fault in plan.faults)
+    contradicted = [each for each in client.requests if _contradicts(each) and not (loses and len(each.answers) == 1)]
+    wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in contradicted]
     return client.complaints + wrong + _describe(figures, client, plan)
 
 

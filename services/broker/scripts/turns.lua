@@ -1,5 +1,5 @@
 -- Defines how the costly entries of a lane take turns: `wait_turn`, `join_turn`, `leave_turn`, `next_turn`,
--- `end_turn`, `try_turns`, `read_turn`, `turn_of`, `queued`. An entry's `turn` is a field of it,
+-- `end_turn`, `drop_turns`, `try_turns`, `read_turn`, `turn_of`, `queued`. An entry's `turn` is a field,
 -- "CLIENT FLOW COST" or "CLIENT FLOW COST PROOF" (µs).
 -- Start-time fair queueing (Goyal, Vin and Cheng, 1996), once among clients and once among the flows of each:
 -- whoever was served least is next, and one that asks for little waits for none that ask for much. Times are

@@ -23,14 +23,15 @@ FULL = "the server keeps as many answers to uploads as it can"
 
 SCRIPTS = Path(__file__).parent / "scripts"
 COUNT = SCRIPTS / "count.lua"  # for those that look at all uploads; after TRY
+ATTENDED = SCRIPTS / "attended.lua"  # for those that ask whether an upload is still read; after CLOCK
 TAKEN = SCRIPTS / "taken.lua"  # for those that change how much all uploads take
 
-BEGIN = Script(TRY, CLOCK, COUNT, TAKEN, SCRIPTS / "begin.lua")
+BEGIN = Script(TRY, CLOCK, ATTENDED, COUNT, TAKEN, SCRIPTS / "begin.lua")
 APPEND = Script(TRY, WAITING, TURNS, SCRIPTS / "append.lua")
 ATTEND = Script(TRY, CLOCK, COUNT, SCRIPTS / "attend.lua")
 SEAL = Script(TAKEN, SCRIPTS / "seal.lua")
 DROP = Script(TAKEN, SCRIPTS / "drop.lua")
-LOOK = Script(CLOCK, SCRIPTS / "look.lua")
+LOOK = Script(CLOCK, ATTENDED, SCRIPTS / "look.lua")
 FIND = Script(SCRIPTS / "find.lua")
 
 

@@ -122,7 +122,9 @@ class V1Peer:
             return
         asker = Asker(self._session.token, call.id, expiry(call.seconds))
         try:
-            job = self._dispatcher.submit(call.question, asker, partial(self._settled, call.id), client=self._client)
+            job = self._dispatcher.submit(
+                call.question, asker, partial(self._sessions.settled, self._session.token, call.id), client=self._client
+            )
         except LedgerFull as error:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {error}", batch, retry_after=error.seconds)
             return
@@ -130,10 +132,6 @@ class V1Peer:
         self._begun = True
         if batch is not None:
             self._outbox.expect(call.id, batch)
-
-    def _settled(self, request: str, answer: Answer) -> None:
-        """This process is done with a job: its delivery comes with it or came before, unless the job is given up."""
-        self._session.settled(request, answer.id)
 
     async def _cancel(self, call: Cancelling, batch: Batch | None) -> None:
         """Have a request answered with an error, if it has no answer yet."""
@@ -167,6 +165,8 @@ class V1Peer:
         self._begun = True
         self._outbox.send(responses.result(call.id, self._standing(recovered, first=missed[0].number if missed else None)))
         self.deliver(missed)
+        if self._session.move_on():
+            self.tell_offset()
 
     def _standing(self, recovered: bool | None = None, first: int | None = None) -> Standing:
         """Where the session stands; before the answer number `first` if that is about to be sent."""
@@ -178,6 +178,10 @@ class V1Peer:
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Send these answers, in this order."""
         self._outbox.deliver(deliveries)
+
+    def tell_offset(self) -> None:
+        """Say where the session stands, since an answer that the client has was numbered again."""
+        self._outbox.send(responses.notification(self._standing()))
 
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again; those of batches will be answered singly."""

@@ -86,6 +86,7 @@ class Resumption:
         recovered, ready = session.resume(moved.kept, call.epoch, call.number, moved.missed, moved.heard.deliveries)
         _resumed[recovered].inc()
         if (former := self._seats.get(session.token)) is not None:
+            session.adopt(former.session)
             self._seats.evict(former)
         self._seats.leave(current)
         self._seats.take(session, seat.holder)

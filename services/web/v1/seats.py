@@ -20,6 +20,9 @@ class Holder(Protocol):
     def deliver(self, deliveries: list[Delivery]) -> None:
         """Send these answers, in this order."""
 
+    def tell_offset(self) -> None:
+        """Say where the session stands, since an answer that the client has was numbered again."""
+
     def tell_loss(self) -> None:
         """Say that requests without an answer must be sent again."""
 
@@ -50,6 +53,8 @@ class Seat:
         """Send those of these answers whose turn it is."""
         if ready := self.session.hear(deliveries):
             self.holder.deliver(ready)
+        if self.session.move_on():
+            self.holder.tell_offset()
 
 
 class Seats:

@@ -61,6 +61,8 @@ class Session:
         self._questions: dict[str, int] = {}  # fingerprint by request id, of those of `_answered` that were asked over this socket
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
+        self._former: str | None = None  # the client's offset when Redis lost its data: of an epoch that is over
+        self._withheld = False  # whether the client was not sent the last answer, and not told that it goes on behind it
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
         # Answered when Redis lost its data, or given up since it has nothing of them, oldest first; their jobs may come again, out
         # of some ledger or out of Redis itself, or an answer from before the loss is late.
@@ -71,8 +73,17 @@ class Session:
 
     @property
     def offset(self) -> str:
-        """Where the client stands."""
-        return "0" if self.epoch is None else f"{self.epoch}-{self.last}"
+        """Where the client stands, or goes on to when it is told. After a loss, until an answer came: where it stood before, so
+        that who resumes from there is sent nothing of what Redis holds by itself.
+        """
+        if self.epoch is None or (self._former is not None and not self.last):
+            return self._former or "0"
+        return f"{self.epoch}-{self.last}"
+
+    def move_on(self) -> bool:
+        """Whether the client must be told the offset, since what came last was withheld from it; it counts as told then."""
+        withheld, self._withheld = self._withheld, False
+        return withheld
 
     @property
     def behind(self) -> bool:
@@ -165,6 +176,11 @@ class Session:
     def _take(self, delivery: Delivery) -> bool:
         """Go on to this answer; returns whether to send it: not what was answered before Redis lost it and is not asked again."""
         self.last = delivery.number
+        sent = self._is_wanted(delivery)
+        self._withheld = not sent
+        return sent
+
+    def _is_wanted(self, delivery: Delivery) -> bool:
         repeated = delivery.request in self._before_loss and delivery.request not in self.in_flight
         flight = self.in_flight.pop(delivery.request, None)
         asked = flight is not None and flight.asked
@@ -205,6 +221,12 @@ class Session:
         self._doubtful = set() if complete else set(kept.in_flight)
         return complete, self.hear([*missed, *heard] if complete else heard)
 
+    def adopt(self, former: "Session") -> None:
+        """Wait also for what this process still holds of the same session, for another socket: Redis may not know of it yet."""
+        for request, flight in former.in_flight.items():
+            if flight.job is not None and request not in self._answered:
+                self.in_flight[request] = Flight(flight.job, asked=False, question=flight.question)
+
     def skip_to(self, number: int) -> None:
         """The history begins with this number. After a loss the client asks again, so nothing before it is missed."""
         if self._told_loss and not self.last:
@@ -213,7 +235,9 @@ class Session:
 
     def lose(self) -> None:
         """Redis holds this session no longer, or another one of the same name: what is not in our ledger must be asked again."""
+        self._former = self.offset
         self.epoch, self.last = None, 0
+        self._withheld = False
         self._bury(self._answered)  # it may have lost its data twice
         self._answered.clear()
         self._questions.clear()

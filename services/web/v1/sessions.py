@@ -107,6 +107,14 @@ class Sessions:
         """
         return await marks.end(self._redis, token, request, fault, again=again)
 
+    def settled(self, token: str, request: str, answer: Answer) -> None:
+        """The ledger is done with a job of this request: its delivery comes with it or came before, unless it is given up.
+
+        It is told by the session's name, since the session may have gone on to another socket here meanwhile.
+        """
+        if (seat := self._seats.get(token)) is not None:
+            seat.session.settled(request, answer.id)
+
     def give_up(self, token: str, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault; nobody is told if its socket is elsewhere."""
         if (seat := self._seats.get(token)) is not None:

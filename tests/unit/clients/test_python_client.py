@@ -199,6 +199,15 @@ def test_when_redis_lost_its_data_all_is_asked_again_that_has_no_answer(asked: T
     assert asked.of(Joined)[-1].recovered is False
 
 
+def test_a_client_goes_on_behind_an_answer_that_is_withheld_from_it(asked: Talk) -> None:
+    told = {**SESSION, "offset": "9-4"}
+    asked.hear(method="session", params=told)
+    assert asked.conversation.saved == Saved(SESSION["session"], "9-4")
+    asked.hear(method="session", params={**told, "offset": "9-3"})
+    assert asked.conversation.saved == Saved(SESSION["session"], "9-4"), "not back within an epoch"
+    assert asked.take() == [], "nothing is asked again"
+
+
 def test_no_more_than_the_window_is_with_the_server_at_once() -> None:
     talk = Talk(window=2)
     for number in "2345":

@@ -21,7 +21,7 @@ local function former()
     local state, seen, fingerprint = unpack(redis.call('HMGET', its, 'state', 'seen', 'fingerprint'))
     if state == 'read' then
         return { 'kept', before, fingerprint }
-    elseif state == 'reading' and now - seen <= tonumber(lease) then
+    elseif state == 'reading' and is_attended(its, seen, lease) then -- attended.lua
         return { 'reading', before }
     elseif state then
         redis.call('EXPIRE', its, 0) -- in the past: deletes it

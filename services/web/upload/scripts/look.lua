@@ -15,7 +15,7 @@ if not state then
     return false
 end
 if state == 'reading' then
-    if now_ms() - seen > tonumber(lease) then -- clock.lua
+    if not is_attended(upload, seen, lease) then -- attended.lua
         state = 'interrupted'
     end
 elseif redis.call('TTL', upload) * 3 < ttl * 2 then

@@ -67,6 +67,7 @@ end
 
 redis.call('XPENDING', stream, group) -- without a group this fails, before anything is done
 if redis.call('XLEN', stream) == 0 then
+    drop_turns(stream) -- those who joined an entry that went by another's turn
     return nil
 end
 local claimed = try_turns(claim, stream)

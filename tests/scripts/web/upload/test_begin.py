@@ -56,6 +56,14 @@ def test_a_key_whose_upload_is_being_read_tells_its_id(node: Node) -> None:
     assert not node.admin.exists(UPLOAD)
 
 
+def test_a_key_whose_upload_was_attended_in_the_future_is_free_a_lease_after_the_look(node: Node) -> None:
+    former = keep(node, OTHER, seen=now(node) + 3_600_000)  # Redis' clock was set back
+    keep_key(node, OTHER)
+    assert begin(node, KEY) == [b"reading", OTHER.encode()]
+    node.admin.hincrby(former, "seen", -LEASE - 1_000)
+    assert begin(node, KEY) == [b"begun"]
+
+
 def test_a_key_whose_upload_was_read_tells_its_id_and_its_fingerprint(node: Node) -> None:
     keep(node, OTHER, state="read", fingerprint="f" * 64, seen=0)
     keep_key(node, OTHER)

@@ -4,7 +4,7 @@ import pytest
 
 from services.web.upload.store import LOOK
 from tests.scripts.conftest import Node, run
-from tests.scripts.web.upload.uploads import KEY, LEASE, TTL, UPLOAD, keep, keep_key, now
+from tests.scripts.web.upload.uploads import KEY, LEASE, TTL, UPLOAD, fields, keep, keep_key, now
 
 
 def look(node: Node, first: int = 0, count: int = 4) -> list[object] | None:
@@ -24,6 +24,14 @@ def test_an_upload_that_is_being_read(node: Node) -> None:
 def test_an_upload_that_nobody_reads_any_more_is_interrupted(node: Node) -> None:
     keep(node, chunks=2, seen=now(node) - LEASE - 1_000)
     assert look(node) == [b"interrupted", b"2", []]
+
+
+def test_an_upload_that_was_attended_in_the_future_is_interrupted_a_lease_after_the_look(node: Node) -> None:
+    keep(node, seen=now(node) + 3_600_000)  # Redis' clock was set back
+    assert look(node) == [b"reading", b"0", []]
+    assert int(fields(node)["seen"]) <= now(node)
+    node.admin.hincrby(UPLOAD, "seen", -LEASE - 1_000)
+    assert look(node) == [b"interrupted", b"0", []]
 
 
 def test_an_upload_that_its_owner_left_is_interrupted(node: Node) -> None:

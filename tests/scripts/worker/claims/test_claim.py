@@ -22,6 +22,14 @@ def waiting(tmp_path_factory: pytest.TempPathFactory) -> Script:
     return Script(TRY, TURNS, call)
 
 
+@pytest.fixture
+def joining(tmp_path_factory: pytest.TempPathFactory) -> Script:
+    """Has somebody else wait for an entry too."""
+    call = tmp_path_factory.mktemp("scripts") / "call.lua"
+    call.write_text("join_turn(KEYS[1], ARGV[1], ARGV[2], ARGV[3])")
+    return Script(TRY, TURNS, call)
+
+
 def group(node: Node) -> None:
     node.admin.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
 
@@ -48,6 +56,18 @@ def test_entries_go_by_turns_each_to_one_worker_as_delivered_once(node: Node, wa
         other: (b"another", 1),
         second: (b"another", 1),
     }
+    assert node.admin.keys(f"{STREAM}:*") == []
+
+
+def test_the_turns_of_those_who_joined_an_entry_end_when_the_lane_is_empty(node: Node, waiting: Script, joining: Script) -> None:
+    group(node)
+    entry = run(node.web, waiting, [STREAM], turns.write("a", "x", 100), 0)
+    run(node.web, joining, [STREAM], entry, turns.write("a", "x", 100), turns.write("b", "x", 100))
+    assert claimed(node, 1) == [entry]
+    assert node.admin.keys(f"{STREAM}:turns*") != []
+    node.admin.xack(STREAM, GROUP, entry)
+    node.admin.xdel(STREAM, entry)
+    assert claim(node) is None
     assert node.admin.keys(f"{STREAM}:*") == []
 
 

@@ -1,6 +1,7 @@
 """A session follows Redis' history: every request is answered once, in order, whatever is lost, repeated or late."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,12 @@ EPOCH = 1_000
 
 def delivery(number: int, request: str = "", epoch: int = EPOCH) -> Delivery:
     return Delivery("token", request or f"r{number}", "web0", Answer(number, Verdict.PRIME), epoch, number)
+
+
+def place(session: Session) -> tuple[str, int]:
+    """The offset that a client is told."""
+    epoch, _, number = session.offset.rpartition("-")
+    return epoch, int(number)
 
 
 def numbers(deliveries: list[Delivery]) -> list[int]:
@@ -185,6 +192,54 @@ def test_what_was_answered_before_two_losses_is_not_sent_again() -> None:
     assert session.last == 1
 
 
+def test_a_client_is_told_to_go_on_behind_an_answer_that_it_has_and_that_is_numbered_again() -> None:
+    session = Session("token")
+    session.hear([delivery(1), delivery(2)])
+    assert not session.move_on()
+    session.lose()
+    assert session.hear([delivery(1, epoch=2_000)]) == []
+    assert session.offset == "2000-1"
+    assert session.move_on()
+    assert not session.move_on(), "it is told once"
+    session.submitted("r9", 9)
+    session.hear([delivery(2, epoch=2_000), delivery(3, "r9", epoch=2_000)])
+    assert not session.move_on(), "the later answer tells it"
+
+
+def test_a_client_that_comes_back_after_a_loss_and_before_an_answer_is_sent_nothing_by_itself() -> None:
+    session = Session("token")
+    session.hear([delivery(1)])
+    for _ in range(2):
+        session.lose()
+        assert session.offset == "1000-1"
+    session.epoch = 2_000
+    assert session.offset == "1000-1", "from 2000-0 it would be sent what it has"
+    _, recovered, ready = resumed(Kept(2_000, 1, 1, [], {"r1": 1}), "1000", 1, [])
+    assert not recovered
+    assert not ready
+
+
+def test_what_was_in_flight_when_history_was_gone_and_is_not_asked_again_moves_the_client_on() -> None:
+    session, recovered, _ = resumed(Kept(2_000, 5, 1, ["r6"], {}), "1000", 9, [])
+    assert not recovered
+    assert session.hear([delivery(6, epoch=2_000)]) == []
+    assert session.move_on()
+    assert session.offset == "2000-6"
+
+
+def test_a_session_that_goes_on_over_another_socket_waits_for_what_its_process_has_not_written_yet() -> None:
+    former = Session("token")
+    for job, request in enumerate(("r1", "r2", "r3"), 5):
+        former.submitted(request, job, question=job)
+    former.hear([delivery(1, "r3")])
+    session, _, _ = resumed(Kept(EPOCH, 2, 1, [], {"r2": 2, "r3": 1}), str(EPOCH), 2, [])
+    session.adopt(former)
+    assert list(session.in_flight) == ["r1"]
+    assert session.waits_for("r1", 5)
+    assert session.ask("r1", 5) is Repeat.IN_FLIGHT
+    assert session.ask("r1", 9) is Repeat.REUSED
+
+
 def test_after_a_loss_a_history_that_begins_late_leaves_no_gap() -> None:
     session = Session("token")
     session.hear([delivery(1)])
@@ -273,7 +328,7 @@ class Everything(RuleBasedStateMachine):
         self.epochs = self.jobs = self.sockets = self.asked = 0
         self.connected: int | None = None  # the web process at the other end of the socket
         self.uplink: list[tuple[str, str]] = []
-        self.downlink: list[tuple[str, Delivery | str]] = []
+        self.downlink: list[tuple[str, Any]] = []
         self.unanswered: set[str] = set()
         self.got: list[str] = []
         self.seen = ("", 0)  # the client's offset
@@ -337,8 +392,12 @@ class Everything(RuleBasedStateMachine):
     def read(self) -> None:
         kind, what = self.downlink.pop(0)
         if kind == "loss":
-            self.seen = ("", 0)
+            self.seen = what
             self.uplink += [("ask", request) for request in sorted(self.unanswered)]
+            return
+        if kind == "moved":
+            if self.seen[0] != what[0] or what[1] > self.seen[1]:
+                self.seen = what
             return
         assert isinstance(what, Delivery)
         assert what.request in self.unanswered, f"{what.request} was answered twice"
@@ -353,6 +412,9 @@ class Everything(RuleBasedStateMachine):
     def send(self, web: int, deliveries: list[Delivery]) -> None:
         if self.connected == web:
             self.downlink += [("live", delivery) for delivery in deliveries]
+            session = self.webs[web].session
+            if session and session.move_on():
+                self.downlink.append(("moved", place(session)))
 
     @precondition(lambda self: self.uplink)
     @rule()
@@ -448,12 +510,12 @@ class Everything(RuleBasedStateMachine):
             if session.epoch == known != epoch:
                 if known is not None:
                     session.lose()
-                    self.downlink.append(("loss", ""))
+                    self.downlink.append(("loss", place(session)))
                 session.epoch = epoch
             if state and session.epoch == epoch and session.last < state[1]:
                 self.fetch(web)
             if process.session and session.abandon(orphans):
-                self.downlink.append(("loss", ""))
+                self.downlink.append(("loss", place(session)))
         process.unwritten += [job for job in gone if job in process.pending]
 
     def fetch(self, web: int) -> None:
