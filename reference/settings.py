@@ -22,6 +22,7 @@ HEAD = """# Settings
 `docker compose` reads these from the environment, or from a file `.env` beside `docker-compose.yml`.
 `make local` reads `HTTP_PORT` (8080 unless set, on loopback only), `OPERATORS_PORT`, and every `PRIMES_…` of the next section.
 It tells nginx what the table says of nginx, with `PRIMES_` before each name (`PRIMES_ALLOWED_HOSTS`).
+TLS and the names of the web processes are the compose stack's own.
 nginx is not started with a bad value either, and says which one it is.
 
 | Variable | Default | Meaning |
