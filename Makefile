@@ -3,11 +3,12 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint scan types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
 SCANNERS := .venv/scanners
+CHART := .venv/chart
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -77,6 +78,9 @@ lint: .venv/ready
 scan: $(SCANNERS)/ready ## look for weaknesses that scanners know, in Python and in nginx' configuration
 	@tests/scan/scan.sh $(SCANNERS)/bin
 
+chart: .venv/ready $(CHART)/ready ## render the Helm chart, and check what comes against the schemas of Kubernetes, KEDA and the Prometheus Operator
+	@CHART_TOOLS=$(CHART) $(BIN)/pytest -q tests/chart
+
 types: .venv/ready
 	$(BIN)/mypy
 
@@ -107,6 +111,12 @@ clean: ## remove what make made: the virtual environment, the local stack's stat
 
 .venv/bench: .venv/ready tests/bench/requirements.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/bench/requirements.txt
+	@touch $@
+
+$(CHART)/ready: .venv/ready tests/chart/requirements.txt tests/chart/take_helm.py
+	$(BIN)/python -m venv $(CHART)
+	$(CHART)/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all: -r tests/chart/requirements.txt
+	$(CHART)/bin/python tests/chart/take_helm.py $(CHART)/bin
 	@touch $@
 
 $(SCANNERS)/ready: .venv/ready tests/scan/requirements.txt

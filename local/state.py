@@ -12,6 +12,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+# Settings of nginx in Docker's stack: here it may be too old for these, and names the web processes itself (hosts.local.conf).
+OF_DOCKER = {"PRIMES_TLS_CERTIFICATE", "PRIMES_TLS_KEY", "PRIMES_HTTPS_REDIRECT", "PRIMES_WEB_SERVERS", "PRIMES_RESOLVER"}
+
 SOCKET_PATH_LIMIT = 103  # bytes, on macOS; Linux takes 107
 LONGEST_SOCKET = "supervisor.sock.4194304"  # Supervisor binds under its process id first
 
@@ -65,7 +68,8 @@ def _configure_nginx(configuration: Path, http_port: int, operators_port: int) -
     for name, value in values.items():
         hosts = hosts.replace(f"@{name}@", value)
     (configuration / "hosts.conf").write_text(hosts)
-    (configuration / "settings.conf").write_text(nginx_settings(os.environ))
+    environment = {name: value for name, value in os.environ.items() if name not in OF_DOCKER}
+    (configuration / "settings.conf").write_text(nginx_settings(environment))
 
 
 def nginx_settings(environment: Mapping[str, str]) -> str:

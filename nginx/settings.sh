@@ -73,3 +73,67 @@ if [ "$handshakes" != 0 ]; then
     echo "limit_req_zone \$socket_of zone=handshakes:4m rate=${handshakes}r/s;"
     echo "limit_req zone=handshakes burst=$((handshakes * 40)) nodelay;"
 fi
+
+# How long browsers that came by TLS ask for nothing else: a header of what is answered over TLS (RFC 6797 wants it nowhere else).
+hsts=$(echo "${PRIMES_HSTS_SECONDS:-31536000}" | grep -Ex '0|[1-9][0-9]{0,8}') ||
+    refuse PRIMES_HSTS_SECONDS "a number from 0 to 999999999" "$PRIMES_HSTS_SECONDS"
+echo "map \$https \$hsts {"
+echo "    default '';    # no header"
+[ "$hsts" = 0 ] || echo "    on      max-age=$hsts;"
+echo "}"
+
+# Whether plain HTTP is sent to https://. Not what the stack itself asks by its own names, and no probe of a load balancer.
+redirect=${PRIMES_HTTPS_REDIRECT:-false}
+echo "$redirect" | grep -Eqx 'true|false' || refuse PRIMES_HTTPS_REDIRECT "true or false" "$redirect"
+echo "map \"\$scheme \$asked_host \$uri\" \$to_https {"
+echo "    volatile;"
+echo "    default 0;"
+# shellcheck disable=SC2016  # nginx' variables
+[ "$redirect" = false ] || echo '    "~^http (?!(?:localhost|127\.0\.0\.1|\[::1\]|nginx) )[^ ]+ (?!/(?:healthz|readyz|error)$)" 1;'
+echo "}"
+
+# Certificate and key, in files that may be replaced at any time. Read with the first handshakes, by workers that are not
+# root: that they can be read is looked at here.
+if [ -n "${PRIMES_TLS_CERTIFICATE:-}${PRIMES_TLS_KEY:-}" ]; then
+    readable() { # NAME FILE
+        echo "$2" | grep -Eqx '/[A-Za-z0-9._/-]+' && [ -r "$2" ] ||
+            refuse "$1" "the path of a file that user $(id -u) can read, of letters, digits, '.', '_', '-' and '/'" "$2"
+    }
+    readable PRIMES_TLS_CERTIFICATE "${PRIMES_TLS_CERTIFICATE:-}"
+    readable PRIMES_TLS_KEY "${PRIMES_TLS_KEY:-}"
+    echo "map \"\" \$tls_certificate { default $PRIMES_TLS_CERTIFICATE; }"
+    echo "map \"\" \$tls_key { default $PRIMES_TLS_KEY; }"
+    echo "include hosts.tls.conf;"
+elif [ "$redirect" = true ]; then
+    refuse PRIMES_HTTPS_REDIRECT "a certificate and a key (PRIMES_TLS_CERTIFICATE, PRIMES_TLS_KEY) to go with it" true
+fi
+
+# The web processes by name, for hosts.conf; hosts.local.conf has its own. A name may have many addresses, each a process.
+#
+# zone: what the workers must agree on, addresses, failures, connection counts; room for some hundreds of processes.
+# least_conn: not round robin, the default: sockets live for hours, so after a redeploy the new process would stay
+# empty while its neighbours keep what they took over.
+# fail_timeout: a process that refused a connection is left alone for one second (default 10), so it serves again as
+# soon as it is back.
+# resolver: asking every second finds a container that came back with another address without a reload. A name that
+# does not resolve (yet) has no server; nginx starts all the same.
+upstream() { # NAME HOST:PORT...
+    echo "upstream $1 {"
+    echo "    zone $1 1m;"
+    echo "    least_conn;"
+    shift
+    printf '    server %s resolve max_fails=1 fail_timeout=1s;\n' "$@"
+    echo "}"
+}
+if [ -n "${PRIMES_WEB_SERVERS:-}" ]; then
+    servers=$(list PRIMES_WEB_SERVERS "$PRIMES_WEB_SERVERS" "$label([.]$label)*:[1-9][0-9]{0,4}" \
+        "names with ports such as web0:8000, separated by commas")
+    resolver=$(list PRIMES_RESOLVER "${PRIMES_RESOLVER:-127.0.0.11}" "$label([.]$label)*(:[1-9][0-9]{0,4})?" \
+        "the name or IPv4 address of a DNS server")
+    echo "resolver $resolver valid=1s ipv6=off;"
+    echo "resolver_timeout 2s;"
+    # shellcheck disable=SC2086  # each server is a word
+    upstream frontends $servers
+    # shellcheck disable=SC2046
+    upstream operators $(echo "$servers" | sed 's/:.*/:9000/' | sort -u)
+fi

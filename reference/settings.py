@@ -11,7 +11,7 @@ from services.runtime.settings import ServiceSettings, Settings
 from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
 
-COMPOSE = Path(__file__).parents[1] / "docker-compose.yml"
+COMPOSE = [Path(__file__).parents[1] / name for name in ("docker-compose.yml", "docker-compose.tls.yml")]
 
 HEAD = """# Settings
 
@@ -22,6 +22,7 @@ HEAD = """# Settings
 `docker compose` reads these from the environment, or from a file `.env` beside `docker-compose.yml`.
 `make local` reads `HTTP_PORT` (8080 unless set, on loopback only), `OPERATORS_PORT`, and every `PRIMES_…` of the next section.
 It tells nginx what the table says of nginx, with `PRIMES_` before each name (`PRIMES_ALLOWED_HOSTS`).
+TLS and the names of the web processes are the compose stack's own.
 nginx is not started with a bad value either, and says which one it is.
 
 | Variable | Default | Meaning |
@@ -55,7 +56,7 @@ NOTES = {
     "redis_url": "`redis://`, `rediss://` or `unix://`",
     "max_digits": "a URL ends at 32 KB, whatever this says",
     "max_proof_digits": "the time grows with about the fourth power",
-    "ping": "nginx cuts a silent socket off after 200",
+    "ping": "nginx cuts a silent socket off after 65",
     "long_poll": "nginx ends a wait of 200",
     "gather": "a busy process is one whose last write carried 4 jobs or more",
     "processes": "each has a metrics port of its own",
@@ -77,6 +78,14 @@ VARIABLES = {
     "`X-Forwarded-For` is believed",
     "SOCKETS_PER_ADDRESS": "of nginx: open WebSockets of one client address, or of one /64 of IPv6; 0: any number",
     "HANDSHAKES_PER_ADDRESS": "of nginx: new WebSockets a second of the same, and 40 times as many at once; 0: any number",
+    "WEB_SERVERS": "of nginx: names of the web processes with their ports; a name may have any number of addresses",
+    "TLS_FOLDER": "of nginx with `docker-compose.tls.yml`, as all below up to `HSTS_SECONDS`: the folder of certificate and key",
+    "TLS_CERTIFICATE": "its file with the certificate and its chain, as PEM",
+    "TLS_KEY": "its file with the key, readable for the user 101",
+    "HTTPS_PORT": "port of TLS on the host, on all interfaces",
+    "HTTPS_REDIRECT": "`true`: what comes by plain HTTP is sent to `https://` on port 443, but for `/healthz`, `/readyz` and the "
+    "names that always may be asked for",
+    "HSTS_SECONDS": "seconds for which browsers that came by TLS ask for nothing else; 0: they are not told",
     "ALLOWED_ORIGINS": "`PRIMES_ALLOWED_ORIGINS` of the web processes",
     "HEAVY_PROCESSES": "`PRIMES_HEAVY_PROCESSES` of each worker",
     "PROMETHEUS_PORT": "port of Prometheus on the host's loopback",
@@ -102,9 +111,9 @@ def page() -> str:
 
 def compose_rows() -> Iterator[str]:
     """A line for each variable that the compose file reads, in the order of VARIABLES."""
-    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE.read_text()))
+    defaults = dict(re.findall(r"\$\{(\w+):-([^}]*)\}", "".join(file.read_text() for file in COMPOSE)))
     if defaults.keys() != VARIABLES.keys():
-        raise LookupError(f"docker-compose.yml and VARIABLES differ in {', '.join(defaults.keys() ^ VARIABLES.keys())}")
+        raise LookupError(f"the compose files and VARIABLES differ in {', '.join(defaults.keys() ^ VARIABLES.keys())}")
     for name, meaning in VARIABLES.items():
         yield line(f"`{name}`", code(defaults[name]), meaning)
 

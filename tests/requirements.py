@@ -19,6 +19,7 @@ FILES = {
     "test": "tests/requirements.txt",
     "bench": "tests/bench/requirements.txt",
     "scan": "tests/scan/requirements.txt",
+    "chart": "tests/chart/requirements.txt",
 }
 BESIDE = {"bench": "test"}  # groups that are installed into one environment with another, hence in its versions
 PYTHON = "3.11"  # the oldest that the project supports

@@ -2,6 +2,7 @@
 
 import argparse
 import math
+import ssl
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +51,7 @@ class Request:
     json: bool
     in_order: bool
     url: str
+    tls: ssl.SSLContext | None  # whom wss:// trusts; the system's authorities unless given
     give_up_after: float | None
     state: Path | None
     window: int
@@ -73,6 +75,14 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], terminal: bo
         parse_uri(given.url)
     except InvalidURI as error:
         parser.error(f"--url (PRIMES_URL): expected ws://HOST/chatsocket, got {error.uri!r}")
+    tls = None
+    if given.ca is not None:
+        if not parse_uri(given.url).secure:
+            parser.error(f"--ca: expected --url wss://HOST/chatsocket to go with it, got {given.url!r}")
+        try:
+            tls = ssl.create_default_context(cafile=given.ca)
+        except OSError as error:  # SSLError, too
+            parser.error(f"--ca: expected a readable file of certificates (PEM), got {given.ca!r}: {error.strerror or error}")
     if given.save_certificates is not None and not given.save_certificates.is_dir():
         parser.error(f"--save-certificates: expected a folder, got {str(given.save_certificates)!r}")
     proof = given.proof or (given.save_certificates is not None and not given.certificate)
@@ -87,6 +97,7 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], terminal: bo
         json=given.json,
         in_order=given.in_order,
         url=given.url,
+        tls=tls,
         give_up_after=given.give_up_after,
         state=given.resume,
         window=given.window,
@@ -144,6 +155,7 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     connection = parser.add_argument_group("the connection")
     url = environment.get("PRIMES_URL") or URL
     connection.add_argument("--url", default=url, help="where the server is (PRIMES_URL; now: %(default)s)")
+    connection.add_argument("--ca", metavar="FILE", help="the authorities that wss:// trusts (PEM), in place of the system's")
     connection.add_argument("--resume", type=Path, metavar="FILE", help="keep in FILE how far it is; go on there if FILE exists")
     connection.add_argument("--give-up-after", type=_seconds, metavar="S", help="seconds without a connection; else never")
     connection.add_argument(

@@ -4,6 +4,7 @@ import hashlib
 import http.client
 import json
 import re
+import ssl
 import time
 import urllib.error
 import urllib.request
@@ -47,21 +48,21 @@ def address(url: str, sha256: str) -> str:
     return urljoin(re.sub(r"^ws", "http", url), f"certificates/{sha256}")
 
 
-def fetch(url: str, sha256: object) -> FetchedCertificate:
-    """Fetch it over HTTP, and check its SHA-256. Raises Unavailable, Mismatch."""
+def fetch(url: str, sha256: object, tls: ssl.SSLContext | None = None) -> FetchedCertificate:
+    """Fetch it over HTTP, or HTTPS with the authorities of `tls`, and check its SHA-256. Raises Unavailable, Mismatch."""
     if not isinstance(sha256, str) or not re.fullmatch(r"[0-9A-Fa-f]{64}", sha256):
         raise Mismatch(f"expected the SHA-256 of a certificate, got {str(sha256)[:NAMED]!r}")
     sha256 = sha256.lower()  # as it is kept under
-    text = _get(address(url, sha256))
+    text = _get(address(url, sha256), tls)
     if hashlib.sha256(text).hexdigest() != sha256:
         raise Mismatch(f"expected a certificate with the SHA-256 {sha256}, got {hashlib.sha256(text).hexdigest()}")
     return FetchedCertificate(sha256, text, "primo" if text.lstrip().startswith(b"[PRIMO") else "pari")
 
 
-def _get(address: str) -> bytes:
+def _get(address: str, tls: ssl.SSLContext | None) -> bytes:
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with urllib.request.urlopen(address, timeout=TIMEOUT) as response:  # noqa: S310 - the scheme is http or https: see `address`
+            with urllib.request.urlopen(address, timeout=TIMEOUT, context=tls) as response:  # noqa: S310 - the scheme is http or https: see `address`
                 text: bytes = response.read(LARGEST + 1)
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == ATTEMPTS:

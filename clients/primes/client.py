@@ -5,6 +5,7 @@ import os
 import random
 import re
 import secrets
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -72,7 +73,8 @@ class Client:
     """Asks over one WebSocket at a time, comes back when it ends, and goes on with what is open.
 
     It promises an answer and keeps that through outages of any length, unless `give_up_after` says how many seconds without a
-    connection are too many: then everything that is open fails with Unreachable. Restored questions (`id`) are asked with `submit`
+    connection are too many: then everything that is open fails with Unreachable. `tls` says for wss:// which authorities are
+    trusted, the system's unless given. Restored questions (`id`) are asked with `submit`
     before the client is entered, since the server sends what was missed as soon as it is connected.
     """
 
@@ -83,12 +85,16 @@ class Client:
         window: int = WINDOW,
         saved: Saved | None = None,
         give_up_after: float | None = None,
+        tls: ssl.SSLContext | None = None,
         notice: Callable[[Notice], None] = ignore,
     ) -> None:
         if give_up_after is not None and not give_up_after >= 0:
             raise ValueError(f"Expected seconds from 0 on to give up after, got {give_up_after}")
-        parse_uri(url)  # raises ValueError here, not at the first attempt
+        secure = parse_uri(url).secure  # raises ValueError here, not at the first attempt
+        if tls is not None and not secure:
+            raise ValueError(f"Expected wss://HOST/chatsocket to go with `tls`, got {url!r}")
         self._url = url
+        self._tls = tls or secure or None  # True: the system's authorities
         self._give_up_after = give_up_after
         self._notice = notice
         self._conversation = Conversation(secrets.token_urlsafe(6), window, saved)
@@ -215,7 +221,10 @@ class Client:
                 ping_timeout=PING,
                 close_timeout=CLOSING,
                 max_size=LARGEST,
+                ssl=self._tls,
             )
+        except ssl.SSLCertVerificationError as error:  # whoever it is, it is not whom we want, and a second try is no other
+            raise Unreachable(f"{self._url}: {error.verify_message}") from None
         except (OSError, TimeoutError, InvalidMessage) as error:
             return None, _describe(error)
         except InvalidStatus as error:

@@ -40,6 +40,7 @@ class Run:
             window=request.window,
             saved=checkpoint.saved,
             give_up_after=request.give_up_after,
+            tls=request.tls,
             notice=self._hear_notice,
         )
         self._room = asyncio.Semaphore(MOST_OPEN)
@@ -140,7 +141,7 @@ class Run:
             return evidence.judge(question.number, self._request.operation, answer), None
         async with self._fetches:
             try:
-                certificate = await beside(fetch, self._request.url, answer.evidence["certificate"])
+                certificate = await beside(fetch, self._request.url, answer.evidence["certificate"], self._request.tls)
                 judgement = await beside(evidence.judge, question.number, self._request.operation, answer, certificate.text)
                 saved = None
                 if self._request.certificates and judgement.outcome is not Outcome.REFUTED:

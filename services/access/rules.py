@@ -2,9 +2,10 @@
 
 DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
 `redis/users.acl` (hashes only), `redis/password`, `web/password`, `worker/password`, `operators/password`,
-`health/password`, `exporter/passwords.json`; and `operators/token`, by which the page knows an operator who may change something.
-Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made anew. The rules are
-those of this version, for a while with those of the one before; Redis reads them when it starts, and when its own user says so.
+`health/password`, `scaler/password`, `exporter/passwords.json`; and `operators/token`, by which the page knows an operator
+who may change something. Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made
+anew. The rules are those of this version, for a while with those of the one before; Redis reads them when it starts, and when its
+own user says so.
 """
 
 import hashlib
@@ -57,6 +58,8 @@ RULES = {
     "operators": f"~{KEYS}:dead &primes:bell:* {_CONNECT} +xlen +xrange +xdel +publish"
     f" (~{KEYS}:dead ~{KEYS}:jobs:* +evalsha +eval +xadd)",
     "exporter": f"{_CONNECT} +info +latency|latest +latency|histogram +slowlog|get +slowlog|len",
+    # What scales workers by the entries that wait (deploy/chart): it may ask how many, and read none.
+    "scaler": f"%R~{KEYS}:jobs:* {_CONNECT} +xlen",
     "health": f"{_CONNECT}",
     # Of Redis' own container: has the file of users read anew, and so needs no restart.
     "redis": f"{_CONNECT} +acl|load",

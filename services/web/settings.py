@@ -56,7 +56,7 @@ class WebSettings(Settings):
     session_in_flight: Annotated[int, Field(ge=1, le=2_000)] = Field(
         256, description="unanswered requests per session; above, new ones are refused as busy"
     )
-    ping: Annotated[float, Field(ge=0.1, le=100)] = Field(
+    ping: Annotated[float, Field(ge=0.1, le=50)] = Field(
         25.0, description="seconds between two pings of a socket; a peer silent for 1.2 times as long is dead"
     )
     long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N, or the next line of an upload, is waited for at most")

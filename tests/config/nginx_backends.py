@@ -69,7 +69,8 @@ class WebProcess:
         self._server: HTTPServer | None = None
 
     @classmethod
-    async def start(cls, port: int, address: str) -> "WebProcess":
+    async def start(cls, port: int, address: str, ping: float | None = None) -> "WebProcess":
+        """At any port if 0; pings its WebSockets every `ping` seconds, if any."""
         web = cls(address)
         routes = [
             (r"/chatsocket", Socket),
@@ -79,7 +80,8 @@ class WebProcess:
             (r"/busy", Busy),
             (r".*", Mirror),
         ]
-        web._server = HTTPServer(Application([(path, handler, {"web": web}) for path, handler in routes]), xheaders=True)
+        application = Application([(path, handler, {"web": web}) for path, handler in routes], websocket_ping_interval=ping)
+        web._server = HTTPServer(application, xheaders=True)
         web._server.listen(port, address)
         web.port = next(iter(web._server._sockets.values())).getsockname()[1]
         return web
@@ -205,7 +207,7 @@ class Names(asyncio.DatagramProtocol):
 
     def __init__(self) -> None:
         self.port = 0
-        self.addresses: dict[str, str] = {}
+        self.addresses: dict[str, str] = {}  # several are separated by spaces
 
     @classmethod
     async def start(cls) -> "Names":
@@ -221,14 +223,25 @@ class Names(asyncio.DatagramProtocol):
 
     def datagram_received(self, query: bytes, client: tuple[str | Any, int]) -> None:
         question = query[12 : query.index(b"\0", 12) + 5]
-        address = self.addresses.get(".".join(_labels(question)))
-        code, answers = (0, 1) if address else (3, 0)  # 3: no such name
-        header = query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, answers, 0, 0)
-        record = struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(address) if address else b""
-        self._transport.sendto(header + question + record, client)
+        addresses = self.addresses.get(".".join(_labels(question)), "").split()
+        code = 0 if addresses else 3  # no such name
+        header = query[:2] + struct.pack("!HHHHH", 0x8180 | code, 1, len(addresses), 0, 0)
+        records = [struct.pack("!HHHIH", 0xC00C, 1, 1, 1, 4) + socket.inet_aton(address) for address in addresses]
+        self._transport.sendto(header + question + b"".join(records), client)
 
 
 def _labels(question: bytes) -> Iterator[str]:
     while length := question[0]:
         yield question[1 : 1 + length].decode()
         question = question[1 + length :]
+
+
+async def main() -> None:
+    """One web process in small as a process, which tells its port: that it can be stopped, as a machine that vanishes is."""
+    web = await WebProcess.start(0, "127.0.0.1", ping=0.1)
+    print(web.port, flush=True)
+    await asyncio.Event().wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

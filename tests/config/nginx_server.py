@@ -5,9 +5,10 @@ import os
 import re
 import resource
 import shutil
+import signal
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPMessage
 from importlib.util import find_spec
@@ -58,22 +59,27 @@ def local_hosts(http_port: int, web_ports: list[int], operators_port: int = 0, m
     return _replaced(text, changes)
 
 
-def stack_hosts(http_port: int, web_port: int, dns_port: int, stub_status: bool) -> str:
-    """Docker's `hosts.conf`, with the ports and the DNS server of the test instead of those of the stack."""
+def stack_hosts(http_port: int, stub_status: bool) -> str:
+    """Docker's `hosts.conf` with the ports of the test; `stack_settings` names what stands behind."""
     changes = {
         "listen 80 ": f"listen 127.0.0.1:{http_port} ",
         "listen     8081;": f"listen 127.0.0.1:{free_port()};",
         "listen 8090;": f"listen 127.0.0.1:{free_port()};",
         "/var/www/operators;": f'"{ROOT}/nginx/operators";',
         "/tmp/settings.conf": "settings.conf",
-        "127.0.0.11 ": f"127.0.0.1:{dns_port} ",
         "/var/www;": f'"{ROOT}/nginx";',
     }
-    changes |= {f"web{n}:{there}": f"web{n}:{web_port}" for n, there in enumerate(WEB_PORTS)}
-    changes |= {f"web{n}:9000": f"web{n}:{web_port}" for n, _ in enumerate(WEB_PORTS)}
     if not stub_status:
         changes["stub_status;"] = "return 204;"
     return _replaced((ROOT / "nginx" / "hosts.conf").read_text(), changes)
+
+
+def stack_settings(web_port: int, dns_port: int, names: Iterable[str] = ("web0", "web1", "web2", "web3")) -> dict[str, str]:
+    """The setting of Docker's stack that names the web processes, for those and the DNS server of the test."""
+    return {
+        "PRIMES_WEB_SERVERS": ",".join(f"{name}:{web_port}" for name in names),
+        "PRIMES_RESOLVER": f"127.0.0.1:{dns_port}",
+    }
 
 
 def _replaced(text: str, changes: Mapping[str, str]) -> str:
@@ -138,6 +144,15 @@ class Nginx:
         if self._process:
             self._process.terminate()
             self._process.wait(10)
+
+    def reload(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGHUP)
+
+    def workers(self) -> set[int]:
+        """The process ids of the workers, those that are ending too."""
+        assert self._process
+        return set(map(int, Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text().split()))
 
     @staticmethod
     def _directives() -> str:

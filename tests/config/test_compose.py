@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[2]
 
@@ -58,11 +59,32 @@ def test_the_four_web_services_differ_in_name_and_port_alone(compose: dict[str, 
 def test_nginx_is_told_every_setting_that_its_script_reads_and_reads_what_that_prints(compose: dict[str, Any]) -> None:
     nginx = compose["services"]["nginx"]
     read = set(re.findall(r"\$\{(PRIMES_\w+)", (ROOT / "nginx/settings.sh").read_text()))
-    assert set(nginx["environment"]) == read
+    secure = yaml.safe_load((ROOT / "docker-compose.tls.yml").read_text())["services"]["nginx"]
+    assert set(nginx["environment"]) | set(secure["environment"]) == read - {"PRIMES_RESOLVER"}  # Docker's own
     shell, _, command = nginx["entrypoint"]
     written = re.fullmatch(r"sh /etc/nginx/settings.sh > (\S+) && exec nginx .*", command)
     assert shell == "sh" and written
     assert f"include {written[1]};" in (ROOT / "nginx/hosts.conf").read_text()
+
+
+@pytest.mark.parametrize("more", ["tls", "replicas"])
+def test_the_files_that_add_to_it_fit(compose: dict[str, Any], more: str) -> None:
+    files = ["-f", "docker-compose.yml", "-f", f"docker-compose.{more}.yml"]
+    done = subprocess.run(
+        ["docker", "compose", *files, "config", "--format", "json"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    services = json.loads(done.stdout)["services"]
+    usual = {name for name, service in compose["services"].items() if "profiles" not in service}
+    assert set(services) == usual | ({"web"} if more == "replicas" else set())
+    if more == "tls":
+        assert [port["target"] for port in services["nginx"]["ports"]] == [80, 8090, 443]
+        return
+    environment = services["web"].pop("environment")
+    assert "PRIMES_INSTANCE" not in environment and environment["PRIMES_PORT"] == "8000"
+    one = {key: value for key, value in compose["services"]["web0"].items() if key not in ("build", "environment")}
+    assert services["web"].pop("deploy")["replicas"] == 2
+    assert services["web"] == one
 
 
 def test_a_stand_in_exists_for_every_image_that_the_tests_start(compose: dict[str, Any]) -> None:

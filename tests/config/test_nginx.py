@@ -5,20 +5,25 @@ import gzip
 import hashlib
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
+from services.web.settings import WebSettings
 from tests.config import nginx_server
 from tests.config.nginx_backends import Backends, DyingProcess, WebProcess
-from tests.config.nginx_server import ROOT, Answer, Nginx, local_hosts, stack_hosts
+from tests.config.nginx_server import ROOT, Answer, Nginx, local_hosts, stack_hosts, stack_settings
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
@@ -186,7 +191,8 @@ class TestFiles:
 
     @pytest.mark.parametrize("binary", binaries(FIRST_WITH_RESOLVE))
     def test_the_hosts_of_the_stack_pass_without_a_warning(self, binary: Path, tmp_path: Path) -> None:
-        nginx = Nginx(binary, tmp_path, 0, stack_hosts(free_port(), 8000, 53, nginx_server.has_stub_status(binary)))
+        hosts = stack_hosts(free_port(), nginx_server.has_stub_status(binary))
+        nginx = Nginx(binary, tmp_path, 0, hosts, settings=stack_settings(8000, 53))
         said = nginx.check()
         assert "test is successful" in said.stderr, said.stderr
         assert "[warn]" not in re.sub(r".*exceed open file resource limit.*", "", said.stderr)
@@ -279,6 +285,86 @@ class TestQueriesOfDeath:
         assert nginx.ask("/primes/7").status == 503
         webs = [backends.web(port) for port in ports]
         wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all four serve", 3)
+
+
+class TestMany:
+    """More web processes than four: each is tried before a request is refused, up to nine."""
+
+    @pytest.mark.parametrize("count", [2, 6, 9])
+    def test_one_that_lives_among_dead_ones_is_found_by_every_request(
+        self, binary: Path, tmp_path: Path, backends: Backends, count: int
+    ) -> None:
+        web = backends.web()
+        with dead_ports(count - 1) as ports:
+            nginx = Nginx(binary, tmp_path, port := free_port(), many_hosts(port, [*ports, web.port]))
+            nginx.start()
+            try:
+                for path in ("/primes/7", "/jobs"):
+                    assert Counter(nginx.ask(path).status for _ in range(100)) == {200: 100}
+                with socket_to(nginx) as client:
+                    assert server_of(client) == web.port
+                # All of them are tried anew: nobody has asked for longer than a dead one is left alone.
+                asked = time.monotonic()
+                wait_until(lambda: time.monotonic() - asked > 1.2, "the second is over", 3)
+                assert nginx.ask("/primes/7").status == 200
+            finally:
+                nginx.stop()
+
+    @pytest.mark.parametrize("count", [9, 20])
+    def test_with_none_that_lives_the_answer_is_the_usual_one(self, binary: Path, tmp_path: Path, count: int) -> None:
+        with dead_ports(count) as ports:
+            nginx = Nginx(binary, tmp_path, port := free_port(), many_hosts(port, ports))
+            nginx.start()
+            try:
+                for path in ("/primes/7", "/chatsocket", "/jobs"):
+                    expect_error(nginx.ask(path), 503, "unavailable", retryable=True)
+            finally:
+                nginx.stop()
+
+
+class TestVanished:
+    """A web process that says nothing more and closes nothing, as when its machine is gone."""
+
+    SHORT: ClassVar = {"proxy_read_timeout 65s": "proxy_read_timeout 1s"}
+
+    @pytest.fixture
+    def silent(self) -> Iterator[tuple[int, Callable[[int], None]]]:
+        """A web process in small that pings every 0.1 s: its port, and what sends it a signal."""
+        command = [sys.executable, "-m", "tests.config.nginx_backends"]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            yield int(process.stdout.readline()), process.send_signal
+            process.kill()
+
+    @pytest.mark.parametrize("before", [0, 3], ids=["first", "after-refusals"])
+    def test_its_sockets_are_closed(
+        self, start: Callable[..., Nginx], silent: tuple[int, Callable[[int], None]], refused: list[int], before: int
+    ) -> None:
+        port, tell = silent
+        nginx = start([*refused[:before], *[port] * (4 - before)], changes=self.SHORT)
+        with socket_to(nginx) as client:
+            assert server_of(client) == port
+            # It lives, and is only silent: what it pings keeps the socket for longer than the time-out.
+            with pytest.raises(TimeoutError):
+                client.recv(2)
+            tell(signal.SIGSTOP)
+            with pytest.raises(ConnectionClosed):
+                client.recv(10)
+
+    def test_a_handshake_that_it_took_is_answered(
+        self, start: Callable[..., Nginx], silent: tuple[int, Callable[[int], None]]
+    ) -> None:
+        port, tell = silent
+        nginx = start([port] * 4, changes=self.SHORT)
+        tell(signal.SIGSTOP)
+        expect_error(nginx.ask("/chatsocket", headers=HANDSHAKE), 504, "answer_late", retryable=True)
+
+    def test_no_ping_that_may_be_set_is_rarer_than_the_silence_that_ends_a_socket(self) -> None:
+        told = re.search(r"proxy_read_timeout (\d+)s;", (ROOT / "nginx/conf/vanished.conf").read_text())
+        assert told
+        (most,) = (bound.le for bound in WebSettings.model_fields["ping"].metadata if hasattr(bound, "le"))
+        assert int(told[1]) > 1.2 * most
+        assert int(told[1]) >= 2.5 * WebSettings.model_fields["ping"].default
 
 
 class TestPassing:
@@ -545,7 +631,8 @@ class TestNames:
     def stack(self, binary: Path, tmp_path: Path, backends: Backends) -> Iterator[tuple[Nginx, Any, int]]:
         """Nginx with the hosts of the stack, the DNS server that it asks, and the port of the web processes."""
         names, port, web_port = backends.names(), free_port(), free_port()
-        nginx = Nginx(binary, tmp_path, port, stack_hosts(port, web_port, names.port, nginx_server.has_stub_status(binary)))
+        hosts = stack_hosts(port, nginx_server.has_stub_status(binary))
+        nginx = Nginx(binary, tmp_path, port, hosts, settings=stack_settings(web_port, names.port))
         nginx.start()
         yield nginx, names, web_port
         nginx.stop()
@@ -570,6 +657,22 @@ class TestNames:
         wait_until(lambda: nginx.ask("/primes/7").status == 200, "it is found at its new address", 5)
         assert new.requests
 
+    def test_replicas_that_share_a_name_are_all_found_and_forgotten(self, binary: Path, tmp_path: Path, backends: Backends) -> None:
+        names, port, web_port = backends.names(), free_port(), free_port()
+        settings = stack_settings(web_port, names.port, ["web0", "web"])
+        nginx = Nginx(binary, tmp_path, port, stack_hosts(port, nginx_server.has_stub_status(binary)), settings=settings)
+        nginx.start()
+        try:
+            webs = [backends.web(web_port, f"127.0.1.{n}") for n in range(1, 13)]
+            names.addresses["web"] = " ".join(web.address for web in webs)
+            wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all twelve serve", 10)
+            for web in webs[2:]:
+                backends.stop(web)
+            names.addresses["web"] = " ".join(web.address for web in webs[:2])
+            wait_until(lambda: Counter(nginx.ask("/primes/7").status for _ in range(20)) == {200: 20}, "ten are forgotten", 10)
+        finally:
+            nginx.stop()
+
     def test_a_name_that_is_gone_fails_no_request(self, stack: tuple[Nginx, Any, int], backends: Backends) -> None:
         nginx, names, web_port = stack
         stays, goes = backends.web(web_port, "127.0.1.1"), backends.web(web_port, "127.0.1.2")
@@ -578,6 +681,25 @@ class TestNames:
         del names.addresses["web1"]
         backends.stop(goes)
         assert Counter(nginx.ask("/primes/7").status for _ in range(50)) == {200: 50}
+
+
+@contextlib.contextmanager
+def dead_ports(count: int) -> Iterator[list[int]]:
+    """Ports at which a connection is refused, and which nobody else gets meanwhile."""
+    with ExitStack() as held:
+        sockets = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        yield [each.getsockname()[1] for each in sockets]
+
+
+def many_hosts(http_port: int, web_ports: list[int]) -> str:
+    """`hosts.local.conf` with any number of web processes."""
+    usual = local_hosts(http_port, [1, 2, 3, 4])
+    servers = "".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;\n" for port in web_ports)
+    whole, count = re.subn(r"(    server 127\.0\.0\.1:[1-4] max_fails=1 fail_timeout=1s;\n){4}", servers, usual, count=1)
+    assert count == 1
+    return whole
 
 
 def reached(processes: list[DyingProcess]) -> int:

@@ -1,7 +1,10 @@
 """`nginx/settings.sh`: nginx' settings, from the environment."""
 
+from pathlib import Path
+
 import pytest
 
+from local import state
 from local.state import BadSetting, nginx_settings
 
 
@@ -78,3 +81,37 @@ def test_what_is_no_host_is_refused(value: str) -> None:
         nginx_settings({"PRIMES_ALLOWED_HOSTS": value})
     with pytest.raises(BadSetting, match=r"^nginx: PRIMES_OPERATORS_HOSTS: expected hosts such as example.org, .*, got '"):
         nginx_settings({"PRIMES_OPERATORS_HOSTS": value})
+
+
+def test_web_processes_are_named_once_for_clients_and_once_for_operators() -> None:
+    assert "upstream" not in nginx_settings({})  # hosts.local.conf has its own
+    told = nginx_settings({"PRIMES_WEB_SERVERS": "web0:8000,web1:8001, web:8000,web:8100"})
+    clients, operators = (told.partition(f"upstream {name} {{")[2].partition("}")[0] for name in ("frontends", "operators"))
+    assert [f"server {name} resolve" in clients for name in ("web0:8000", "web1:8001", "web:8000", "web:8100")] == [True] * 4
+    assert operators.count("server ") == 3
+    assert operators.count("server web:9000 resolve") == 1
+    assert "resolver 127.0.0.11 valid=1s" in told
+
+
+@pytest.mark.parametrize(
+    "value", ["web0", "web0:", "web0:x", "web0:0", "web0:8000;", "http://web0:8000", "web0:8000 web1:8000; evil"]
+)
+def test_a_web_process_without_a_name_and_a_port_is_refused(value: str) -> None:
+    with pytest.raises(BadSetting, match=r"^nginx: PRIMES_WEB_SERVERS: expected names with ports such as web0:8000"):
+        nginx_settings({"PRIMES_WEB_SERVERS": value})
+
+
+@pytest.mark.parametrize("value", ["10.0.0.10;", "a b;", "{"])
+def test_a_resolver_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(BadSetting, match=r"^nginx: PRIMES_RESOLVER: expected the name or IPv4 address of a DNS server"):
+        nginx_settings({"PRIMES_WEB_SERVERS": "web:8000", "PRIMES_RESOLVER": value})
+
+
+def test_make_local_takes_no_setting_that_only_the_stack_can_have(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    given = {"PRIMES_WEB_SERVERS": "web:8000", "PRIMES_RESOLVER": "127.0.0.1", "PRIMES_HTTPS_REDIRECT": "true"}
+    for name, value in {**given, "PRIMES_TLS_CERTIFICATE": __file__, "PRIMES_SOCKETS_PER_ADDRESS": "7"}.items():
+        monkeypatch.setenv(name, value)
+    state.prepare(tmp_path, 8080, 8090)
+    told = (tmp_path / "nginx/etc/settings.conf").read_text()
+    assert "limit_conn sockets 7;" in told
+    assert "upstream" not in told and "hosts.tls.conf" not in told

@@ -106,9 +106,17 @@ def succeeds(answer: subprocess.CompletedProcess[str]) -> bool:
     return answer.returncode == 0
 
 
-@pytest.mark.parametrize("config", ["prometheus.yml", "local.yml"])
+@pytest.mark.parametrize("config", ["prometheus.yml", "replicas.yml", "local.yml"])
 def test_prometheus_takes_the_configuration(promtool: Promtool, config: str) -> None:
     assert succeeds(promtool(PROMETHEUS, "check", "config", config))
+
+
+def test_replicas_add_to_the_web_processes_and_to_nothing_else() -> None:
+    usual, with_replicas = (yaml.safe_load((PROMETHEUS / name).read_text()) for name in ("prometheus.yml", "replicas.yml"))
+    web = with_replicas["scrape_configs"][0]
+    assert web.pop("dns_sd_configs")[0]["names"] == ["web"]
+    assert web["relabel_configs"].pop()["replacement"] == "web-$1"
+    assert with_replicas == usual
 
 
 def test_prometheus_takes_the_rules(promtool: Promtool) -> None:

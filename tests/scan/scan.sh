@@ -10,7 +10,9 @@ cd "$(dirname "$0")/../.."
 files=$(mktemp -d)
 trap 'rm -rf "$files"' EXIT
 cp -r nginx/. "$files"
-PRIMES_ALLOWED_HOSTS=example.org PRIMES_TRUSTED_PROXIES=192.0.2.1 sh nginx/settings.sh >"$files/settings.conf"
+touch "$files/pair.pem"
+PRIMES_WEB_SERVERS=web0:8000 PRIMES_TLS_CERTIFICATE=$files/pair.pem PRIMES_TLS_KEY=$files/pair.pem PRIMES_ALLOWED_HOSTS=example.org PRIMES_TRUSTED_PROXIES=192.0.2.1 \
+    sh nginx/settings.sh >"$files/settings.conf"
 sed -i "s#/tmp/settings.conf#$files/settings.conf#" "$files/hosts.conf"
 skipped=(
     if_is_evil                         # both are tested: a file's version (expires), a method that is none of /jobs (error_page)

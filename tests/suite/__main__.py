@@ -10,6 +10,7 @@ from tests.suite import table
 from tests.suite.part import TIMED_OUT
 from tests.suite.parts import (
     BENCHMARK,
+    CHART,
     CONTAINERS,
     CONTAINERS_READY,
     LINT,
@@ -33,7 +34,7 @@ async def suite(run: Run) -> None:
     await run.out_of_sight(TOOLS)  # first: apt takes one user at a time
     async with asyncio.TaskGroup() as group:
         ready = group.create_task(run.out_of_sight(CONTAINERS_READY))
-        if not await run.until_one_fails(UNIT, LINT, SCAN, TYPES):
+        if not await run.until_one_fails(UNIT, LINT, SCAN, CHART, TYPES):
             ready.cancel()
             return
         for part in WITHOUT_AN_ENGINE:

@@ -25,6 +25,7 @@ ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 TOOLS = Part("C compiler, linter of Redis' scripts, model checker", 170, (".ci/tools.sh",))
 LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 SCAN = Part("scanners", 170, ("make", "--no-print-directory", "scan"))
+CHART = Part("chart", 300, ("make", "--no-print-directory", "chart"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
 UNIT = Part(
     "unit tests, coverage",
@@ -67,6 +68,6 @@ MORE_CONTAINERS = Part(
 # Alone: what it measures is CPU.
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
-FIRST = (TOOLS, LINT, SCAN, TYPES, UNIT, CONTAINERS_READY)
+FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
 WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, BENCHMARK)

@@ -51,18 +51,25 @@ REDIS = {
     "save the users": ("ACL", "SAVE"),
     "make a user": ("ACL", "SETUSER", "thief"),
 }
+SCALER = {
+    "append jobs": ("XADD", STREAM, "*", "a", "b"),
+    "read jobs": ("XRANGE", STREAM, "-", "+"),
+    "count dead letters": ("XLEN", names.DEAD),
+    "see the server": ("INFO",),
+}
 HEALTH = {"append jobs": ("XADD", STREAM, "*", "a", "b"), "see the server": ("INFO",)}
 
 FORBIDDEN = [
     *(
         pytest.param(user, command, id=f"{user}: {what}")
-        for user in ("web", "worker", "operators", "health", "redis")
+        for user in ("web", "worker", "operators", "scaler", "health", "redis")
         for what, command in EVERYBODY.items()
     ),
     *(pytest.param("web", command, id=f"web: {what}") for what, command in WEB.items()),
     *(pytest.param("worker", command, id=f"worker: {what}") for what, command in WORKER.items()),
     *(pytest.param("operators", command, id=f"operators: {what}") for what, command in OPERATORS.items()),
     *(pytest.param("redis", command, id=f"redis: {what}") for what, command in REDIS.items()),
+    *(pytest.param("scaler", command, id=f"scaler: {what}") for what, command in SCALER.items()),
     *(pytest.param("health", command, id=f"health: {what}") for what, command in HEALTH.items()),
 ]
 
@@ -72,6 +79,11 @@ def test_nobody_may(whole: Whole, user: str, command: tuple[str, ...]) -> None:
     with whole.redis.client(user) as client, pytest.raises(Exception, match=r"(?i)no permissions|can't (run|access)") as refusal:
         client.execute_command(*command)
     assert type(refusal.value).__name__ in {"NoPermissionError", "ResponseError"}  # the latter from within a script
+
+
+def test_what_scales_workers_counts_the_entries_of_each_lane(whole: Whole) -> None:
+    with whole.redis.client("scaler") as client:
+        assert all(client.xlen(names.stream(lane)) >= 0 for lane in Lane)
 
 
 def test_the_default_user_is_off(whole: Whole) -> None:

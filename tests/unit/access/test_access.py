@@ -16,7 +16,7 @@ from services.jobs import names
 from services.jobs.names import Lane
 
 REDIS = "redis:6379"
-USERS = ["web", "worker", "operators", "exporter", "health", "redis"]
+USERS = ["web", "worker", "operators", "exporter", "scaler", "health", "redis"]
 WITH_PASSWORD = ["web", "worker", "operators", "health", "redis"]
 
 # Commands that take jobs away from the workers, or out of the queue.
@@ -197,7 +197,7 @@ def test_a_user_begins_with_nothing(user: str) -> None:
 
 @pytest.mark.parametrize("user", USERS)
 def test_a_rule_only_adds_single_commands_and_named_keys_and_channels(user: str) -> None:
-    allowed = re.compile(r"\+[a-z]+(\|[a-z]+)?|(~\{primes\}|&primes):[a-z]*:?\*?")
+    allowed = re.compile(r"\+[a-z]+(\|[a-z]+)?|((%R)?~\{primes\}|&primes):[a-z]*:?\*?")
     assert [word for word in words(user) if not allowed.fullmatch(word)] == []
 
 
@@ -228,6 +228,11 @@ def test_who_only_watches_has_no_keys_and_no_channels(user: str) -> None:
 
 def test_the_health_check_can_connect_and_nothing_else() -> None:
     assert granted("health") == {"hello", "ping", "client|setname", "client|setinfo"}
+
+
+def test_what_scales_workers_may_count_the_entries_of_the_lanes_and_read_none() -> None:
+    assert granted("scaler") - granted("health") == {"xlen"}
+    assert [word for word in words("scaler") if "~" in word] == [f"%R~{names.KEYS}:jobs:*"]
 
 
 def test_the_user_of_redis_itself_has_the_users_read_and_does_nothing_else() -> None:

@@ -40,7 +40,7 @@ BAD = {
     "gather": ("0.2", "less than or equal to 0.1"),
     "session_ttl": ("0", "greater than or equal to 1"),
     "session_in_flight": ("0", "greater than or equal to 1"),
-    "ping": ("101", "less than or equal to 100"),
+    "ping": ("51", "less than or equal to 50"),
     "long_poll": ("inf", "less than or equal to 3600"),
     "max_uploads": ("0", "greater than or equal to 1"),
     "upload_ttl": ("0", "greater than or equal to 1"),

