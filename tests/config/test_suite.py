@@ -13,7 +13,7 @@ from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
 from tests.suite.part import TIMED_OUT, Part, Result
-from tests.suite.parts import CHAOS, CONTAINERS, MODEL, MORE_CONTAINERS, PROCESSES, SECOND, SIMULATION, UNIT
+from tests.suite.parts import ABUSE, CHAOS, CONTAINERS, MODEL, MORE_CONTAINERS, PROCESSES, SECOND, SIMULATION, UNIT
 from tests.suite.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -111,7 +111,9 @@ def test_the_table_tells_time_limit_and_outcome_of_each_part() -> None:
 
 def test_every_folder_of_tests_is_run() -> None:
     folders = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/**/test_*.py")}
-    alone = {word for one in (UNIT, MODEL, CHAOS, PROCESSES, SIMULATION) for word in one.command if word.startswith("tests/")}
+    alone = {
+        word for one in (UNIT, MODEL, CHAOS, PROCESSES, SIMULATION, ABUSE) for word in one.command if word.startswith("tests/")
+    }
     in_containers = {word for one in (CONTAINERS, MORE_CONTAINERS) for word in one.command if word.startswith("tests/")}
     assert alone <= folders
     assert in_containers - set(SECOND) <= folders
