@@ -53,6 +53,7 @@ class Attack:
 
     async def _repeat(self, once: Callable[[], Awaitable[None]]) -> None:
         while not self.over:
+            self.told["begun"] += 1
             try:
                 await once()
             except (OSError, EOFError, NoSocket, asyncio.LimitOverrunError) as error:

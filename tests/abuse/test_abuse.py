@@ -29,4 +29,4 @@ def test_nobody_else_is_refused_whatever_one_client_does(service: Row, name: str
     assert not seen.told, "another client got something else than the right answer"
     assert seen.recovered < float("inf"), "jobs, uploads or sockets were left"
     assert {part: peak for part, peak in seen.peak.items() if peak > MOST.get(part, peak)} == {}
-    assert sum(seen.attacker.values()) > 0 or name in {"queue-10000", "slow-heads", "stalled-uploads", "unread"}
+    assert sum(seen.attacker.values()) > 0

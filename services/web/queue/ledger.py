@@ -265,7 +265,7 @@ class Ledger:
             self.lanes[Lane.QUICK].work += pending.cost + HANDLING
         else:
             pending.account.heavy += 1
-            entry.turn = turn.write(*pending.client, pending.cost, pending.proof)
+            entry.turn = turn.write(*pending.client, pending.cost + turn.HANDLING, pending.proof)
 
     def _leave(self, pending: Pending, entry: Entry) -> None:
         """It is in this entry no more, or the entry in the heavy lane no more."""
