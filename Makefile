@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -65,6 +65,9 @@ bench-engine: .venv/bench ## compare primality tests by time and verdict, two mi
 
 bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
 	@$(BIN)/python -m tests.bench.lanes $(ARGS)
+
+abuse: .venv/ready ## what every other client notices while one abuses the service, a quarter of an hour (ARGS=--help)
+	@$(BIN)/python -m tests.abuse $(ARGS)
 
 lint: .venv/ready
 	$(BIN)/ruff check
