@@ -16,6 +16,8 @@ from services.jobs.expression import Node
 
 TRIED_UP_TO = 1 << 17  # factors: beyond the primorials and factorials that 50,000 digits hold; some 10 ms at 1,000 digits
 
+LARGEST_HINT = 1 << 80  # what is below it in an expression is factored within 30 ms, and its primes may stand in a certificate
+
 Part = tuple[mpz, mpz]  # a prime and its highest power in a number
 
 
@@ -90,9 +92,12 @@ def _primorial() -> mpz:
 
 
 def hints(tree: Node) -> set[int]:
-    """The primes in an expression's own numbers: its bases are what makes up a neighbour of k*b^n+1 or k*b^n-1."""
+    """The primes in an expression's own numbers: its bases are what makes up a neighbour of k*b^n+1 or k*b^n-1.
+
+    Larger numbers are not factored: that could take for ever, and larger primes are none that a certificate may name.
+    """
     found: set[int] = set()
-    if tree.value is not None and tree.value > 1 and not (tree.operator and tree.operator in "^!#"):
+    if tree.value is not None and 1 < tree.value < LARGEST_HINT and not (tree.operator and tree.operator in "^!#"):
         found.update(int(p) for p, _ in flint.fmpz(tree.value).factor())
     for operand in tree.operands:
         found |= hints(operand)

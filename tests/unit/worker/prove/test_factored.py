@@ -68,3 +68,9 @@ def test_what_is_proven_at_random_is_prime_to_pari_and_composites_are_not_proven
             assert pari.isprime(pari(str(n)))
             proven += 1
     assert proven > 5
+
+
+def test_a_large_number_in_an_expression_is_not_factored() -> None:
+    """Its factors might not be found before the job's time is over: it has none below 10^99."""
+    composite = (10**99 + 289) * (10**100 + 267)
+    assert hints(expression.read(f"{composite}*2^5000+1", 10_000).tree) == {2, 5}  # 5000's
