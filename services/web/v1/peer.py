@@ -20,7 +20,7 @@ from services.web.sockets.lean import LeanHandler
 from services.web.v1 import requests, responses
 from services.web.v1.batch import Batch
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Rejected, Resuming
-from services.web.v1.errors import Code, Refused
+from services.web.v1.errors import RETRY_AFTER, Code, Refused
 from services.web.v1.outbox import Outbox
 from services.web.v1.params import SHOWN
 from services.web.v1.responses import Ended, Progress, Standing
@@ -198,8 +198,9 @@ class V1Peer:
 
     def give_up(self, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault."""
-        if self._session.give_up(request):
-            self._outbox.give_up(request, Code(fault), SENTENCES[fault])
+        code = Code(fault)
+        if self._session.give_up(request, final=code not in RETRY_AFTER):
+            self._outbox.give_up(request, code, SENTENCES[fault])
 
     def evict(self) -> None:
         """Close: the session moved to another socket."""

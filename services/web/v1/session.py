@@ -138,11 +138,17 @@ class Session:
         self._told_loss |= bool(lost)
         return bool(lost)
 
-    def give_up(self, request: str) -> bool:
-        """Wait for its answer no longer, nor send one that comes all the same; False when nobody waits."""
-        if self.in_flight.pop(request, None) is None:
+    def give_up(self, request: str, *, final: bool = True) -> bool:
+        """Wait for its answer no longer, nor send one that comes all the same; False when nobody waits.
+
+        `final`: the client is told what it does not ask again for.
+        """
+        flight = self.in_flight.pop(request, None)
+        if flight is None:
             return False
         self._bury([request])
+        if final:
+            self._expect_repetition(request, flight)
         return True
 
     def number_of(self, request: str) -> int:
@@ -189,12 +195,16 @@ class Session:
         if delivery.request in self._doubtful and not asked:  # who asks for it gets it from the history
             self._remember(delivery.request, delivery.number)
             return False
-        if not asked or self._told_loss:
-            self._unasked[delivery.request] = None
-            if len(self._unasked) > HISTORY:
-                del self._unasked[next(iter(self._unasked))]
+        self._expect_repetition(delivery.request, flight)
         self._remember(delivery.request, delivery.number)
         return not repeated
+
+    def _expect_repetition(self, request: str, flight: Flight | None) -> None:
+        """Remember what is answered now if the client may be about to ask for it once more, before it knows."""
+        if flight is None or not flight.asked or self._told_loss:
+            self._unasked[request] = None
+            if len(self._unasked) > HISTORY:
+                del self._unasked[next(iter(self._unasked))]
 
     def _remember(self, request: str, number: int) -> None:
         self._answered[request] = number

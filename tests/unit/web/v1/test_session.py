@@ -134,6 +134,18 @@ def test_an_answer_that_crossed_the_repeated_request_is_not_given_twice() -> Non
     assert session.ask("r2") is Repeat.CROSSED
 
 
+def test_what_was_given_up_while_its_repeated_request_was_on_the_way_is_not_computed_again() -> None:
+    session = Session("token")
+    session.hear([delivery(1, "r1")])
+    session.submitted("r2", 7)
+    session.lose()
+    assert session.give_up("r2")
+    assert session.ask("r2") is Repeat.CROSSED  # since the client was told to ask again
+    session.submitted("r3", 8)
+    assert session.give_up("r3", final=False)
+    assert session.ask("r3") is Repeat.NEW  # since an error that it got allows that
+
+
 def test_a_request_asked_again_in_time_is_answered_over_this_socket() -> None:
     session, _, _ = resumed(Kept(EPOCH, 0, 1, ["r1"], {}), "", 0, [])
     assert session.ask("r1") is Repeat.IN_FLIGHT
