@@ -163,15 +163,15 @@ class V1Peer:
         except Refused as refused:
             return self._outbox.fail(call.id, refused.code, str(refused), None)
         self._begun = True
-        self._outbox.send(responses.result(call.id, self._standing(recovered, first=missed[0].number if missed else None)))
+        self._outbox.send(responses.result(call.id, self._standing(recovered, self._session.start)))
         self.deliver(missed)
         if self._session.move_on():
             self.tell_offset()
 
-    def _standing(self, recovered: bool | None = None, first: int | None = None) -> Standing:
-        """Where the session stands; before the answer number `first` if that is about to be sent."""
+    def _standing(self, recovered: bool | None = None, start: str | None = None) -> Standing:
+        """Where the session stands; `start`: where its client does, before answers that are about to be sent."""
         session = self._session
-        offset = session.offset if first is None else f"{session.epoch}-{first - 1}"
+        offset = session.offset if start is None else start
         pending = None if recovered is None else [Raw(request.encode()) for request in session.in_flight]
         return Standing(session.token, offset, self._settings.session_ttl, self._settings.instance, recovered, pending)
 

@@ -61,7 +61,9 @@ class Session:
         self._questions: dict[str, int] = {}  # fingerprint by request id, of those of `_answered` that were asked over this socket
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
-        self._former: str | None = None  # the client's offset when Redis lost its data: of an epoch that is over
+        # The client's offset when Redis lost its data, or had lost it when the client came back: until an answer comes.
+        self._former: str | None = None
+        self.start = "0"  # the offset from which the client goes on over this socket, before any answer
         self._withheld = False  # whether the client was not sent the last answer, and not told that it goes on behind it
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
         # Answered when Redis lost its data, or given up since it has nothing of them, oldest first; their jobs may come again, out
@@ -76,7 +78,7 @@ class Session:
         """Where the client stands, or goes on to when it is told. After a loss, until an answer came: where it stood before, so
         that who resumes from there is sent nothing of what Redis holds by itself.
         """
-        if self.epoch is None or (self._former is not None and not self.last):
+        if self.epoch is None or self._former is not None:
             return self._former or "0"
         return f"{self.epoch}-{self.last}"
 
@@ -181,7 +183,7 @@ class Session:
 
     def _take(self, delivery: Delivery) -> bool:
         """Go on to this answer; returns whether to send it: not what was answered before Redis lost it and is not asked again."""
-        self.last = delivery.number
+        self.last, self._former = delivery.number, None
         sent = self._is_wanted(delivery)
         self._withheld = not sent
         return sent
@@ -224,6 +226,9 @@ class Session:
         self.epoch, self.moves = kept.epoch, kept.moves
         complete = epoch in {"", str(kept.epoch)} and number <= kept.last and len(missed) == kept.last - number
         self.last = number if complete else kept.last
+        if epoch not in {"", str(kept.epoch)}:
+            self._former = f"{epoch}-{number}"
+        self.start = self.offset
         for request, answered in sorted(kept.answered.items(), key=lambda item: item[1]):
             if answered <= self.last:
                 self._remember(request, answered)
