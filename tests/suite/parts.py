@@ -49,6 +49,8 @@ PROCESSES = Part(
 )
 # What failed once; fresh seeds are `make simulate`.
 SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
+# Each row for a second; `make abuse` measures.
+ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests, one after the other: side by side on two cores a browser now and then ran no page.
 SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
@@ -69,5 +71,5 @@ MORE_CONTAINERS = Part(
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
-WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, WITHOUT)
+WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, ABUSE, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, BENCHMARK)

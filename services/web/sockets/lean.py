@@ -215,6 +215,11 @@ class LeanHandler(WebSocketHandler):
             self.on_flushed()
 
     @property
+    def closing(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self.ws_connection is None or self.ws_connection.is_closing()
+
+    @property
     def queued(self) -> int:
         """Bytes sent that the client's connection did not take yet."""
         return self._stream.unwritten if self._stream is not None else self._unwritten

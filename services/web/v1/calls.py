@@ -1,5 +1,6 @@
 """What a client of `primes.v1` can ask, read and typed."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import msgspec
@@ -44,9 +45,12 @@ Call = Asked | Resuming | Cancelling | Rejected
 
 
 class Message(msgspec.Struct, frozen=True, gc=False):
-    """What one WebSocket message holds; notifications are not in it, since nobody waits for them."""
+    """What one WebSocket message holds; notifications are not in it, since nobody waits for them.
 
-    calls: list[Call]
+    A large batch is read as `turns` is iterated; between two of them others should have their turn of the event loop.
+    """
+
+    turns: Iterable[list[Call]]
     batch: bool
 
 

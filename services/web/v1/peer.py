@@ -1,7 +1,8 @@
 """A socket's side of `primes.v1`."""
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from functools import partial
 
 from msgspec import Raw
@@ -67,24 +68,43 @@ class V1Peer:
         if usual is not None:
             return self._hear(usual, None)
         read = requests.read(message, self._limits)
-        if read.batch or not read.calls:
-            return self._hear_batch(read.calls)
-        call = read.calls[0]
+        if read.batch:
+            return self._hear_batch(read.turns)
+        (calls,) = read.turns
+        if not calls:
+            return None
+        call = calls[0]
         if isinstance(call, Resuming):
             _requests["resume"].inc()
             return self._resume(call)
         return self._hear(call, None)
 
-    def _hear_batch(self, calls: list[Call]) -> Awaitable[None] | None:
+    def _hear_batch(self, turns: Iterable[list[Call]]) -> Awaitable[None] | None:
         """Take all members; those that need Redis first come last."""
-        batch = Batch()
-        waits = [wait for call in calls if (wait := self._hear(call, batch)) is not None]
-        if waits:
-            return self._finish_batch(batch, waits)
+        batch, rest = Batch(), iter(turns)
+        waits = self._hear_turn(next(rest, []), batch)
+        more = next(rest, None)
+        if waits or more is not None:
+            return self._finish_batch(batch, waits, more, rest)
         self._outbox.release(batch)
         return None
 
-    async def _finish_batch(self, batch: Batch, waits: list[Awaitable[None]]) -> None:
+    def _hear_turn(self, calls: list[Call], batch: Batch) -> list[Awaitable[None]]:
+        return [wait for call in calls if (wait := self._hear(call, batch)) is not None]
+
+    async def _finish_batch(
+        self, batch: Batch, waits: list[Awaitable[None]], calls: list[Call] | None, rest: Iterator[list[Call]]
+    ) -> None:
+        """Take the other calls, while other sockets have their turns in between.
+
+        What is left when the socket closes is not taken: its client asks again, perhaps elsewhere, where its session is by now.
+        """
+        while calls is not None:
+            await asyncio.sleep(0)
+            if self._socket.closing:
+                break
+            waits += self._hear_turn(calls, batch)
+            calls = next(rest, None)
         for wait in waits:
             await wait
         self._outbox.release(batch)

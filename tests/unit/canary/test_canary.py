@@ -61,7 +61,7 @@ def test_its_costly_numbers_are_new_each_time() -> None:
     ids=["prime", "composite", "heavy", "proof"],
 )
 def test_its_questions_are_read_by_the_server_and_go_through_their_lane(question: KnownNumber, through: Lane) -> None:
-    (asked,) = requests.read(request(question, 3.0), Limits(10_000, 1_000)).calls
+    ((asked,),) = requests.read(request(question, 3.0), Limits(10_000, 1_000)).turns
     assert isinstance(asked, Asked)
     assert (asked.question.number, asked.seconds) == (str(question.number), 3.0)
     assert lane(estimate(asked.question.number), asked.question.wanted) is through

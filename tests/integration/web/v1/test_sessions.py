@@ -164,6 +164,18 @@ def test_a_batch_is_answered_by_one_array(whole: Whole) -> None:
     run(scenario())
 
 
+def test_a_large_batch_that_is_read_in_turns_is_answered_by_one_array(whole: Whole) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(whole.webs[0].url)
+        client.numbers = {id: "+".join([str(10**200)] * 99 + [str(id)]) for id in range(100)}
+        await client.send(*(client.request(id, number) for id, number in client.numbers.items()))
+        await client.until(lambda: client.arrays, "the batch is answered")
+        assert [len(array) for array in client.arrays] == [100]
+        await client.close()
+
+    run(scenario())
+
+
 def test_a_repeated_id_is_answered_from_the_first_run(whole: Whole) -> None:
     async def scenario() -> None:
         client = await RpcClient().connect(whole.webs[0].url)

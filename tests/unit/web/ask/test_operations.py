@@ -16,7 +16,7 @@ def test_every_operation_has_its_entry() -> None:
 @pytest.mark.parametrize("operation", Operation)
 def test_clients_of_v1_may_ask_for_every_operation(operation: Operation) -> None:
     request = f'{{"jsonrpc": "2.0", "id": 1, "method": "{operation}", "params": ["97"]}}'
-    (call,) = requests.read(request, Limits(100, 100)).calls
+    ((call,),) = requests.read(request, Limits(100, 100)).turns
     assert isinstance(call, Asked)
     assert call.question.operation is operation
 
@@ -24,7 +24,7 @@ def test_clients_of_v1_may_ask_for_every_operation(operation: Operation) -> None
 @pytest.mark.parametrize("operation", Operation)
 def test_a_proof_is_taken_where_the_table_says_so(operation: Operation) -> None:
     request = f'{{"jsonrpc": "2.0", "id": 1, "method": "{operation}", "params": {{"number": "97", "proof": true}}}}'
-    (call,) = requests.read(request, Limits(100, 100)).calls
+    ((call,),) = requests.read(request, Limits(100, 100)).turns
     assert isinstance(call, Asked) is OPERATIONS[operation].provable
 
 

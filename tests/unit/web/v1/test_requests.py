@@ -12,14 +12,18 @@ from services.jobs.messages import Operation, Wanted
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Limits, Message, Rejected, Resuming
 from services.web.v1.errors import NUMBERS, Code
-from services.web.v1.requests import USUAL_BYTES, read, read_usual
+from services.web.v1.requests import TURN, USUAL_BYTES, read, read_usual
 
 DIGITS = 10_000
 LIMITS = Limits(DIGITS, 1_500)
 
 
+def calls_of(message: str | bytes) -> list[Call]:
+    return [call for turn in read(message, LIMITS).turns for call in turn]
+
+
 def call(text: str | bytes) -> Call:
-    (one,) = read(text, LIMITS).calls
+    (one,) = calls_of(text)
     return one
 
 
@@ -153,19 +157,23 @@ def test_an_unknown_method_is_told_the_known_ones() -> None:
 
 @pytest.mark.parametrize("method", ["is_prime", "resume", "other"])
 def test_a_notification_is_not_answered(method: str) -> None:
-    assert read(request(method=method), LIMITS).calls == []
+    assert calls_of(request(method=method)) == []
 
 
 def test_reads_a_batch_with_its_faults_and_without_its_notifications() -> None:
     found = read(f"[{is_prime([7])}, 1, {request(method='is_prime')}, {is_prime([8], 'x')}]", LIMITS)
     assert found.batch
-    assert [(type(one).__name__, one.id) for one in found.calls] == [("Asked", "1"), ("Rejected", "null"), ("Asked", '"x"')]
+    assert [(type(one).__name__, one.id) for turn in found.turns for one in turn] == [
+        ("Asked", "1"),
+        ("Rejected", "null"),
+        ("Asked", '"x"'),
+    ]
 
 
 @pytest.mark.parametrize("fields", [b'"id":"\xff"', b'"id":1,"\xff":2', b'"id":1,"method":"\xff"'])
 def test_a_member_that_is_no_utf8_costs_no_other(fields: bytes) -> None:
     spoiled = b'{"jsonrpc":"2.0","method":"is_prime",' + fields + b"}"
-    first, second = read(b"[" + spoiled + b"," + is_prime([7], 2).encode() + b"]", LIMITS).calls
+    first, second = calls_of(b"[" + spoiled + b"," + is_prime([7], 2).encode() + b"]")
     assert isinstance(first, Rejected)
     assert second == Asked("2", Question("7"))
 
@@ -190,7 +198,7 @@ def test_the_error_of_what_is_nearly_json_names_its_request(params: str) -> None
 @pytest.mark.parametrize("params", NEARLY_JSON)
 def test_a_member_that_is_nearly_json_costs_no_other(params: str) -> None:
     found = read(f'[{{"jsonrpc":"2.0","id":1,"method":"is_prime",{params}}},{is_prime([7], 2)}]', LIMITS)
-    first, second = found.calls
+    first, second = (one for turn in found.turns for one in turn)
     assert isinstance(first, Rejected) and found.batch
     assert (first.id, first.code) == ("1", Code.PARSE_ERROR)
     assert second == Asked("2", Question("7"))
@@ -210,7 +218,7 @@ def test_what_is_nearly_json_is_bounded_too() -> None:
 
 
 def test_a_batch_is_bounded() -> None:
-    assert len(read("[" + ",".join([is_prime([7])] * 100) + "]", LIMITS).calls) == 100
+    assert len(calls_of("[" + ",".join([is_prime([7])] * 100) + "]")) == 100
     failed = call("[" + ",".join([is_prime([7])] * 101) + "]")
     assert failed == Rejected("null", Code.INVALID_REQUEST, "Expected a batch of 1 to 100 requests, got more")
 
@@ -232,7 +240,7 @@ def test_resume_takes_strings_alone_and_says_which_is_none(params: Any) -> None:
 
 
 def test_resume_is_refused_in_a_batch() -> None:
-    (failed,) = read(f"[{request(id=1, method='resume', params=['token', '0'])}]", LIMITS).calls
+    (failed,) = calls_of(f"[{request(id=1, method='resume', params=['token', '0'])}]")
     assert isinstance(failed, Rejected)
     assert failed.code is Code.INVALID_REQUEST
 
@@ -243,7 +251,7 @@ def test_resume_is_refused_in_a_batch() -> None:
     | st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists).map(json.dumps)
 )
 def test_never_raises(text: str | bytes) -> None:
-    for one in read(text, LIMITS).calls:
+    for one in calls_of(text):
         json.loads(one.id)
 
 
@@ -251,7 +259,7 @@ def test_never_raises(text: str | bytes) -> None:
     ["2.0", "is_prime", "resume", 1, None, 1.5, "a", [], [97], {"number": 97}, {"session": "a", "offset": "0"}, ["a", "0"], {}]
 )))  # fmt: skip
 def test_every_request_with_an_id_is_answered(fields: dict[str, Any]) -> None:
-    calls = read(json.dumps(fields), LIMITS).calls
+    calls = calls_of(json.dumps(fields))
     assert len(calls) == 1 or (fields.get("jsonrpc") == "2.0" and "id" not in fields)
 
 
@@ -343,7 +351,7 @@ def test_the_usual_request_is_read_as_any_other(fields: dict[str, Any], as_text:
     message: str | bytes = json.dumps(fields)
     message = message if as_text else message.encode()
     usual = read_usual(message, LIMITS)
-    assert usual is None or read(message, LIMITS) == Message([usual], batch=False)
+    assert usual is None or read(message, LIMITS) == Message([[usual]], batch=False)
 
 
 LARGEST = 2 << 20  # bytes of a message
@@ -369,8 +377,17 @@ def test_reading_takes_no_more_memory_than_twice_the_message(message: bytes) -> 
     tracemalloc.start()
     try:
         assert read_usual(message, LIMITS) is None
-        assert all(isinstance(one, Rejected) for one in read(message, LIMITS).calls)
+        assert all(isinstance(one, Rejected) for one in calls_of(message))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
     assert peak <= 2 * len(message) + 65_536
+
+
+@given(st.lists(st.integers(1, 3 * TURN // 2), min_size=1, max_size=100))
+def test_a_batch_is_read_in_turns_of_bounded_length(lengths: list[int]) -> None:
+    members = [is_prime([" " * length], id) for id, length in enumerate(lengths)]
+    turns = list(read("[" + ",".join(members) + "]", LIMITS).turns)
+    assert [call.id for turn in turns for call in turn] == [str(id) for id in range(len(lengths))]
+    for turn in turns:
+        assert len(turn) == 1 or sum(len(members[int(call.id)]) for call in turn) <= TURN
