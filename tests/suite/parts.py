@@ -47,8 +47,10 @@ PROCESSES = Part(
     1_200,
     _side_by_side(1_200, *ON_THEIR_OWN, "tests/system", "tests/integration"),
 )
-# What failed once; fresh seeds are `make simulate`.
+# What failed once.
 SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
+# A minute of histories that nobody saw before. A failure names its seed, which `make simulate` thins out.
+FRESH_SEEDS = Part("simulation, fresh seeds", 180, (".venv/bin/python", "-m", "tests.simulation", "--minutes", "1", "--quick"))
 # Each row for a second; `make abuse` measures.
 ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
@@ -71,5 +73,5 @@ MORE_CONTAINERS = Part(
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
-WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, ABUSE, WITHOUT)
+WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, ABUSE, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, BENCHMARK)
