@@ -14,6 +14,7 @@ CHUNK = 4_000  # digits that int() reads at once: it stops at 4,300
 
 # As on the server: around an integer white space of any kind but the separators U+001C to U+001F, in an expression ASCII's.
 _INTEGER = re.compile(r"[^\S\x1c-\x1f]*([+-]?)(\d+(?:_\d+)*)[^\S\x1c-\x1f]*")
+_SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typeset: the minus sign, the cross and two dots
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\Z)|(.))", re.DOTALL)
 
 
@@ -45,10 +46,16 @@ class _Parser:
     """Recursive descent; every method leaves the token after what it read."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = [match[match.lastindex or 0] for match in _TOKEN.finditer(text)]  # the last ones are empty: the end
+        self._tokens = [
+            match[match.lastindex or 0] for match in _TOKEN.finditer(text.translate(_SIGNS))
+        ]  # the last ones are empty: the end
         self._next = 0
 
     def read(self) -> int:
+        if self._ahead == "+":  # before all, as an integer may have one
+            self._take()
+            if self._ahead in ("+", "-"):
+                raise NotANumber(f"expected a number, got {self._ahead!r}")
         value = self._sum(0)
         if self._ahead:
             raise NotANumber(f"expected an operator or the end, got {self._ahead!r}")

@@ -9,6 +9,7 @@ const NESTING = 50; // levels, as on the server
 // is white space, so it is written out: all that Unicode calls so.
 const BLANK = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*";
 const INTEGER = new RegExp(`^${BLANK}([+-]?)(\\p{Nd}+(?:_\\p{Nd}+)*)${BLANK}$`, "u");
+const SIGNS = { "\u2212": "-", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*" }; // as they are typeset: the minus sign, the cross and two dots
 const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|$|(.))/suyg;
 
 /** The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here. */
@@ -48,10 +49,12 @@ class Parser {
   #next = 0;
 
   constructor(text) {
-    this.#tokens = Array.from(text.matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]); // the last ones are undefined: the end
+    this.#tokens = Array.from(text.replaceAll(/[\u2212\u00d7\u22c5\u00b7]/g, (sign) => SIGNS[sign]).matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]); // the last ones are undefined: the end
   }
 
   read() {
+    // A plus sign before all, as an integer may have one.
+    if (this.#take("+") && ["+", "-"].includes(this.#ahead)) throw new NotANumber(`Expected a number, got ${this.#ahead}`);
     const value = this.#sum(0);
     if (this.#ahead !== undefined) throw new NotANumber(`Expected an operator or the end, got ${this.#ahead}`);
     return value;

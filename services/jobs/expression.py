@@ -14,6 +14,8 @@ _BITS = math.log2(10)  # of a digit
 _THETA = 1.000081 / math.log(2)  # bits of n# are fewer than this times n (Schoenfeld, 1976, page 360)
 _LARGEST_SHOWN = 1e15  # digits: above, nobody wants to know how many
 
+_SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typeset: the minus sign, the cross and two dots
+
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|($)|(.))", re.DOTALL)
 
 
@@ -43,7 +45,7 @@ class Node(NamedTuple):
 class Expression(NamedTuple):
     """One that may be evaluated."""
 
-    text: str  # without blanks
+    text: str  # in ASCII, without blanks and a plus sign before all
     digits: int  # of the value, and of all on the way to it, at most
     tree: Node
 
@@ -56,11 +58,12 @@ def read(text: str, most_digits: int) -> Expression:
     """
     if len(text) > most_digits + LENGTH:
         raise TooLarge(f"{len(text):,} characters came, at most {most_digits + LENGTH:,} are taken")
+    text = text.translate(_SIGNS)
     parser = _Parser(text, most_digits)
-    tree = parser.read_sum(0)
+    tree = parser.read_whole()
     if parser.ahead:
         raise parser.unexpected("an operator or the end")
-    return Expression("".join(text.split()), max(1, math.ceil(tree.size / _BITS)), tree)
+    return Expression("".join(text.split()).removeprefix("+"), max(1, math.ceil(tree.size / _BITS)), tree)
 
 
 class _Parser:
@@ -87,6 +90,14 @@ class _Parser:
 
     def _impossible(self, what: str) -> NotAnExpression:
         return NotAnExpression(f"before column {self._start + 1}: {what}")
+
+    def read_whole(self) -> Node:
+        """A sum, with a plus sign before it or not, as an integer may have one."""
+        if self.ahead == "+":
+            self._take()
+            if self.ahead in ("+", "-"):
+                raise self.unexpected("a number or '('")
+        return self.read_sum(0)
 
     def read_sum(self, depth: int) -> Node:
         """Terms with + and - between them."""

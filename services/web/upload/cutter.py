@@ -1,5 +1,6 @@
 """Cuts the text of an upload, in whatever pieces it comes, into chunks of lines. No I/O."""
 
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
@@ -17,6 +18,13 @@ SHOWN = 40  # characters of a bad line that its error repeats
 LINE_BYTES = 65_536  # a line this long is read whatever the most digits are: leading zeros and spaces are free
 DIGIT_BYTES = 5  # of the widest digit in UTF-8, with an underscore
 MARK = "\ufeff".encode()  # at the head of a file that says so that it is UTF-8: no part of the first line
+
+_SIEVED = re.compile(rb"ABC[D2]?[ \t]", re.IGNORECASE)  # the head of PFGW's files, whose lines are variables and no numbers
+_CONTINUED = re.compile(rb"[0-9]+\\")  # as bc breaks a long number: the next line is the rest of it
+
+
+class NoList(ValueError):
+    """The text holds numbers in another form than one a line: its lines would be taken for numbers that nobody meant."""
 
 
 class Cutter:
@@ -38,7 +46,7 @@ class Cutter:
         self.answers = 0  # lines of these that are not blank
 
     def feed(self, piece: bytes) -> Iterator[tuple[Lane, Chunk]]:
-        """Take the next bytes; gives the chunks that are full. Iterate to the end before the next call."""
+        """Take the next bytes; gives the chunks that are full. Iterate to the end before the next call. Raises NoList."""
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
             self._take(head)
@@ -49,7 +57,7 @@ class Cutter:
             yield from self._cut()
 
     def end(self) -> Iterator[tuple[Lane, Chunk]]:
-        """The text is over; gives what is left."""
+        """The text is over; gives what is left. Raises NoList."""
         if self._rest:
             self._take(b"")
         while self._fill() or self._waiting:
@@ -63,10 +71,20 @@ class Cutter:
         lines[0] = self._rest if self._overlong else self._rest + lines[0]
         if not self._begun:
             self._begun, lines[0] = True, lines[0].removeprefix(MARK)
+            if _SIEVED.match(lines[0]):
+                shown = lines[0][:SHOWN].decode(errors="replace")
+                raise NoList(f"Expected integers, one a line, got a file of PFGW: line 1 is {shown!r}. Send the numbers themselves")
         if b"\r" in head or self._rest[-1:] == b"\r":
             lines = [line.removesuffix(b"\r") for line in lines]
+        if b"\\" in head or b"\\" in lines[0]:
+            self._check_ends(lines)
         self._rest, self._overlong = b"", False
         self._wait(lines)
+
+    def _check_ends(self, lines: Sequence[bytes]) -> None:
+        for place, line in enumerate(lines, self.lines + len(self._waiting) + 1):
+            if _CONTINUED.fullmatch(line):
+                raise NoList(f"Expected integers, one a line, got line {place:,} that ends in \\: with bc, set BC_LINE_LENGTH=0")
 
     def _skip(self, head: bytes) -> bytes:
         """Counts empty lines at the beginning all at once; returns what comes after them."""

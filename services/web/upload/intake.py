@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
-from services.web.upload.cutter import Cutter
+from services.web.upload.cutter import Cutter, NoList
 from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
 from services.web.upload.ndjson import LOST
 from services.web.upload.patience import Unavailable
@@ -107,6 +107,8 @@ class Intake:
         try:
             for lane, chunk in cut:
                 await self._uploads.append(upload, lane, chunk)
+        except NoList as error:
+            self.reject(Rejection(400, "bad_request", str(error)))
         except NoRoom as error:
             self.reject(_busy(error))
         except Gone:

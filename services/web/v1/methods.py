@@ -78,14 +78,13 @@ def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wan
         text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
         if text is not None:
             return question.read(text, most_digits, operation, wanted)
-        where = ""
+        expected, where = "Expected number as a string, or a JSON integer", ""
     except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
     except Indivisible as error:
         raise Refused(Code.NO_INTEGER, f"Expected an expression whose value is an integer, got {show(given)}: {error}") from None
     except ValueError as error:
-        where = f": {error}"
-    expected = "Expected an integer or an expression, as a string, or a JSON integer"
+        expected, where = "Expected an integer such as 97 or an expression such as 2^127-1", f": {error}"
     raise Refused(Code.NOT_AN_INTEGER, f"{expected}, got {show(given)}{where}")
 
 

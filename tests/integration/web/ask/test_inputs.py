@@ -76,7 +76,9 @@ INPUTS = {
     "\0": NUL,
     "7\0": NUL,
     "\0" + "7": NUL,
-    "\u22127": NO_INTEGER,  # the minus sign, which int() does not read
+    "\u22127": expression("neither"),  # the minus sign, which int() does not read
+    "2^31\u22121": expression("prime"),
+    "+2^31-1": expression("prime"),
     "\u00b2": NO_INTEGER,  # superscript two
     "\u00bd": NO_INTEGER,  # a half
     "\u200b7": NO_INTEGER,  # a space of no width

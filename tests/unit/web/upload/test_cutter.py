@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.ask import cost
-from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cutter
+from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cutter, NoList
 
 MOST_DIGITS = 1_000
 HEAVY = "9" * 300
@@ -41,7 +41,7 @@ LINES = st.one_of(
         ["", " ", "7", "-7", "+7", "007", "1_000", "x", "7 7", "\u0667", "\x1c7", HEAVY, "9" * 1_001, "9" * 90, " 12 "]
     ),
     st.integers(-(10**40), 10**40).map(str),
-    st.text(st.characters(exclude_characters="\n\r", exclude_categories=["Cs"]), max_size=30),
+    st.text(st.characters(exclude_characters="\n\r\\", exclude_categories=["Cs"]), max_size=30),
 )
 
 
@@ -159,3 +159,19 @@ def test_no_more_than_a_chunk_of_lines_waits_for_the_next_piece() -> None:
             pass
         assert cutter._filled < CHUNK_LINES
         assert len(cutter._waiting) <= cutter._bytes < CHUNK_BYTES
+
+
+@pytest.mark.parametrize("size", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (b"ABC 2^$a+1\n1\n2\n4\n", "a file of PFGW: line 1 is 'ABC 2\\^\\$a\\+1'"),
+        (b"\xef\xbb\xbfABCD 2^$a+1 [3]\r\n1\n", "a file of PFGW"),
+        (b"7\n\n1234\\\n5678\n", "line 3 that ends in"),
+        (b"7\n1234\\\r\n5678", "line 2 that ends in"),
+    ],
+    ids=["ABC", "ABCD", "bc", "bc, CRLF"],
+)
+def test_a_text_whose_lines_are_no_numbers_of_their_own_is_refused_as_a_whole(text: bytes, words: str, size: int) -> None:
+    with pytest.raises(NoList, match=words):
+        cut(text[at : at + size] for at in range(0, len(text), size))
