@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes ready what the tests of containers need: an engine, the images, Chromium; where it cannot, it says so and succeeds.
+# Makes ready what the tests of containers and pages need: an engine, the images, Chromium, Firefox; where it cannot, it says so and succeeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 if .ci/engine/with.sh docker version >/dev/null 2>&1 || { [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; }; then
@@ -10,3 +10,4 @@ else
     echo "no Docker engine, and no root with apt to install one: the tests that need it are skipped, and say so"
 fi
 .ci/install.sh chromium chromium
+.ci/install.sh firefox-esr firefox-esr

@@ -13,6 +13,7 @@ from tests.suite.parts import (
     CHART,
     CONTAINERS,
     CONTAINERS_READY,
+    FIREFOX,
     LINT,
     MORE_CONTAINERS,
     PARTS,
@@ -39,7 +40,7 @@ async def suite(run: Run) -> None:
             return
         for part in WITHOUT_AN_ENGINE:
             await run.in_sight(part)
-    for part in (CONTAINERS, MORE_CONTAINERS):
+    for part in (FIREFOX, CONTAINERS, MORE_CONTAINERS):
         await run.in_sight(part)
     await run.in_sight(BENCHMARK)
 

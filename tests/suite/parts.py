@@ -38,7 +38,7 @@ UNIT = Part(
     ),
 )
 
-CONTAINERS_READY = Part("engine, images, Chromium", 900, (".ci/containers.sh",))
+CONTAINERS_READY = Part("engine, images, browsers", 900, (".ci/containers.sh",))
 MODEL = Part("model", 400, _pytest(400, "tests/model"))
 # By itself: its load would hold up whatever ran beside it.
 CHAOS = Part("chaos of processes", 1_200, _pytest(1_200, *ON_THEIR_OWN, "tests/chaos"))
@@ -54,6 +54,8 @@ FRESH_SEEDS = Part("simulation, fresh seeds", 180, (".venv/bin/python", "-m", "t
 # Each row for a second; `make abuse` measures.
 ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
+# The page on processes; after the browsers were made ready, hence not beside what needs no engine.
+FIREFOX = Part("page in Firefox", 300, _pytest(300, *ON_THEIR_OWN, "tests/browser"))
 # Two stacks, each with about half of the tests, one after the other: side by side on two cores a browser now and then ran no page.
 SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
 CONTAINERS = Part(
@@ -74,4 +76,4 @@ BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
 WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, ABUSE, WITHOUT)
-PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, BENCHMARK)
+PARTS = (*FIRST, *WITHOUT_AN_ENGINE, FIREFOX, CONTAINERS, MORE_CONTAINERS, BENCHMARK)

