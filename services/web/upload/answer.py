@@ -1,5 +1,6 @@
 """The HTTP handlers that answer with the list of an upload's answers: `GET` and `DELETE /jobs/ID`, and their base."""
 
+import contextlib
 import re
 
 from tornado.iostream import StreamClosedError
@@ -30,9 +31,7 @@ class ListHandler(JSONHandler):
 
     async def tell(self, id: str, after: int, patience: float) -> None:
         """The answers after this line, as they become available. A client that reads slowly is waited for."""
-        self.set_header("Content-Type", NDJSON)
-        self.set_header("Cache-Control", "no-store")
-        self.set_header("X-Accel-Buffering", "no")  # nginx passes each line on, and takes no more than the client does
+        self.set_list_headers()
         blocks = follow(self._uploads, id, after, patience)
         try:
             first = await anext(blocks, b"")  # before the status is sent: Redis may be away
@@ -47,6 +46,12 @@ class ListHandler(JSONHandler):
             self.unavailable()
         finally:
             await blocks.aclose()
+
+    def set_list_headers(self) -> None:
+        """The headers of every list."""
+        self.set_header("Content-Type", NDJSON)
+        self.set_header("Cache-Control", "no-store")
+        self.set_header("X-Accel-Buffering", "no")  # nginx passes each line on, and takes no more than the client does
 
     def unavailable(self) -> None:
         """End the request: Redis is away or full."""
@@ -64,12 +69,29 @@ class AnswerHandler(ListHandler):
         """The answers after `?offset=` lines; waits for more until none came for `?timeout=` seconds."""
         after = self._read_offset()
         timeout = self.read_timeout(self._settings.long_poll, zero=True)
+        if await self._is_there(id):
+            await self.tell(id, after, timeout)
+
+    async def head(self, *arguments: str) -> None:
+        """What GET answers, without its lines and without a length, which only their end would tell; so nothing is waited for."""
+        (id,) = arguments
+        self._read_offset()
+        self.read_timeout(self._settings.long_poll, zero=True)
+        if await self._is_there(id):
+            self.set_list_headers()
+            with contextlib.suppress(StreamClosedError):  # the client left
+                await self.flush()
+
+    async def _is_there(self, id: str) -> bool:
+        """Whether there is such an upload; if not, or if Redis is away, the request is ended with its error."""
         try:
-            if not _ID.fullmatch(id) or await self._uploads.look(id, 0, 0) is None:
-                return self.fail(404, "not_found", NOT_FOUND)
+            if _ID.fullmatch(id) and await self._uploads.look(id, 0, 0) is not None:
+                return True
         except Unavailable:
-            return self.unavailable()
-        await self.tell(id, after, timeout)
+            self.unavailable()
+        else:
+            self.fail(404, "not_found", NOT_FOUND)
+        return False
 
     async def delete(self, id: str) -> None:
         """Stop what is computed for it, delete its answers: 204."""

@@ -48,10 +48,12 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     """What one WebSocket message holds; notifications are not in it, since nobody waits for them.
 
     A large batch is read as `turns` is iterated; between two of them others should have their turn of the event loop.
+    `later`: how many turns follow the first, known without reading them.
     """
 
     turns: Iterable[list[Call]]
     batch: bool
+    later: int = 0
 
 
 @dataclass(frozen=True, slots=True)

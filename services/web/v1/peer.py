@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
 from msgspec import Raw
@@ -20,7 +20,7 @@ from services.web.settings import WebSettings
 from services.web.sockets.lean import LeanHandler
 from services.web.v1 import requests, responses
 from services.web.v1.batch import Batch
-from services.web.v1.calls import Asked, Call, Cancelling, Limits, Rejected, Resuming
+from services.web.v1.calls import Asked, Call, Cancelling, Limits, Message, Rejected, Resuming
 from services.web.v1.errors import RETRY_AFTER, Code, Refused
 from services.web.v1.outbox import Outbox
 from services.web.v1.params import SHOWN
@@ -69,7 +69,7 @@ class V1Peer:
             return self._hear(usual, None)
         read = requests.read(message, self._limits)
         if read.batch:
-            return self._hear_batch(read.turns)
+            return self._hear_batch(read)
         (calls,) = read.turns
         if not calls:
             return None
@@ -79,32 +79,27 @@ class V1Peer:
             return self._resume(call)
         return self._hear(call, None)
 
-    def _hear_batch(self, turns: Iterable[list[Call]]) -> Awaitable[None] | None:
+    def _hear_batch(self, message: Message) -> Awaitable[None] | None:
         """Take all members; those that need Redis first come last."""
-        batch, rest = Batch(), iter(turns)
-        waits = self._hear_turn(next(rest, []), batch)
-        more = next(rest, None)
-        if waits or more is not None:
-            return self._finish_batch(batch, waits, more, rest)
+        batch, turns = Batch(), iter(message.turns)
+        waits = self._hear_turn(next(turns), batch)
+        if waits or message.later:
+            return self._finish_batch(batch, waits, turns)
         self._outbox.release(batch)
         return None
 
     def _hear_turn(self, calls: list[Call], batch: Batch) -> list[Awaitable[None]]:
         return [wait for call in calls if (wait := self._hear(call, batch)) is not None]
 
-    async def _finish_batch(
-        self, batch: Batch, waits: list[Awaitable[None]], calls: list[Call] | None, rest: Iterator[list[Call]]
-    ) -> None:
+    async def _finish_batch(self, batch: Batch, waits: list[Awaitable[None]], turns: Iterator[list[Call]]) -> None:
         """Take the other calls, while other sockets have their turns in between.
 
         What is left when the socket closes is not taken: its client asks again, perhaps elsewhere, where its session is by now.
         """
-        while calls is not None:
-            await asyncio.sleep(0)
-            if self._socket.closing:
-                break
+        await asyncio.sleep(0)
+        while not self._socket.closing and (calls := next(turns, None)) is not None:
             waits += self._hear_turn(calls, batch)
-            calls = next(rest, None)
+            await asyncio.sleep(0)
         for wait in waits:
             await wait
         self._outbox.release(batch)

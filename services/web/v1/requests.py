@@ -1,7 +1,7 @@
 """Reads what a client of `primes.v1` sends: JSON-RPC 2.0 messages to typed calls. No I/O."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -83,25 +83,32 @@ def read(message: str | bytes, limits: Limits) -> Message:
         return _reject(Code.PARSE_ERROR, f"Expected JSON: {error}")
     if not members:
         return _reject(Code.INVALID_REQUEST, f"{_EXPECTED_BATCH}, got none")
-    return Message(_read_in_turns(members, limits), batch=True)
+    groups = _group(members)
+    return Message((_read_group(group, limits) for group in groups), batch=True, later=len(groups) - 1)
 
 
 def _reject(code: Code, message: str) -> Message:
     return Message([[Rejected(NO_ID, code, message)]], batch=False)
 
 
-def _read_in_turns(members: "Iterable[Raw | str]", limits: Limits) -> Iterator[list[Call]]:
-    """The calls of a batch, each time those of the next members that have TURN bytes, or of one."""
-    calls: list[Call] = []
+def _group(members: "Iterable[Raw | str]") -> "list[list[Raw | str]]":
+    """The members of a batch as they are read in one go: the next that have TURN bytes together, or one."""
+    groups: list[list[Raw | str]] = []
     size = 0
     for member in members:
         length = len(member) if isinstance(member, str) else len(memoryview(member))
-        if size and size + length > TURN:
-            yield calls
-            calls, size = [], 0
+        if not groups or size + length > TURN:
+            groups.append([])
+            size = 0
+        groups[-1].append(member)
         size += length
-        calls += (_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in _read_member(member, limits))
-    yield calls
+    return groups
+
+
+def _read_group(members: "Iterable[Raw | str]", limits: Limits) -> list[Call]:
+    """The calls of these members of a batch."""
+    calls = (call for member in members for call in _read_member(member, limits))
+    return [_refuse_in_batch(call) if isinstance(call, Resuming) else call for call in calls]
 
 
 def _part(batch: str | bytes) -> "list[Raw] | list[str]":

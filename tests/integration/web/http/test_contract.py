@@ -9,7 +9,7 @@ from tests.integration.conftest import Whole
 from tests.integration.processes import ROOT
 
 HERE = Path(__file__).parent
-EXAMPLES = 25  # of each operation; 15 seconds in all
+EXAMPLES = 25  # of each operation; 25 seconds in all
 
 
 def test_the_service_keeps_its_contract(whole: Whole, tmp_path: Path) -> None:
@@ -21,8 +21,8 @@ def test_the_service_keeps_its_contract(whole: Whole, tmp_path: Path) -> None:
         env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.web.http.contract_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode == 0, done.stdout[-6_000:] + done.stderr[-2_000:]
-    assert "Tested: 9" in done.stdout  # not skipped
+    assert "Tested: 17" in done.stdout  # not skipped

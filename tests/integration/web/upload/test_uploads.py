@@ -2,7 +2,9 @@
 
 import gzip
 import random
+import select
 import signal
+import socket
 from collections.abc import Iterator
 
 import gmpy2
@@ -15,6 +17,7 @@ from tests.integration.processes import frozen, memory
 from tests.integration.stack import Stack, get
 from tests.integration.uploading import Sender, SlowReader, check, forget, lines, numbers, post, queued, text, upload, uploads
 from tests.integration.waiting import wait_until
+from tests.integration.web.behind_nginx import send, send_raw
 
 MOST = 50 << 20
 MIB = 1 << 20
@@ -108,6 +111,25 @@ def test_a_list_ends_without_done_when_no_more_came_in_time(manned: Front) -> No
         assert manned.web0.get(f"{location}?timeout=0").body == b""
         assert manned.web0.get(f"{location}?timeout=0.3").body == b""
     check(manned.web0.get(location).body, ["2", "3"])
+
+
+def test_head_of_a_list_does_not_wait_for_its_lines(manned: Front) -> None:
+    with frozen(manned.worker0.pid):
+        location = post(manned.web0.port, b"2\n3\n", {"Prefer": "respond-async"}).headers["Location"]
+        request = f" {location} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        with socket.create_connection(("127.0.0.1", manned.web0.port)) as waiting:
+            waiting.sendall(b"GET" + request)
+            head = send_raw(manned.web0.port, b"HEAD" + request)
+            assert not select.select([waiting], [], [], 0)[0]  # the list, asked for before, still waits
+    assert head.startswith(b"HTTP/1.1 200 ") and head.endswith(b"\r\n\r\n")
+    assert b"Content-Type: application/x-ndjson\r\n" in head
+    assert b"Content-Length" not in head and b"Transfer-Encoding" not in head
+
+
+def test_head_of_a_list_has_the_errors_of_get(whole: Whole) -> None:
+    for path in ("/jobs/none", "/jobs/" + "a" * 22, "/jobs/none?offset=x", "/jobs/none?timeout=x"):
+        request = f"HEAD {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        assert send(whole.webs[0].port, request).status == whole.webs[0].get(path).status
 
 
 # Longer than what gzip remembers, so that it gets no more than twice as small.

@@ -387,7 +387,9 @@ def test_reading_takes_no_more_memory_than_twice_the_message(message: bytes) -> 
 @given(st.lists(st.integers(1, 3 * TURN // 2), min_size=1, max_size=100))
 def test_a_batch_is_read_in_turns_of_bounded_length(lengths: list[int]) -> None:
     members = [is_prime([" " * length], id) for id, length in enumerate(lengths)]
-    turns = list(read("[" + ",".join(members) + "]", LIMITS).turns)
+    message = read("[" + ",".join(members) + "]", LIMITS)
+    turns = list(message.turns)
+    assert message.later == len(turns) - 1
     assert [call.id for turn in turns for call in turn] == [str(id) for id in range(len(lengths))]
     for turn in turns:
         assert len(turn) == 1 or sum(len(members[int(call.id)]) for call in turn) <= TURN
