@@ -69,6 +69,12 @@ def redis() -> Iterator[tuple[str, str, str, str]]:
     has, works = WebSettings.model_construct(), WorkerSettings.model_construct()
     yield "entries of a lane", "`MAX_QUEUED_ENTRIES`", f"{has.max_queued_entries:,}", "jobs wait in the web processes"
     yield "MiB of uploads, read or under way", "`UPLOAD_MEMORY`", f"{has.upload_memory:,}", "HTTP 503 `busy`"
+    yield (
+        "the same of one client, when nobody else has any",
+        "`UPLOAD_MEMORY` / 2",
+        f"{has.upload_memory // 2:,}",
+        "HTTP 503 `busy`",
+    )
     yield "MiB of certificates", "`CERTIFICATE_MEMORY`", f"{works.certificate_memory:,}", "the oldest go"
     yield "answers of a session", "fixed", f"{HISTORY:,}", "the oldest go"
     yield "seconds of a session after its socket", "`SESSION_TTL`", f"{has.session_ttl:,}", "its client is told"

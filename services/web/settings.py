@@ -67,7 +67,7 @@ class WebSettings(Settings):
         3600, description="seconds that an upload is kept after it was read, and after it was last asked for"
     )
     upload_memory: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
-        128, description="MiB of Redis that all uploads may take; above, new ones are refused as busy"
+        128, description="MiB of Redis that all uploads may take, and one client half of it; above, new ones are refused as busy"
     )
 
     @field_validator("allowed_origins")

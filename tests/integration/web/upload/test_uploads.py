@@ -1,5 +1,6 @@
 """`POST /jobs`: every line is answered once, right and in order; what is no upload is refused with a sentence."""
 
+import contextlib
 import gzip
 import random
 import signal
@@ -330,17 +331,37 @@ def test_uploads_under_way_are_bounded(stack: Stack) -> None:
     assert response.headers["Retry-After"] == "1"
 
 
-def test_uploads_take_no_more_of_redis_than_they_may(stack: Stack) -> None:
+def test_a_client_that_fills_its_share_of_redis_leaves_room_for_others(stack: Stack) -> None:
     stack.redis.start()
-    web = stack.web("web0", "--upload-memory", "16", "--max-uploads", "8")
+    web = stack.web("web0", "--upload-memory", "32", "--max-uploads", "12")
     stack.wait_ready()
-    with Sender(web.port, 4) as first, Sender(web.port, 4) as second:
-        for client in (first, second):
-            client.send(b"2\n")
-        wait_until(lambda: web.metric("primes_web_uploads_active") == 2, "two uploads have begun")
-        response = post(web.port, b"3\n")
-        assert (response.status, response.json["error"]["code"]) == (503, "busy")
-        assert "keeps as many answers" in response.json["error"]["message"]
+
+    def taken(address: str) -> str:
+        """What a client at this address is told of the room; empty where its upload, which stays under way, is taken."""
+        before, refused = web.metric("primes_web_uploads_active"), web.metric("primes_web_uploads_total", outcome="busy")
+        sender = senders.enter_context(Sender(web.port, 4, address))
+        sender.send(b"2\n")
+        wait_until(
+            lambda: (
+                web.metric("primes_web_uploads_active") > before or web.metric("primes_web_uploads_total", outcome="busy") > refused
+            ),
+            "it has begun or is refused",
+        )
+        if web.metric("primes_web_uploads_active") > before:
+            return ""
+        sender.send(b"3\n")
+        response = sender.finish()
+        assert (response.status, response.json["error"]["code"], response.json["error"]["retryable"]) == (503, "busy", True)
+        assert response.headers["Retry-After"] == "1"
+        return str(response.json["error"]["message"])
+
+    with contextlib.ExitStack() as senders:
+        assert [taken("127.0.0.2"), taken("127.0.0.2")] == ["", ""]
+        assert "take 16.0 of 32 MiB, 16.0 of them those of this client" in taken("127.0.0.2")
+        assert taken("127.0.0.3") == ""
+        assert "take 24.0 of 32 MiB, 8.0 of them those of this client" in taken("127.0.0.3")
+        assert taken("127.0.0.4") == ""
+        assert "take 32.0 of 32 MiB, 0.0 of them those of this client" in taken("127.0.0.5")
     assert wait_until(lambda: post(web.port, b"", {"Prefer": "respond-async"}).status == 202, "there is room again")
 
 
