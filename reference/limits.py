@@ -58,6 +58,8 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         f"{-(-has.max_uploads // 2):,}",
         "HTTP 503 `busy`",
     )
+    yield "seconds that an upload sends nothing", "`UPLOAD_SILENCE`", f"{has.upload_silence:g}", "HTTP 408"
+    yield "bytes a second of an upload, at least", "`UPLOAD_RATE`", f"{has.upload_rate:,}", "HTTP 408"
     yield "weight of an upload's chunks without an outcome (4 for a costly one)", "fixed", f"{WINDOW}", "its body is not read"
     yield "estimated quick work in Redis, µs", "fixed", f"{QUICK_WORK:,}", "jobs wait in the process, by turns"
     yield "costly entries of one client in Redis", "fixed", f"{HEAVY_ENTRIES:,}", "jobs wait in the process, by turns"

@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import random
 import signal
+import time
 from collections.abc import Iterator
 
 import gmpy2
@@ -14,7 +15,20 @@ from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY
 from tests.integration.processes import frozen, memory
 from tests.integration.stack import Stack, get
-from tests.integration.uploading import Sender, SlowReader, check, forget, lines, numbers, post, queued, text, upload, uploads
+from tests.integration.uploading import (
+    Sender,
+    SlowReader,
+    check,
+    forget,
+    lines,
+    numbers,
+    post,
+    posting,
+    queued,
+    text,
+    upload,
+    uploads,
+)
 from tests.integration.waiting import wait_until
 
 MOST = 50 << 20
@@ -374,6 +388,49 @@ def test_an_upload_that_takes_too_much_of_redis_is_ended(stack: Stack) -> None:
     response = post(web.port, rubbish, {"Idempotency-Key": "rubbish"})
     assert (response.status, response.json["error"]["code"]) == (503, "busy")
     wait_until(lambda: uploads(stack.redis) == [], "nothing of it is left")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "silent"}])
+def test_a_body_that_sends_nothing_is_ended_and_its_place_is_free(stack: Stack, headers: dict[str, str]) -> None:
+    stack.redis.start()
+    web, _ = stack.web("web0", "--max-uploads", "1", "--upload-silence", "1"), stack.worker("worker0")
+    stack.wait_ready()
+    with Sender(web.port, 9, **headers) as silent:
+        silent.send(b"2\n")
+        response = silent.finish()
+    assert (response.status, response.json["error"]["code"]) == (408, "request_timeout")
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["Connection"] == "close"
+    assert web.metric("primes_web_uploads_total", outcome="abandoned") == 1
+    check(post(web.port, b"3\n", {name.replace("_", "-"): value for name, value in headers.items()}).body, ["3"])
+
+
+def test_a_body_that_trickles_is_ended(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--upload-silence", "2", "--upload-rate", "1000")
+    stack.wait_ready()
+
+    def ended() -> bool:
+        slow.send(b"2\r\n2\n\r\n")  # two bytes, as a chunk of HTTP
+        return web.metric("primes_web_uploads_total", outcome="abandoned") == 1
+
+    with Sender(web.port, None) as slow, contextlib.suppress(ConnectionError):
+        wait_until(ended, "it is ended")
+    assert web.metric("primes_web_http_requests_total", route="/jobs", status="408") == 1
+    assert web.metric("primes_web_uploads_active") == 0
+
+
+def test_a_body_that_waits_for_workers_is_not_too_slow(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--upload-silence", "2")
+    stack.wait_ready()
+    asked = numbers(200_000, 5)
+    with posting(web.port, text(asked)) as answer:
+        wait_until(lambda: queued(stack.redis) == 16, "its window is full")
+        full = time.monotonic()
+        wait_until(lambda: time.monotonic() > full + 3, "a silence would be over")
+        stack.worker("worker0", "--lease", "1")
+        check(answer.result().body, asked)
 
 
 def test_an_upload_expires(stack: Stack) -> None:
