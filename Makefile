@@ -72,7 +72,7 @@ abuse: .venv/ready ## what every other client notices while one abuses the servi
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh tests/*/*.sh .ci/run .ci/*.sh .ci/*/*.sh
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh redis/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh tests/*/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
 	$(BIN)/oxlint nginx/static nginx/operators tests/javascript
