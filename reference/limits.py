@@ -58,6 +58,8 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         f"{-(-has.max_uploads // 2):,}",
         "HTTP 503 `busy`",
     )
+    yield "seconds that an upload sends nothing", "`UPLOAD_SILENCE`", f"{has.upload_silence:g}", "HTTP 408"
+    yield "bytes a second of an upload, at least", "`UPLOAD_RATE`", f"{has.upload_rate:,}", "HTTP 408"
     yield "weight of an upload's chunks without an outcome (4 for a costly one)", "fixed", f"{WINDOW}", "its body is not read"
     yield "estimated quick work in Redis, µs", "fixed", f"{QUICK_WORK:,}", "jobs wait in the process, by turns"
     yield "costly entries of one client in Redis", "fixed", f"{HEAVY_ENTRIES:,}", "jobs wait in the process, by turns"
@@ -69,6 +71,12 @@ def redis() -> Iterator[tuple[str, str, str, str]]:
     has, works = WebSettings.model_construct(), WorkerSettings.model_construct()
     yield "entries of a lane", "`MAX_QUEUED_ENTRIES`", f"{has.max_queued_entries:,}", "jobs wait in the web processes"
     yield "MiB of uploads, read or under way", "`UPLOAD_MEMORY`", f"{has.upload_memory:,}", "HTTP 503 `busy`"
+    yield (
+        "the same of one client, when nobody else has any",
+        "`UPLOAD_MEMORY` / 2",
+        f"{has.upload_memory // 2:,}",
+        "HTTP 503 `busy`",
+    )
     yield "MiB of certificates", "`CERTIFICATE_MEMORY`", f"{works.certificate_memory:,}", "the oldest go"
     yield "answers of a session", "fixed", f"{HISTORY:,}", "the oldest go"
     yield "seconds of a session after its socket", "`SESSION_TTL`", f"{has.session_ttl:,}", "its client is told"

@@ -44,9 +44,12 @@ _UPLOADS = f"~{KEYS}:upload:* +ttl"
 # user a password, and does nothing.
 _ASK = "+acl|dryrun"
 
+# What web processes of the former release know of all uploads.
+_FORMER = f"~{KEYS}:taken +get +set +incrby"
+
 RULES = {
     "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
-    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:taken {_TURNS} +get +set +incrby"
+    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:shares {_TURNS} {_FORMER}"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"

@@ -173,7 +173,8 @@ class Mark(NamedTuple):
 UPLOADS = f"{KEYS}:uploads"  # sorted set: ids of all uploads by the time (ms) of their beginning; some may have expired
 
 
-UPLOADS_TAKEN = f"{KEYS}:taken"  # string, for a second: bytes that all uploads took at the last look, and what changed since
+# Hash, for a second: bytes that all uploads took at the last look (field ''), and those of each client, and what changed since.
+UPLOADS_TAKEN = f"{KEYS}:shares"
 
 
 def upload(id: str) -> str:
@@ -181,6 +182,7 @@ def upload(id: str) -> str:
 
     `state`: reading, read, interrupted · `owner`: web process that reads it · `seen`: when that last said so, ms · `ttl`: seconds
     · `key`: name of its idempotency key · `chunks`: how many were queued · `stored`: how many have an outcome · `bytes`: their size
+    · `client`: whose it is (services/web/ask/client.py)
     · once it is read `lines`, `answers`, `fingerprint` (SHA-256 of the text)
     · NUMBER: that chunk's outcome (`services/jobs/chunks.py`).
     """

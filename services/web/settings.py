@@ -63,11 +63,15 @@ class WebSettings(Settings):
     max_uploads: Annotated[int, Field(ge=1, le=1_000)] = Field(
         4, description="uploads per process that are read or queued at once; above, new ones are refused as busy"
     )
+    upload_silence: Seconds = Field(20.0, description="seconds that an upload's client may send nothing; then it is ended with 408")
+    upload_rate: Annotated[int, Field(ge=0, le=1_048_576)] = Field(
+        1_024, description="bytes a second that an upload's body has at least, after `upload_silence` seconds of grace; 0: no bound"
+    )
     upload_ttl: Annotated[int, Field(ge=1, le=604_800)] = Field(
         3600, description="seconds that an upload is kept after it was read, and after it was last asked for"
     )
     upload_memory: Annotated[int, Field(ge=16, le=1_048_576)] = Field(
-        128, description="MiB of Redis that all uploads may take; above, new ones are refused as busy"
+        128, description="MiB of Redis that all uploads may take, and one client half of it; above, new ones are refused as busy"
     )
 
     @field_validator("allowed_origins")

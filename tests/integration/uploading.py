@@ -19,12 +19,16 @@ from tests.integration.waiting import wait_until
 
 PATIENCE = 120  # seconds until a silent server counts as one that will not answer
 
+OURS = "127.0.0.1"  # as all of 127.0.0.0/8 is
+
 TEXT = {"Content-Type": "text/plain"}
 
 
-def post(port: int, body: bytes | Iterator[bytes], headers: Mapping[str, str] | None = None) -> Response:
-    """One upload and everything that it is answered."""
-    with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+def post(port: int, body: bytes | Iterator[bytes], headers: Mapping[str, str] | None = None, address: str = OURS) -> Response:
+    """One upload from this address and everything that it is answered."""
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(address, 0))
+    ) as connection:
         connection.request("POST", "/jobs", body, {**TEXT, **(headers or {})})
         response = connection.getresponse()
         return Response(response.status, dict(response.headers), response.read())
@@ -40,9 +44,9 @@ def posting(port: int, body: bytes, headers: Mapping[str, str] | None = None) ->
 class Sender:
     """An upload whose body is sent piece by piece; it never has an end of its own accord."""
 
-    def __init__(self, port: int, length: int | None, **headers: str) -> None:
+    def __init__(self, port: int, length: int | None, address: str = OURS, **headers: str) -> None:
         """`length` None: the pieces are HTTP's own chunks."""
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(address, 0))
         self._connection.putrequest("POST", "/jobs")
         framing = {"Transfer-Encoding": "chunked"} if length is None else {"Content-Length": str(length)}
         fields = {**TEXT, **framing, **{name.replace("_", "-"): value for name, value in headers.items()}}

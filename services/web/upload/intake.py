@@ -34,6 +34,7 @@ class Rejection:
 UNAVAILABLE = Rejection(503, "unavailable", "Redis cannot take the upload at the moment", retryable=True)
 GOING_AWAY = Rejection(503, "going_away", "The web process ends before the upload was read; send it again", retryable=True)
 VANISHED = Rejection(503, "lost", LOST, retryable=True)
+TOO_SLOW = Rejection(408, "request_timeout", "The rest of the body did not come in time; send it again, faster", retryable=True)
 TOO_LARGE = Rejection(413, "body_too_large", f"Expected at most {MAX_BODY:,} bytes, after decompression too; more came")
 ANOTHER_BODY = Rejection(422, "key_reused", "This Idempotency-Key belongs to an upload with another body")
 

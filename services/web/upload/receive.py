@@ -1,5 +1,6 @@
 """The HTTP handler that takes uploads: `POST /jobs`."""
 
+import asyncio
 import codecs
 import re
 
@@ -8,11 +9,14 @@ from tornado.web import Finish, stream_request_body
 from services.web.ask import client
 from services.web.settings import WebSettings
 from services.web.upload.answer import ListHandler
-from services.web.upload.intake import GOING_AWAY, MAX_BODY, Intake, Rejection
+from services.web.upload.intake import GOING_AWAY, MAX_BODY, TOO_SLOW, Intake, Rejection
+from services.web.upload.pace import Pace
 from services.web.upload.uploads import Uploads
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
+
+LATE = 1.0  # seconds; a timer that is later than that tells of a standstill of this process, and of its client nothing
 
 GZIP = {"gzip", "x-gzip"}  # RFC 9110, section 8.4.1.3: two names of one coding
 
@@ -31,7 +35,11 @@ class ReceiveHandler(ListHandler):
         """Nothing was read yet."""
         super().initialize(uploads, settings)
         self._intake = Intake(uploads, settings.max_digits, client.name(self.request.remote_ip or ""))
+        self._gone = False  # whether the client is
         self._reading = True  # whether the body is not over
+        self._pace = Pace(settings.upload_silence, settings.upload_rate)
+        self._since = 0.0  # by the loop's clock: when the wait for the next piece began
+        self._timer: asyncio.TimerHandle | None = None  # of that wait
 
     async def prepare(self) -> None:
         """Read the head: what is refused by that alone, and whether the body's answers are there already."""
@@ -49,6 +57,26 @@ class ReceiveHandler(ListHandler):
         if self._intake.rejection and self.request.headers.get("Expect"):
             self._end_rejected()  # the body is not on its way yet
             raise Finish
+        self._wait()
+
+    def _wait(self) -> None:
+        """For the next piece of the body."""
+        if self._gone or self._finished:
+            return
+        loop = asyncio.get_running_loop()
+        self._since = loop.time()
+        self._timer = loop.call_later(self._pace.patience, self._end_wait, self._since + self._pace.patience)
+
+    def _stop_waiting(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _end_wait(self, due: float) -> None:
+        """No piece came in time: what came has no answers, and its place is free again."""
+        if asyncio.get_running_loop().time() > due + LATE:
+            return self._wait()
+        self._intake.reject(TOO_SLOW)
+        self._close_rejected()
 
     def _read_head(self, encoding: str) -> Rejection | None:
         key = self.request.headers.get("Idempotency-Key")
@@ -65,13 +93,17 @@ class ReceiveHandler(ListHandler):
 
     async def data_received(self, chunk: bytes) -> None:
         """Take a piece of the body; the next is not read before its lines are queued."""
+        self._stop_waiting()
+        self._pace.take(len(chunk), asyncio.get_running_loop().time() - self._since)
         await self._intake.take(chunk)
         if self._intake.overrun:
             self._end_rejected()
+        self._wait()
 
     async def post(self) -> None:
         """The whole body is here: answer with the list, or with where to find it."""
         self._reading = False
+        self._stop_waiting()
         id = await self._intake.end()
         if not id:
             return self._end_rejected()
@@ -86,14 +118,24 @@ class ReceiveHandler(ListHandler):
         """The process ends: a body that is not over has no answers."""
         if self._reading and not self._finished:
             self._intake.reject(GOING_AWAY)
-            self.set_header("Connection", "close")  # what is left of the body is not read
-            self._end_rejected()
+            self._close_rejected()
+
+    def _close_rejected(self) -> None:
+        self.set_header("Connection", "close")  # what is left of the body is not read
+        self._end_rejected()
 
     def on_connection_close(self) -> None:
         """Nobody waits for an answer any more."""
         super().on_connection_close()
         self.settings["requests"].discard(self)  # Tornado does not finish a request whose body ends early
+        self._gone = True
+        self._stop_waiting()
         self._intake.leave()
+
+    def on_finish(self) -> None:
+        """Nothing is waited for any more."""
+        super().on_finish()
+        self._stop_waiting()
 
     def _end_rejected(self) -> None:
         rejection = self._intake.rejection

@@ -16,21 +16,22 @@ from services.web.upload.upload import PendingChunk, Upload
 
 READ_LEASE = 5.0  # seconds after which an upload that no process says it reads counts as interrupted
 READ_TTL = 60  # seconds that an upload without a key outlives its process, should that die while it reads
+MIB = 1 << 20  # bytes
 RESERVE = 8 << 20  # bytes that count for an upload under way: about what 50 MB of small numbers take
 SMALLEST = 16 << 10  # bytes that count for any upload: bounds how many there are to be counted
 
-FULL = "the server keeps as many answers to uploads as it can"
+FULL = "answers to uploads take as much of Redis as they may, all together or those of this client"
 
 SCRIPTS = Path(__file__).parent / "scripts"
 COUNT = SCRIPTS / "count.lua"  # for those that look at all uploads; after TRY
 ATTENDED = SCRIPTS / "attended.lua"  # for those that ask whether an upload is still read; after CLOCK
-TAKEN = SCRIPTS / "taken.lua"  # for those that change how much all uploads take
+TAKEN = SCRIPTS / "taken.lua"  # for those that change how much uploads take; after TRY
 
 BEGIN = Script(TRY, CLOCK, ATTENDED, COUNT, TAKEN, SCRIPTS / "begin.lua")
 APPEND = Script(TRY, WAITING, TURNS, SCRIPTS / "append.lua")
 ATTEND = Script(TRY, CLOCK, COUNT, SCRIPTS / "attend.lua")
-SEAL = Script(TAKEN, SCRIPTS / "seal.lua")
-DROP = Script(TAKEN, SCRIPTS / "drop.lua")
+SEAL = Script(TRY, TAKEN, SCRIPTS / "seal.lua")
+DROP = Script(TRY, TAKEN, SCRIPTS / "drop.lua")
 LOOK = Script(CLOCK, ATTENDED, SCRIPTS / "look.lua")
 FIND = Script(SCRIPTS / "find.lua")
 
@@ -103,15 +104,17 @@ class UploadStore:
         self._settings = settings
         self._owner = owner
 
-    async def begin(self, id: str, key: str) -> FormerUpload | None:
-        """Begin this upload, or tell which one this idempotency key (empty: none) has. Raises NoRoom, BeingRead."""
+    async def begin(self, id: str, key: str, client: str) -> FormerUpload | None:
+        """Begin this upload of this client, or tell which one this idempotency key (empty: none) has. Raises NoRoom, BeingRead."""
         keys = [names.upload(id), names.UPLOADS, names.UPLOADS_TAKEN]
         idempotency = [names.upload_key(hashlib.sha256(key.encode()).hexdigest())] if key else []
         ttl, most_bytes, lease = self._settings.upload_ttl, self._settings.upload_memory << 20, int(READ_LEASE * 1000)
-        arguments = (id, self._owner, ttl, READ_TTL, names.upload(""), most_bytes, RESERVE, SMALLEST, lease)
+        arguments = (id, self._owner, ttl, READ_TTL, names.upload(""), most_bytes, RESERVE, SMALLEST, lease, client)
         match await BEGIN(self._redis, [*keys, *idempotency], *arguments):
-            case [b"full"]:
-                raise NoRoom(FULL)
+            case [b"full", int(taken), int(share)]:
+                most, theirs = self._settings.upload_memory, f"{share / MIB:.1f} of them those of this client"
+                rule = f"a client may have as many as are free, and a new one counts for {RESERVE / MIB:.0f}"
+                raise NoRoom(f"answers to uploads take {taken / MIB:.1f} of {most} MiB, {theirs}; {rule}")
             case [b"reading", former] if former.decode() != id:  # ours: an earlier try was heard, its reply was not
                 raise BeingRead(former.decode())
             case [b"kept", former, fingerprint]:

@@ -46,7 +46,7 @@ class UploadWriter:
         upload = Upload(secrets.token_urlsafe(TOKEN), bool(key), client)
         try:
             with self._registry.place(client):
-                former = await patiently(lambda: self._store.begin(upload.id, key), FIRST_PATIENCE)
+                former = await patiently(lambda: self._store.begin(upload.id, key, client), FIRST_PATIENCE)
                 if former is None:
                     self._registry.add(upload)
                     return upload

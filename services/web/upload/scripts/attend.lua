@@ -1,6 +1,7 @@
 -- Says that a web process still reads or follows an upload, and looks for its chunks.
 -- Returns a list, for each chunk 'answered', 'waiting', or 'lost' when it is in no stream and has no
--- outcome; 'full' when it is a large one and all uploads together take too much; nothing when it is gone
+-- outcome; 'full' when it is a large one and all uploads together take too much, or its client's more than
+-- half of that; nothing when it is gone
 -- or another process' now. One that lacks what it had, since Redis came back older, goes too: chunks that its
 -- web process knows to be answered would never be sent again, and who waits is told that all is lost.
 -- One step: a chunk that a worker stores in between would be taken for lost, and computed again.
@@ -12,8 +13,8 @@ local chunks = cmsgpack.unpack(ARGV[6]) -- number, lane, entry of each
 local answered, sealed = tonumber(ARGV[7]), ARGV[8] == '1' -- what the web process knows of it
 local streams = { quick = quick, heavy = heavy }
 
-local owner, key, state, bytes, stored = unpack(
-    redis.call('HMGET', upload, 'owner', 'key', 'state', 'bytes', 'stored')
+local owner, key, state, bytes, stored, client = unpack(
+    redis.call('HMGET', upload, 'owner', 'key', 'state', 'bytes', 'stored', 'client')
 )
 if owner ~= web then
     return false
@@ -29,7 +30,8 @@ if key then
 end
 
 if state == 'reading' and tonumber(bytes) > tonumber(large_bytes) then
-    if count_uploads(index, prefix, 0) > tonumber(most_bytes) then -- count.lua
+    local sum, shares = count_uploads(index, prefix, 0) -- count.lua
+    if sum > tonumber(most_bytes) or (client and shares[client] > most_bytes / 2) then
         return 'full'
     end
 end

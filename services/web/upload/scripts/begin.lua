@@ -1,13 +1,14 @@
 -- Begins an upload, unless its idempotency key has one already or the kept ones take too much.
--- Returns {'begun'}; {'full'}; {'reading', id} while another process reads the key's upload; {'kept', id,
--- fingerprint} after that.
+-- Returns {'begun'}; {'full', bytes of all, bytes of the client's} where these together with what the new one
+-- counts for are too much: a client may take as much as is free then, so one alone takes half; {'reading',
+-- id} while another process reads the key's upload; {'kept', id, fingerprint} after that.
 -- One step: of two that come with one key, one begins; and what is counted is not taken twice.
 -- It derives the keys of all uploads from their prefix.
 local upload, index, known, idempotency = unpack(KEYS) -- the last one or none
 local id, web, ttl, reading_ttl, prefix = unpack(ARGV) -- ttl: s; reading_ttl: s, without a key
 -- Bytes that all uploads may take, that one counts for while it is read, that any counts for; lease: ms.
-local most_bytes, reading_bytes, smallest_bytes, lease = unpack(ARGV, 6)
-local LOOK = 1000 -- ms between two looks at all uploads: there may be thousands
+local most_bytes, reading_bytes, smallest_bytes, lease, client = unpack(ARGV, 6)
+local LOOK = 1 -- s between two looks at all uploads: there may be thousands
 local now = now_ms() -- clock.lua
 
 -- The reply for an idempotency key that has an upload. One that was interrupted goes: the new one
@@ -29,28 +30,36 @@ local function former()
     return nil
 end
 
--- Bytes of all uploads as of the last look, with what has begun since.
+-- Bytes of all uploads and of the client's as of the last look, with what has begun since.
 local function taken()
-    local read, sum = try(redis.call, 'GET', known)
-    sum = read and tonumber(sum) or nil
-    if not sum then
-        sum = count_uploads(index, prefix, reading_bytes) -- count.lua
-        redis.call('SET', known, string.format('%.0f', sum), 'PX', LOOK)
+    local read, found = try(redis.call, 'HMGET', known, '', client)
+    local sum = read and tonumber(found[1])
+    if sum then
+        return sum, tonumber(found[2]) or 0
     end
-    return sum
+    forget(known)
+    local shares
+    sum, shares = count_uploads(index, prefix, reading_bytes) -- count.lua
+    redis.call('HSET', known, '', string.format('%.0f', sum))
+    for name, bytes in pairs(shares) do
+        redis.call('HSET', known, name, string.format('%.0f', bytes))
+    end
+    redis.call('EXPIRE', known, LOOK)
+    return sum, shares[client] or 0
 end
 
 local reply = former()
 if reply then
     return reply
 end
-if taken() + reading_bytes > tonumber(most_bytes) then
-    return { 'full' }
+local sum, share = taken()
+if sum + share + reading_bytes > tonumber(most_bytes) then
+    return { 'full', sum, share }
 end
-take_more(known, reading_bytes) -- taken.lua
+take_more(known, client, reading_bytes) -- taken.lua
 
 redis.call('HSET', upload, 'state', 'reading', 'owner', web, 'seen', now, 'ttl', ttl)
-redis.call('HSET', upload, 'chunks', 0, 'stored', 0, 'bytes', smallest_bytes)
+redis.call('HSET', upload, 'chunks', 0, 'stored', 0, 'bytes', smallest_bytes, 'client', client)
 redis.call('EXPIRE', upload, idempotency and ttl or reading_ttl)
 if idempotency then
     redis.call('HSET', upload, 'key', idempotency)

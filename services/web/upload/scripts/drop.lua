@@ -8,13 +8,15 @@ local upload, index, known = unpack(KEYS)
 local id, owner, notices, reading_bytes = unpack(ARGV) -- owner: '' for whoever has the id
 -- reading_bytes: that an upload counts for while it is read
 
-local state, web, key, bytes = unpack(redis.call('HMGET', upload, 'state', 'owner', 'key', 'bytes'))
+local state, web, key, bytes, client = unpack(
+    redis.call('HMGET', upload, 'state', 'owner', 'key', 'bytes', 'client')
+)
 if not state or (owner ~= '' and owner ~= web) then
     return 0
 end
 bytes = tonumber(bytes) or 0
 if state == 'reading' then
-    take_more(known, math.min(0, bytes - reading_bytes)) -- taken.lua
+    take_more(known, client, math.min(0, bytes - reading_bytes)) -- taken.lua
 end
 if key and owner ~= '' then
     redis.call('HSET', upload, 'state', 'interrupted')
@@ -25,7 +27,7 @@ redis.call('EXPIRE', upload, 0)
 if key and redis.call('HMGET', key, 'id')[1] == id then
     redis.call('EXPIRE', key, 0)
 end
-take_more(known, -bytes)
+take_more(known, client, -bytes)
 redis.call('ZREM', index, id)
 redis.call('PUBLISH', notices .. web, id)
 return 1

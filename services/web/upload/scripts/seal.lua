@@ -8,8 +8,8 @@ local web, ttl, lines, answers, fingerprint, queued = unpack(ARGV) -- ttl: s; qu
 local pending = cmsgpack.unpack(ARGV[7]) -- numbers of the chunks whose outcomes it has not heard of
 local reading_bytes = ARGV[8] -- that an upload counts for while it is read
 
-local owner, key, stored, bytes, state = unpack(
-    redis.call('HMGET', upload, 'owner', 'key', 'stored', 'bytes', 'state')
+local owner, key, stored, bytes, state, client = unpack(
+    redis.call('HMGET', upload, 'owner', 'key', 'stored', 'bytes', 'state', 'client')
 )
 if owner ~= web then
     return 0
@@ -23,7 +23,7 @@ if stored + without < tonumber(queued) then
     return 0
 end
 if state == 'reading' then
-    take_more(known, math.min(0, bytes - reading_bytes)) -- taken.lua
+    take_more(known, client, math.min(0, bytes - reading_bytes)) -- taken.lua
 end
 redis.call('HSET', upload, 'state', 'read', 'lines', lines, 'answers', answers, 'fingerprint', fingerprint)
 redis.call('HSET', upload, 'chunks', queued)

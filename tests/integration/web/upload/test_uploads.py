@@ -1,10 +1,12 @@
 """`POST /jobs`: every line is answered once, right and in order; what is no upload is refused with a sentence."""
 
+import contextlib
 import gzip
 import random
 import select
 import signal
 import socket
+import time
 from collections.abc import Iterator
 
 import gmpy2
@@ -15,7 +17,20 @@ from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY
 from tests.integration.processes import frozen, memory
 from tests.integration.stack import Stack, get
-from tests.integration.uploading import Sender, SlowReader, check, forget, lines, numbers, post, queued, text, upload, uploads
+from tests.integration.uploading import (
+    Sender,
+    SlowReader,
+    check,
+    forget,
+    lines,
+    numbers,
+    post,
+    posting,
+    queued,
+    text,
+    upload,
+    uploads,
+)
 from tests.integration.waiting import wait_until
 from tests.integration.web.behind_nginx import send, send_raw
 
@@ -352,17 +367,37 @@ def test_uploads_under_way_are_bounded(stack: Stack) -> None:
     assert response.headers["Retry-After"] == "1"
 
 
-def test_uploads_take_no_more_of_redis_than_they_may(stack: Stack) -> None:
+def test_a_client_that_fills_its_share_of_redis_leaves_room_for_others(stack: Stack) -> None:
     stack.redis.start()
-    web = stack.web("web0", "--upload-memory", "16", "--max-uploads", "8")
+    web = stack.web("web0", "--upload-memory", "32", "--max-uploads", "12")
     stack.wait_ready()
-    with Sender(web.port, 4) as first, Sender(web.port, 4) as second:
-        for client in (first, second):
-            client.send(b"2\n")
-        wait_until(lambda: web.metric("primes_web_uploads_active") == 2, "two uploads have begun")
-        response = post(web.port, b"3\n")
-        assert (response.status, response.json["error"]["code"]) == (503, "busy")
-        assert "keeps as many answers" in response.json["error"]["message"]
+
+    def taken(address: str) -> str:
+        """What a client at this address is told of the room; empty where its upload, which stays under way, is taken."""
+        before, refused = web.metric("primes_web_uploads_active"), web.metric("primes_web_uploads_total", outcome="busy")
+        sender = senders.enter_context(Sender(web.port, 4, address))
+        sender.send(b"2\n")
+        wait_until(
+            lambda: (
+                web.metric("primes_web_uploads_active") > before or web.metric("primes_web_uploads_total", outcome="busy") > refused
+            ),
+            "it has begun or is refused",
+        )
+        if web.metric("primes_web_uploads_active") > before:
+            return ""
+        sender.send(b"3\n")
+        response = sender.finish()
+        assert (response.status, response.json["error"]["code"], response.json["error"]["retryable"]) == (503, "busy", True)
+        assert response.headers["Retry-After"] == "1"
+        return str(response.json["error"]["message"])
+
+    with contextlib.ExitStack() as senders:
+        assert [taken("127.0.0.2"), taken("127.0.0.2")] == ["", ""]
+        assert "take 16.0 of 32 MiB, 16.0 of them those of this client" in taken("127.0.0.2")
+        assert taken("127.0.0.3") == ""
+        assert "take 24.0 of 32 MiB, 8.0 of them those of this client" in taken("127.0.0.3")
+        assert taken("127.0.0.4") == ""
+        assert "take 32.0 of 32 MiB, 0.0 of them those of this client" in taken("127.0.0.5")
     assert wait_until(lambda: post(web.port, b"", {"Prefer": "respond-async"}).status == 202, "there is room again")
 
 
@@ -375,6 +410,49 @@ def test_an_upload_that_takes_too_much_of_redis_is_ended(stack: Stack) -> None:
     response = post(web.port, rubbish, {"Idempotency-Key": "rubbish"})
     assert (response.status, response.json["error"]["code"]) == (503, "busy")
     wait_until(lambda: uploads(stack.redis) == [], "nothing of it is left")
+
+
+@pytest.mark.parametrize("headers", [{}, {"Idempotency_Key": "silent"}])
+def test_a_body_that_sends_nothing_is_ended_and_its_place_is_free(stack: Stack, headers: dict[str, str]) -> None:
+    stack.redis.start()
+    web, _ = stack.web("web0", "--max-uploads", "1", "--upload-silence", "1"), stack.worker("worker0")
+    stack.wait_ready()
+    with Sender(web.port, 9, **headers) as silent:
+        silent.send(b"2\n")
+        response = silent.finish()
+    assert (response.status, response.json["error"]["code"]) == (408, "request_timeout")
+    assert response.headers["Retry-After"] == "1"
+    assert response.headers["Connection"] == "close"
+    assert web.metric("primes_web_uploads_total", outcome="abandoned") == 1
+    check(post(web.port, b"3\n", {name.replace("_", "-"): value for name, value in headers.items()}).body, ["3"])
+
+
+def test_a_body_that_trickles_is_ended(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--upload-silence", "2", "--upload-rate", "1000")
+    stack.wait_ready()
+
+    def ended() -> bool:
+        slow.send(b"2\r\n2\n\r\n")  # two bytes, as a chunk of HTTP
+        return web.metric("primes_web_uploads_total", outcome="abandoned") == 1
+
+    with Sender(web.port, None) as slow, contextlib.suppress(ConnectionError):
+        wait_until(ended, "it is ended")
+    assert web.metric("primes_web_http_requests_total", route="/jobs", status="408") == 1
+    assert web.metric("primes_web_uploads_active") == 0
+
+
+def test_a_body_that_waits_for_workers_is_not_too_slow(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--upload-silence", "2")
+    stack.wait_ready()
+    asked = numbers(200_000, 5)
+    with posting(web.port, text(asked)) as answer:
+        wait_until(lambda: queued(stack.redis) == 16, "its window is full")
+        full = time.monotonic()
+        wait_until(lambda: time.monotonic() > full + 3, "a silence would be over")
+        stack.worker("worker0", "--lease", "1")
+        check(answer.result().body, asked)
 
 
 def test_an_upload_expires(stack: Stack) -> None:

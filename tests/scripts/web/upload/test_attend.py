@@ -7,6 +7,7 @@ from services.jobs import names
 from services.web.upload.store import ATTEND, RESERVE
 from tests.scripts.conftest import Node, run
 from tests.scripts.web.upload.uploads import (
+    CLIENT,
     KEY,
     MOST,
     OTHER,
@@ -113,3 +114,12 @@ def test_what_has_expired_takes_nothing(node: Node) -> None:
     keep(node, bytes=RESERVE + 1)
     node.admin.zadd(names.UPLOADS, {OTHER: 1})
     assert attend(node, most=RESERVE + 1) == []
+
+
+def test_a_large_one_is_full_where_its_client_has_more_than_half(node: Node) -> None:
+    keep(node, bytes=RESERVE + 1, client=CLIENT)
+    keep(node, OTHER, state="read", bytes=RESERVE, client=CLIENT)
+    assert attend(node, most=4 * RESERVE) == b"full"
+    assert attend(node, most=4 * RESERVE + 2) == []
+    node.admin.hset(names.upload(OTHER), "client", "192.0.2.2")
+    assert attend(node, most=4 * RESERVE) == []

@@ -6,6 +6,7 @@ from services.web.upload.store import READ_LEASE, READ_TTL, SMALLEST
 from tests.scripts.conftest import Node
 
 WEB = "web0"
+CLIENT = "192.0.2.1"
 ID, OTHER = "upload-of-the-test", "another-upload"
 UPLOAD = names.upload(ID)
 KEY, OTHER_KEY = names.upload_key("digest-of-a-key"), names.upload_key("digest-of-another-key")
