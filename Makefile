@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,10 +66,13 @@ bench-engine: .venv/bench ## compare primality tests by time and verdict, two mi
 bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
 	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
+abuse: .venv/ready ## what every other client notices while one abuses the service, a quarter of an hour (ARGS=--help)
+	@$(BIN)/python -m tests.abuse $(ARGS)
+
 lint: .venv/ready
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh tests/*/*.sh .ci/run .ci/*.sh .ci/*/*.sh
+	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh redis/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh tests/*/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
 	$(BIN)/oxlint nginx/static nginx/operators tests/javascript

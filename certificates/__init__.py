@@ -2,8 +2,8 @@
 
 from .reader import read
 from .rejection import Rejected
-from .structure import Certificate, Chain, Kind, Pocklington
+from .structure import Certificate, Chain, Kind, Morrison, Pocklington
 from .text import Malformed
 from .verifier import verify
 
-__all__ = ["Certificate", "Chain", "Kind", "Malformed", "Pocklington", "Rejected", "read", "verify"]
+__all__ = ["Certificate", "Chain", "Kind", "Malformed", "Morrison", "Pocklington", "Rejected", "read", "verify"]

@@ -1,6 +1,7 @@
 """Reads the text that PARI prints, a vector.
 
 For ECPP it is [[N, t, s, a, [x, y]], …]; for N-1 [N, [p, …, [p, base, [N, […]]], …]]; for a number below 2^64 that number alone.
+What PARI does not write, in the same form: for N+1 [N, [], [q, …]], and for both [N, [p, …], [q, …]].
 """
 
 import re
@@ -8,7 +9,7 @@ from collections.abc import Callable
 from typing import NoReturn, TypeVar
 
 from .arithmetic import whole
-from .structure import Affine, Certificate, Chain, Pocklington, ProvenFactor, Step
+from .structure import Affine, Certificate, Chain, Morrison, Pocklington, ProvenFactor, Step
 from .text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, SHOWN, Malformed, quote
 
 T = TypeVar("T")
@@ -27,7 +28,7 @@ def read_pari(text: str) -> Certificate:
         steps = vector.items(vector.step)
         certificate = Chain(steps[0].n, steps)
     else:
-        certificate = vector.pocklington(0)
+        certificate = vector.factored()
     vector.end()
     return certificate
 
@@ -108,6 +109,31 @@ class _Vector:
         number = self.integer()
         self.take(",")
         return number
+
+    def factored(self) -> Pocklington | Morrison:
+        """A certificate by factors of N-1, of N+1 or of both."""
+        self.take("[")
+        n = self._before_comma()
+        minus = self._factors(0)
+        if self.next() != ",":
+            if not minus:
+                self.fail(", and factors of N+1")
+            self.take("]")
+            return Pocklington(n, minus)
+        self.take(",")
+        if any(factor.certificate for factor in minus):
+            self.fail("] after factors of N-1 with certificates of their own")
+        plus = self.items(lambda: self.integer("a factor of N+1"))
+        self.take("]")
+        return Morrison(n, tuple(factor.p for factor in minus), plus)
+
+    def _factors(self, depth: int) -> tuple[ProvenFactor, ...]:
+        """Those of N-1; none where the vector is empty."""
+        if self.then() == "]":
+            self.take("[")
+            self.take("]")
+            return ()
+        return self.items(lambda: self._factor(depth))
 
     def pocklington(self, depth: int) -> Pocklington:
         """An N-1 certificate, so deep within others."""

@@ -12,6 +12,8 @@ class Kind(StrEnum):
 
     ECPP = "ECPP"  # elliptic curves (Atkin-Morain)
     N_MINUS_1 = "N-1"  # prime factors of N-1 (Pocklington; Brillhart, Lehmer and Selfridge)
+    N_PLUS_1 = "N+1"  # prime factors of N+1 (Lucas and Lehmer; Morrison; Brillhart, Lehmer and Selfridge)
+    BOTH = "N-1 and N+1"  # prime factors of both
     SMALL = "small"  # no step: the number is small enough for a strong test that is exact
 
 
@@ -99,4 +101,23 @@ class Pocklington:
         return 1 + sum(factor.certificate.length for factor in self.factors if factor.certificate)
 
 
-Certificate = Chain | Pocklington
+@dataclass(frozen=True, slots=True)
+class Morrison:
+    """A certificate by prime factors of n + 1, with those of n - 1 beside them where these do not suffice. All are small primes."""
+
+    n: int
+    minus: tuple[int, ...]
+    plus: tuple[int, ...]
+
+    @property
+    def kind(self) -> Kind:
+        """How it proves n."""
+        return Kind.BOTH if self.minus else Kind.N_PLUS_1
+
+    @property
+    def length(self) -> int:
+        """How many numbers it proves prime."""
+        return 1
+
+
+Certificate = Chain | Pocklington | Morrison

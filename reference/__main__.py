@@ -1,14 +1,15 @@
-"""Writes docs/metrics.md and docs/settings.md: `python -m reference`, or `make reference`."""
+"""Writes docs/limits.md, docs/metrics.md and docs/settings.md: `python -m reference`, or `make reference`."""
 
 from pathlib import Path
 
-from reference import metrics, settings
+from reference import limits, metrics, settings
 
 DOCS = Path(__file__).parents[1] / "docs"
 
 
 def main() -> None:
-    """Write both pages."""
+    """Write the pages."""
+    (DOCS / "limits.md").write_text(limits.page())
     (DOCS / "metrics.md").write_text(metrics.page())
     (DOCS / "settings.md").write_text(settings.page())
 

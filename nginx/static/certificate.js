@@ -17,7 +17,7 @@ export class Malformed extends Error {
 /**
  * The certificate that the text holds: {n, steps} for elliptic curves, each step {n, t, s, curve} leading to the number
  * (n + 1 - t) / s, without a step if n is small itself; {n, factors} for N-1, each factor {p, base, certificate}, the last two
- * for a large one alone. A curve is {a, x, y}, {j, t} or {a, b, t}. All numbers are BigInts. Throws Malformed.
+ * for a large one alone; {n, minus, plus} for factors of N+1, with those of N-1 where there are any. A curve is {a, x, y}, {j, t} or {a, b, t}. All numbers are BigInts. Throws Malformed.
  */
 export function read(text) {
   if (text.length > MOST_CHARACTERS) throw new Malformed(`expected at most ${MOST_CHARACTERS} characters, got ${text.length}`);
@@ -118,7 +118,7 @@ class Lines {
 }
 
 // PARI's text, as it prints a vector: for elliptic curves [[N, t, s, a, [x, y]], …]; for N-1 [N, [p, …, [p, base, [N, […]]], …]];
-// for a number below 2^64 that number alone.
+// for a number below 2^64 that number alone. What PARI does not write: for N+1 [N, [], [q, …]], for both [N, [p, …], [q, …]].
 
 function readPari(text) {
   const vector = new Vector(text);
@@ -127,7 +127,7 @@ function readPari(text) {
   else if (vector.second === "[") {
     const steps = vector.items(() => vector.step());
     certificate = { n: steps[0].n, steps };
-  } else certificate = vector.pocklington(0);
+  } else certificate = vector.factored();
   vector.end();
   return certificate;
 }
@@ -211,6 +211,30 @@ class Vector {
     const number = this.integer();
     this.#take(",");
     return number;
+  }
+
+  /** A certificate by factors of N-1, of N+1 or of both. */
+  factored() {
+    this.#take("[");
+    const n = this.#beforeComma();
+    const minus = this.#factors();
+    if (this.next !== ",") {
+      if (!minus.length) this.fail(", and factors of N+1");
+      this.#take("]");
+      return { n, factors: minus };
+    }
+    this.#take(",");
+    if (minus.some(({ certificate }) => certificate)) this.fail("] after factors of N-1 with certificates of their own");
+    const plus = this.items(() => this.integer("a factor of N+1"));
+    this.#take("]");
+    return { n, minus: minus.map(({ p }) => p), plus };
+  }
+
+  #factors() {
+    if (this.second !== "]") return this.items(() => this.#factor(0));
+    this.#take("[");
+    this.#take("]");
+    return [];
   }
 
   /** An N-1 certificate, so deep within others. */

@@ -59,6 +59,11 @@ export function failsStrongTest(n, base) {
  * how many there are. Returns how many there were.
  */
 export function prove(certificate, note = () => {}) {
+  if (certificate.plus) {
+    proveMorrison(certificate);
+    note(1, 1);
+    return 1;
+  }
   if (certificate.steps) proveChain(certificate, note);
   else new Pocklingtons(countFactored(certificate), note).prove(certificate);
   return certificate.steps?.length ?? countFactored(certificate);
@@ -204,6 +209,106 @@ class Pocklingtons {
       expect(p < EXACT_BELOW && isSmallPrime(p), `the factor ${shorten(p)} is no prime below 3.3e24 and has no certificate`);
     }
   }
+}
+
+// If n is prime, half of all numbers are no squares modulo n: more misses tell of a composite.
+const MOST_DISCRIMINANTS = 128n;
+const MOST_TRACES = 1_024n; // of n!-1 every small number is a square: x^2 - D must have a larger prime
+
+/**
+ * Factors of N+1, alone or with those of N-1, by the theorems of Morrison and of Brillhart, Lehmer and Selfridge (1975: 14, 15, 17, 20).
+ *
+ * Let D be no square modulo n, and F1 and F2 the parts of n - 1 and n + 1 that the known primes make up. If for each prime q of F2 an
+ * element a of norm 1, modulo n and with sqrt(D), has a^(n+1) = 1, and the norm of a^((n+1)/q) - 1 has no factor in common with n,
+ * then each prime d that divides n is (D/d) modulo F2. For one of them that is -1: it is n modulo L, the least common multiple of
+ * F1 and F2, and n/d is 1 modulo L.
+ */
+function proveMorrison({ n, minus, plus }) {
+  const expect = (holds, reason) => {
+    if (!holds) throw new Rejected(1, n, reason);
+  };
+  expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
+  expect(!isSquare(n), "n is a square");
+  expectFactors(minus, n - 1n, "n - 1", expect);
+  expectFactors(plus, n + 1n, "n + 1", expect);
+  const part1 = minus.reduce((product, p) => product * powerIn(n - 1n, p), 1n);
+  const part2 = plus.reduce((product, q) => product * powerIn(n + 1n, q), 1n);
+  expect(part2 > 2n, "the factors of n + 1 are too few: their part F2 is not above 2");
+  const based = !minus.length || hasBases(n, minus.map((p) => ({ p })));
+  expect(based, "there is no base for a factor of n - 1");
+  expect(hasTraces(n, plus), "there is no Lucas sequence for a factor of n + 1");
+  const known = (part1 * part2) / gcd(part1, part2);
+  if (known * known > n) {
+    const rest = n % known;
+    expect(rest <= 1n || rest === n || n % rest !== 0n, "n is divided by what it is modulo L");
+  } else {
+    expect(part1 === 1n && known ** 3n > n, "the factors are too few: L is not above sqrt(n), and F2 alone not above n^(1/3)");
+    expect(!splits(n, known), "n is a product of two factors -1 and 1 modulo F2");
+  }
+}
+
+function expectFactors(primes, multiple, name, expect) {
+  expect(new Set(primes).size === primes.length, `a factor of ${name} stands there twice`);
+  for (const p of primes) {
+    expect(p > 1n && multiple % p === 0n, `${shorten(p)} is no factor of ${name}`);
+    expect(p < EXACT_BELOW && isSmallPrime(p), `the factor ${shorten(p)} is no prime below 3.3e24`);
+  }
+}
+
+/** Whether n = (j L - 1)(k L + 1) for some j, k >= 1, for L = `known` above the cube root of n: |j - k| is L + 1 at most. */
+function splits(n, known) {
+  const quotient = (n + 1n) / known;
+  return [0n, 1n, 2n].some((step) => {
+    const difference = (quotient % known) - step * known;
+    const product = (quotient - difference) / known;
+    return product > 0n && isSquare(difference * difference + 4n * product);
+  });
+}
+
+/** Whether each prime factor q of n + 1 has an element of norm 1 as the theorem asks for, all with the same D. */
+function hasTraces(n, primes) {
+  let d = -1n;
+  while (d < MOST_DISCRIMINANTS && jacobi(d, n) !== -1) d += d < 0n ? 3n : 1n;
+  if (d === MOST_DISCRIMINANTS) return false;
+  let left = primes;
+  for (let x = 1n; left.length && x < MOST_TRACES; x += 1n) {
+    const norm = x * x - d; // of x - sqrt(D); where it is a square modulo n, (x + sqrt(D))/(x - sqrt(D)) suits not 2
+    if (gcd(x * norm, n) !== 1n || (left.includes(2n) && jacobi(norm, n) === 1)) continue;
+    const trace = modulo(2n * (x * x + d) * inverse(norm, n), n);
+    if (lucas(trace, n + 1n, n) !== 2n) return false; // n is composite
+    left = left.filter((q) => gcd(lucas(trace, (n + 1n) / q, n) - 2n, n) !== 1n);
+  }
+  return !left.length;
+}
+
+/**
+ * V of the index >= 1 modulo n, of the sequence with V(0) = 2, V(1) = trace, V(i+1) = trace V(i) - V(i-1). Twos of the index cost a
+ * squaring each, as in the test of Lucas and Lehmer.
+ */
+function lucas(trace, index, n) {
+  const bits = index.toString(2);
+  const odd = bits.replace(/0+$/, "");
+  let [low, high] = [2n, trace];
+  for (const bit of odd) {
+    const middle = modulo(low * high - trace, n);
+    [low, high] = bit === "1" ? [middle, modulo(high * high - 2n, n)] : [modulo(low * low - 2n, n), middle];
+  }
+  for (let twos = bits.length - odd.length; twos > 0; twos -= 1) low = modulo(low * low - 2n, n);
+  return low;
+}
+
+/** The Jacobi symbol (a / n) of odd n > 0. */
+function jacobi(value, n) {
+  let [a, m, symbol] = [modulo(value, n), n, 1];
+  while (a) {
+    while (a % 2n === 0n) {
+      a /= 2n;
+      if (m % 8n === 3n || m % 8n === 5n) symbol = -symbol;
+    }
+    if (a % 4n === 3n && m % 4n === 3n) symbol = -symbol;
+    [a, m] = [m % a, a];
+  }
+  return m === 1n ? symbol : 0;
 }
 
 /** The highest power of p that divides m. */

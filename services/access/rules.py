@@ -1,11 +1,11 @@
 """Who may do what in Redis: its ACL users and their passwords, made at the first start.
 
 DIR gets a folder for each service that needs a secret, so that each can be given its own and no other:
-`redis/users.acl` (hashes only), `redis/password`, `web/password`, `worker/password`, `operators/password`,
-`health/password`, `scaler/password`, `exporter/passwords.json`; and `operators/token`, by which the page knows an operator
-who may change something. Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made
-anew. The rules are those of this version, for a while with those of the one before; Redis reads them when it starts, and when its
-own user says so.
+`redis/users.acl` and, for Sentinels, `redis/sentinel.acl` (hashes only), `redis/password`, `redis/replica-password`,
+`redis/sentinel-password`, `web/password`, `worker/password`, `operators/password`, `health/password`, `scaler/password`,
+`exporter/passwords.json`; and `operators/token`, by which the page knows an operator who may change something.
+Passwords that exist are kept, so that a restart changes nothing; delete DIR to have all of them made anew. The rules are those of
+this version, for a while with those of the one before; Redis reads them when it starts, and when its own user says so.
 """
 
 import hashlib
@@ -63,7 +63,24 @@ RULES = {
     "health": f"{_CONNECT}",
     # Of Redis' own container: has the file of users read anew, and so needs no restart.
     "redis": f"{_CONNECT} +acl|load",
+    # Of a replica, and of a Sentinel, to the servers that it follows or watches.
+    "replica": "+ping +psync +replconf",
+    "sentinel": "&* +ping +hello +info +role +multi +exec +slaveof +replicaof +config|rewrite +publish +subscribe"
+    " +client|setname +client|setinfo +client|kill +script|kill",
 }
+
+# What Sentinels let others do with themselves: ask where the primary is, and, each other, what they see.
+SENTINEL_RULES = {
+    **dict.fromkeys(("web", "worker", "operators"), f"{_CONNECT} +sentinel|masters"),
+    "health": f"{_CONNECT} +sentinel|ckquorum",
+    "redis": f"{_CONNECT} +sentinel|masters +sentinel|failover",  # by hand, before the primary is maintained
+    "sentinel": f"&* {_CONNECT} +auth +role +info +publish +subscribe +sentinel|is-master-down-by-addr",
+}
+
+_IN_REDIS = (
+    "replica",
+    "sentinel",
+)  # users whose passwords lie beside the files of users: nobody has them but Redis' own containers
 
 # Nobody can log in as the default user, but Redis itself does: it runs the append-only file as this user when it
 # starts, and would drop every transaction that the user may not run.
@@ -84,7 +101,7 @@ def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Pa
     passwords: dict[str, str] = {}
     files: dict[Path, str] = {}
     for user in rights:
-        path = directory / user / "password"
+        path = directory / "redis" / f"{user}-password" if user in _IN_REDIS else directory / user / "password"
         passwords[user] = kept(path)
         files[path] = passwords[user] + "\n"
     token = directory / "operators" / "token"
@@ -94,6 +111,8 @@ def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Pa
         json.dumps({f"redis://exporter@{redis_address}": passwords["exporter"]}) + "\n"
     )
     files[acl] = "\n".join([_NOBODY, *(rule(user, passwords[user], rights[user]) for user in rights)]) + "\n"
+    of_sentinels = (rule(user, passwords[user], words) for user, words in SENTINEL_RULES.items())
+    files[directory / "redis" / "sentinel.acl"] = "\n".join(["user default off resetpass", *of_sentinels]) + "\n"
     return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
 
 

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import hiredis
-import redis.asyncio
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError, InvalidResponse, ReadOnlyError, TimeoutError
 
-from services.broker.connection import leave
+from services.broker.connection import Client, leave
+from services.broker.sentinel import Address
 
 Command = tuple[str | bytes | int, ...]
 
@@ -26,8 +26,15 @@ NOTHING = object()  # what the reader says when no reply is complete
 class Link(asyncio.Protocol):
     """One connection to Redis. redis-py makes it, with all that its settings say, and lets go of it."""
 
-    def __init__(self, writer: asyncio.StreamWriter, hear: Callable[[Any], None], lost: Callable[[Exception], None]) -> None:
+    def __init__(
+        self,
+        writer: asyncio.StreamWriter,
+        hear: Callable[[Any], None],
+        lost: Callable[[Exception], None],
+        address: Address | None = None,
+    ) -> None:
         """`hear` gets each reply (an error is an exception), `lost` is told once why there will be no more."""
+        self.address = address
         self._writer = writer  # closes the transport when it is forgotten
         self._transport: asyncio.WriteTransport = writer.transport
         self._hear = hear
@@ -39,14 +46,15 @@ class Link(asyncio.Protocol):
         self.heard_at = self._loop.time()
 
     @classmethod
-    async def open(cls, redis: redis.asyncio.Redis, hear: Callable[[Any], None], lost: Callable[[Exception], None]) -> "Link":
+    async def open(cls, redis: Client, hear: Callable[[Any], None], lost: Callable[[Exception], None]) -> "Link":
         """A new connection with the settings of this client. Raises what it raises."""
         pool = redis.connection_pool
         # RESP2, in which a subscriber's messages are lists like all replies
         connection: Any = pool.connection_class(**{**pool.connection_kwargs, "protocol": 2})
         await connection.connect()
         writer, connection._writer, connection._reader = connection._writer, None, None
-        link = cls(writer, hear, lost)
+        link = cls(writer, hear, lost, (connection.host, connection.port) if hasattr(connection, "port") else None)
+        redis.links.add(link)
         link._transport.set_protocol(link)
         if link._transport.is_closing():
             raise ConnectionError("Redis closed the connection at once")
@@ -104,7 +112,7 @@ class BrokerClient:
     commands, so whoever sends one that blocks holds up all others: give it a client of its own.
     """
 
-    def __init__(self, redis: redis.asyncio.Redis) -> None:
+    def __init__(self, redis: Client) -> None:
         """With the settings of this client."""
         self._redis = redis
         self._timeout: float = redis.connection_pool.connection_kwargs["socket_timeout"]

@@ -1,11 +1,16 @@
 """How web and worker reach Redis, and how long they wait before they try again."""
 
+import asyncio
+import logging
 import random
+import weakref
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import SplitResult, urlsplit
 
 import redis.asyncio
 from redis._parsers.base import BaseParser
+from redis.asyncio import BlockingConnectionPool, ConnectionPool
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -20,7 +25,10 @@ from redis.exceptions import (
     TryAgainError,
 )
 
+from services.broker.sentinel import Address, PrimaryPool, Sentinels
 from services.runtime.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 class CannotSaveError(ResponseError):
@@ -56,11 +64,28 @@ CONNECT = 2.0  # seconds until a try to connect is given up for another: one tha
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 
 
+LOOK = 1.0  # seconds between two looks for another primary
+
 Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
+
+
+class Leads(Protocol):
+    """A connection that somebody else holds."""
+
+    address: Address | None  # of the server, where it listens on TCP
+
+    def end(self, error: Exception) -> None:
+        """Close it for this reason."""
 
 
 class Client(redis.asyncio.Redis):
     """Leaves a server that says that it is a replica: the next connections may find who took its place."""
+
+    def __init__(self, pool: ConnectionPool) -> None:
+        """Owns its pool."""
+        super().__init__(connection_pool=pool)
+        self.auto_close_connection_pool = True
+        self.links: weakref.WeakSet[Leads] = weakref.WeakSet()  # connections beside the pool
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py has it."""
@@ -69,6 +94,30 @@ class Client(redis.asyncio.Redis):
         except ReadOnlyError:
             await leave(self)
             raise
+
+    async def follow(self) -> None:
+        """Leave the former primary once Sentinels name another, until cancelled; at once without Sentinels.
+
+        A primary that was cut off or stands still says nothing that would tell. Raises nothing.
+        """
+        pool = self.connection_pool
+        if not isinstance(pool, PrimaryPool):
+            return
+        known: Address | None = None
+        while True:
+            try:
+                address = await pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's own
+            except PASSING as error:
+                log.debug("could not ask where Redis' primary is: %s", error)
+            else:
+                for link in [*self.links]:
+                    if link.address != address:
+                        link.end(ConnectionError(f"Redis' primary is {address[0]}:{address[1]} now"))
+                if known not in (None, address):
+                    log.warning("Redis' primary is %s:%d now", *address)
+                    await pool.disconnect()
+                known = address
+            await asyncio.sleep(LOOK)
 
 
 async def leave(client: redis.asyncio.Redis) -> None:
@@ -79,25 +128,46 @@ async def leave(client: redis.asyncio.Redis) -> None:
         await connection.disconnect(nowait=True)  # else whoever takes it meanwhile loses it in the middle of a command
 
 
-def connect(settings: Settings, opened: Opened | None = None) -> redis.asyncio.Redis:
+def connect(settings: Settings, opened: Opened | None = None) -> Client:
     """A client with a bounded pool that answers in bytes and leaves retrying to its caller.
 
     The caller knows what a repeated command would do; the client's own retry does not. `opened` comes before all else on each
     new connection, and greets Redis itself.
     """
-    return Client.from_pool(
-        redis.asyncio.BlockingConnectionPool.from_url(
-            settings.redis_url,
-            username=settings.redis_user,
-            password=settings.redis_password,
-            client_name=settings.instance,
-            max_connections=CONNECTIONS,
-            timeout=settings.redis_timeout,
-            socket_timeout=settings.redis_timeout,
-            socket_connect_timeout=min(CONNECT, settings.redis_timeout),
-            retry=Retry(NoBackoff(), 0),
-            redis_connect_func=opened,
-        )
+    options = {
+        "username": settings.redis_user,
+        "password": settings.redis_password,
+        "client_name": settings.instance,
+        "max_connections": CONNECTIONS,
+        "timeout": settings.redis_timeout,
+        "socket_timeout": settings.redis_timeout,
+        "socket_connect_timeout": min(CONNECT, settings.redis_timeout),
+        "retry": Retry(NoBackoff(), 0),
+        "redis_connect_func": opened,
+    }
+    place = urlsplit(settings.redis_url)
+    if place.scheme.startswith("rediss"):
+        options |= _tls(settings)
+    if place.scheme.endswith("sentinel"):
+        return Client(_primary_pool(settings, place, options))
+    return Client(BlockingConnectionPool.from_url(settings.redis_url, **options))
+
+
+def _tls(settings: Settings) -> dict[str, str | None]:
+    files = {
+        "ssl_ca_certs": settings.redis_ca_file,
+        "ssl_certfile": settings.redis_certificate_file,
+        "ssl_keyfile": settings.redis_key_file,
+    }
+    return {option: str(path) for option, path in files.items() if path}
+
+
+def _primary_pool(settings: Settings, place: SplitResult, options: dict[str, Any]) -> PrimaryPool:
+    addresses = [(host, int(port)) for host, _, port in (each.rpartition(":") for each in place.netloc.split(","))]
+    tls = {"ssl": True, **_tls(settings)} if place.scheme.startswith("rediss") else {}
+    sentinels = Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password, **tls})
+    return PrimaryPool(  # type: ignore[no-untyped-call]  # redis-py's own
+        place.path.removeprefix("/"), sentinels, **tls, **options
     )
 
 

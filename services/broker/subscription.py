@@ -5,13 +5,12 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import redis.asyncio
 from prometheus_client import Counter
 from redis.exceptions import ConnectionError, TimeoutError
 
 from services.broker import unreadable
 from services.broker.client import LOOKS, Link
-from services.broker.connection import PASSING, Backoff
+from services.broker.connection import PASSING, Backoff, Client
 from services.broker.unreadable import MALFORMED
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ class Subscription:
     find what was missed (the stream, for jobs; the audit of the ledger, for answers).
     """
 
-    def __init__(self, redis: redis.asyncio.Redis, handlers: Mapping[str, Callable[[bytes], None]], silence: float) -> None:
+    def __init__(self, redis: Client, handlers: Mapping[str, Callable[[bytes], None]], silence: float) -> None:
         """`silence`: seconds without any message after which the connection counts as lost."""
         self._redis = redis
         self._silence = silence

@@ -12,7 +12,12 @@ PROGRAM = "python -m services.worker.dead"
 
 TIMEOUT = 60.0  # seconds: more than most numbers take, and no longer than one looks at a terminal
 
-_CONNECTION = {"redis_url": "URL", "redis_user": "USER", "redis_password_file": "FILE", "redis_timeout": "S"}  # settings
+# settings
+_CONNECTION = {
+    **{"redis_url": "URL", "redis_user": "USER", "redis_password_file": "FILE", "redis_timeout": "S"},
+    **{"redis_ca_file": "FILE", "redis_certificate_file": "FILE", "redis_key_file": "FILE"},
+    **{"sentinel_user": "USER", "sentinel_password_file": "FILE"},
+}
 
 _ABOUT = (
     "Lists, retries and deletes dead letters: jobs that ended their process several times, and entries that no worker can read."

@@ -5,11 +5,29 @@ import sys
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
 
-from pydantic import Field, ValidationError
+from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, SettingsError
+
+# Where Redis is: itself, or Sentinels that know which of several servers is the primary of this name.
+REDIS_URL = r"^((redis|rediss|unix)://|(rediss\+)?sentinel://[^/,:]+:[0-9]+(,[^/,:]+:[0-9]+)*/[A-Za-z0-9._-]+$)"
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
+
+
+def _check_file(path: Path) -> Path:
+    """Read it, to find out early what cannot be read."""
+    try:
+        path.read_text()
+    except OSError as error:
+        raise PydanticCustomError("file", "Expected a readable file ({reason})", {"reason": error.strerror}) from None
+    except UnicodeDecodeError:
+        raise PydanticCustomError("file", "Expected a text file") from None
+    return path
+
+
+TextFile = Annotated[Path, AfterValidator(_check_file)]
 
 
 class ServiceSettings(BaseSettings):
@@ -35,27 +53,46 @@ class ServiceSettings(BaseSettings):
     )
     log_format: Annotated[str, Field(pattern="^(text|json)$")] = Field("text", description="text for people, json for machines")
 
-    def read_files(self) -> None:
-        """Read what the settings name, to find out early what cannot be read. Raises OSError, UnicodeDecodeError."""
-
 
 class Settings(ServiceSettings):
     """What web process and worker need for Redis, and for their end."""
 
-    redis_url: str = Field("redis://127.0.0.1:6379", pattern=r"^(redis|rediss|unix)://", description="where Redis listens")
+    redis_url: str = Field(
+        "redis://127.0.0.1:6379",
+        pattern=REDIS_URL,
+        description="where Redis listens: `redis://HOST:PORT`, `rediss://` (TLS) or `unix://PATH`; or the Sentinels that know where"
+        " the primary is: `sentinel://HOST:PORT,HOST:PORT/NAME`, over TLS `rediss+sentinel://`",
+    )
     redis_user: str | None = Field(None, description="ACL user")
-    redis_password_file: Path | None = Field(None, description="file that holds the ACL user's password")
+    redis_password_file: TextFile | None = Field(None, description="file that holds the ACL user's password")
+    redis_ca_file: TextFile | None = Field(None, description="authorities that vouch for Redis over TLS; the system's unless set")
+    redis_certificate_file: TextFile | None = Field(None, description="certificate to show to Redis over TLS")
+    redis_key_file: TextFile | None = Field(None, description="the certificate's private key, unless its file holds both")
+    sentinel_user: str | None = Field(None, description="ACL user of the Sentinels")
+    sentinel_password_file: TextFile | None = Field(None, description="file that holds the password of the Sentinels' user")
     redis_timeout: Seconds = Field(5.0, description="seconds until a silent Redis connection counts as lost")
     drain: Seconds = Field(10.0, description="seconds that SIGTERM leaves for work under way")
 
-    def read_files(self) -> None:
-        """Read the password."""
-        _ = self.redis_password
+    @field_validator("redis_key_file")
+    @classmethod
+    def _check_key(cls, key: Path | None, others: ValidationInfo) -> Path | None:
+        if key and others.data.get("redis_certificate_file") is None:
+            raise PydanticCustomError("key", "Expected a certificate (redis_certificate_file) beside the key")
+        return key
 
     @property
     def redis_password(self) -> str | None:
         """The password, without the newline that an editor leaves."""
-        return self.redis_password_file.read_text().strip() if self.redis_password_file else None
+        return _read(self.redis_password_file)
+
+    @property
+    def sentinel_password(self) -> str | None:
+        """The password for Sentinels, likewise."""
+        return _read(self.sentinel_password_file)
+
+
+def _read(path: Path | None) -> str | None:
+    return path.read_text().strip() if path else None
 
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -70,15 +107,10 @@ def load(settings: type[S], program: str, arguments: list[str]) -> S:
 
     try:
         loaded: S = CliApp.run(Program, cli_args=arguments)
-        loaded.read_files()
     except ValidationError as error:
         refuse(program, [describe(detail["loc"], detail["msg"], detail["input"]) for detail in error.errors()])
     except SettingsError as error:
         refuse(program, [str(error)])
-    except OSError as error:
-        refuse(program, [describe(("redis_password_file",), f"Expected a readable file ({error.strerror})", error.filename)])
-    except UnicodeDecodeError as error:
-        refuse(program, [describe(("redis_password_file",), "Expected a text file", error.object[:20])])
     return loaded
 
 

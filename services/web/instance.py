@@ -3,9 +3,8 @@
 import asyncio
 import time
 
-import redis.asyncio
-
 from services.broker.client import BrokerClient
+from services.broker.connection import Client
 from services.broker.pulse import Pulse
 from services.broker.subscription import Subscription
 from services.jobs import names
@@ -28,9 +27,10 @@ from services.web.v1.sessions import Sessions
 class Instance:
     """The queue knows neither sessions nor uploads, and they not the queue: only here they meet."""
 
-    def __init__(self, redis: redis.asyncio.Redis, settings: WebSettings) -> None:
+    def __init__(self, redis: Client, settings: WebSettings) -> None:
         # A process that comes back under the same name must not take the answers of its former self for its own.
         self._name = name = f"{settings.instance}-{time.time_ns():x}"
+        self._redis = redis
         self._broker = BrokerClient(redis)  # for what every job costs
         self.pulse = Pulse(name)
         self.uploads = Uploads(redis, settings, name)
@@ -50,7 +50,7 @@ class Instance:
         self.dispatcher = Dispatcher(ledger, writers, audit, cancellation, cleanup)
         self._subscription = self._subscribe(redis, settings.redis_timeout)
 
-    def _subscribe(self, redis: redis.asyncio.Redis, silence: float) -> Subscription:
+    def _subscribe(self, redis: Client, silence: float) -> Subscription:
         """One connection for all channels: what each hears is in the order of publication, which the pulse relies on."""
         return Subscription(
             redis,
@@ -74,6 +74,7 @@ class Instance:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.dispatcher.run(), name="dispatch")
             tasks.create_task(self._subscription.run(), name="listen")
+            tasks.create_task(self._redis.follow(), name="follow Redis' primary")
             tasks.create_task(self.pulse.run(self._broker), name="pulse")
             tasks.create_task(self.sessions.run(), name="fetch missed answers")
             tasks.create_task(self.sessions.report(), name="report progress")

@@ -119,7 +119,7 @@ class Worker:
         """Take entries and answer them, until it is told to stop."""
         lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._child_lanes)]
         hearing = self._subscription.run(), self._pulse.run(self._redis)
-        for service in (*hearing, self._renewal.run(), self._sweep(), self._vigil.run()):
+        for service in (*hearing, self._redis.follow(), self._renewal.run(), self._sweep(), self._vigil.run()):
             tasks.create_task(service)
         await self._stop.wait()
         await self._drain(lanes)

@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +38,7 @@ class Row:
     components: Mapping[str, Sequence[int]]  # the processes that each part began with
     address: str = "127.0.0.1"
     commands: Callable[[], int] | None = None  # how many commands Redis has run; None: there is no Redis
+    metrics: Mapping[str, Sequence[int]] = field(default_factory=dict)  # ports of /metrics, of parts that tell them
 
 
 @contextlib.contextmanager
@@ -65,8 +66,19 @@ def direct(directory: Path) -> Iterator[Row]:
 
 
 @contextlib.contextmanager
-def primes(directory: Path, webs: int = WEBS, workers: int = WORKERS) -> Iterator[Row]:
-    """The whole of ours: nginx, web processes, Redis with its append-only file, workers."""
+def primes(
+    directory: Path,
+    webs: int = WEBS,
+    workers: int = WORKERS,
+    *,
+    limits: Mapping[str, str] = UNLIMITED,
+    options: Mapping[str, Sequence[str]] | None = None,
+) -> Iterator[Row]:
+    """The whole of ours: nginx, web processes, Redis with its append-only file, workers.
+
+    `limits`: settings of nginx; `options`: more of the command line of each `web` and each `worker`.
+    """
+    more = options or {}
     with contextlib.ExitStack() as ending:
         redis_port, http_ports = free_port(), [free_port() for _ in range(webs)]
         store = ending.enter_context(_redis(directory, redis_port))
@@ -84,6 +96,7 @@ def primes(directory: Path, webs: int = WEBS, workers: int = WORKERS) -> Iterato
                     "--port",
                     str(port),
                     "--behind-proxy",
+                    *more.get("web", ()),
                 )
             )
             for n, port in enumerate(http_ports)
@@ -100,16 +113,18 @@ def primes(directory: Path, webs: int = WEBS, workers: int = WORKERS) -> Iterato
                     "127.0.0.1",
                     "--heavy-processes",
                     "1",
+                    *more.get("worker", ()),
                 )
             )
             for n in range(workers)
         ]
         for program, port in zip((*web, *worker), metrics_ports, strict=True):
             wait_until(partial(_ready, program, port), f"{program.name} is ready")
-        nginx, http_port = ending.enter_context(_nginx(directory, http_ports))
+        nginx, http_port = ending.enter_context(_nginx(directory, http_ports, limits))
+        metrics = {"web": metrics_ports[:webs], "worker": metrics_ports[webs:]}
         parts = {"nginx": [nginx], "web": web, "worker": worker, "redis": [store]}
         pids = {name: [program.pid for program in members] for name, members in parts.items()}
-        yield Row("primes", http_port, pids, commands=_counter(directory, redis_port))
+        yield Row("primes", http_port, pids, commands=_counter(directory, redis_port), metrics=metrics)
 
 
 @contextlib.contextmanager
@@ -166,18 +181,18 @@ def _answering(name: str, directory: Path) -> Iterator[Row]:
         ]
         for program, port in zip(web, ports, strict=True):
             wait_until(partial(_accepts, program, port), f"{name} listens on {port}")
-        nginx, http_port = ending.enter_context(_nginx(directory, ports))
+        nginx, http_port = ending.enter_context(_nginx(directory, ports, UNLIMITED))
         yield Row(name, http_port, {"nginx": [nginx.pid], "web": [program.pid for program in web]})
 
 
 @contextlib.contextmanager
-def _nginx(directory: Path, web_ports: Sequence[int]) -> Iterator[tuple[Program, int]]:
+def _nginx(directory: Path, web_ports: Sequence[int], limits: Mapping[str, str]) -> Iterator[tuple[Program, int]]:
     """The project's own configuration, as `make local` fills it in, with these web processes."""
     port, prefix = free_port(), directory / "nginx"
     prefix.mkdir()
     shutil.copytree(ROOT / "nginx", prefix / "etc", ignore=shutil.ignore_patterns("hosts*.conf", "static"))
     (prefix / "etc" / "hosts.conf").write_text(hosts((ROOT / "nginx" / "hosts.local.conf").read_text(), port, web_ports))
-    (prefix / "etc" / "settings.conf").write_text(nginx_settings({f"PRIMES_{name}": value for name, value in UNLIMITED.items()}))
+    (prefix / "etc" / "settings.conf").write_text(nginx_settings({f"PRIMES_{name}": value for name, value in limits.items()}))
     # Started by root, its workers would become `nobody`, who may not write here.
     directives = "daemon off;" + (" user root;" if os.geteuid() == 0 else "")
     command = [

@@ -100,7 +100,7 @@ def test_what_is_under_way_at_a_reload_goes_on_in_its_session(page: Page) -> Non
     page.on("websocket", lambda socket: socket.on("framereceived", hear))
     page.reload()
     wait_answered(page, 1)
-    expect(page.locator("tbody")).to_contain_text("Probably prime")
+    expect(page.locator("tbody")).to_contain_text("Prime")
     assert len(answers) == 1
 
 

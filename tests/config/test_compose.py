@@ -67,24 +67,52 @@ def test_nginx_is_told_every_setting_that_its_script_reads_and_reads_what_that_p
     assert f"include {written[1]};" in (ROOT / "nginx/hosts.conf").read_text()
 
 
-@pytest.mark.parametrize("more", ["tls", "replicas"])
-def test_the_files_that_add_to_it_fit(compose: dict[str, Any], more: str) -> None:
+def with_file(more: str) -> dict[str, Any]:
+    """The services that compose makes of its file and of another."""
     files = ["-f", "docker-compose.yml", "-f", f"docker-compose.{more}.yml"]
     done = subprocess.run(
         ["docker", "compose", *files, "config", "--format", "json"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    services = json.loads(done.stdout)["services"]
-    usual = {name for name, service in compose["services"].items() if "profiles" not in service}
-    assert set(services) == usual | ({"web"} if more == "replicas" else set())
-    if more == "tls":
-        assert [port["target"] for port in services["nginx"]["ports"]] == [80, 8090, 443]
-        return
+    return dict(json.loads(done.stdout)["services"])
+
+
+def usual(compose: dict[str, Any]) -> set[str]:
+    return {name for name, service in compose["services"].items() if "profiles" not in service}
+
+
+def test_tls_adds_a_port(compose: dict[str, Any]) -> None:
+    services = with_file("tls")
+    assert set(services) == usual(compose)
+    assert [port["target"] for port in services["nginx"]["ports"]] == [80, 8090, 443]
+
+
+def test_replicas_are_web_processes_without_a_name(compose: dict[str, Any]) -> None:
+    services = with_file("replicas")
+    assert set(services) == usual(compose) | {"web"}
     environment = services["web"].pop("environment")
     assert "PRIMES_INSTANCE" not in environment and environment["PRIMES_PORT"] == "8000"
     one = {key: value for key, value in compose["services"]["web0"].items() if key not in ("build", "environment")}
     assert services["web"].pop("deploy")["replicas"] == 2
     assert services["web"] == one
+
+
+def test_sentinels_watch_three_servers_and_everybody_asks_them(compose: dict[str, Any]) -> None:
+    services = with_file("ha")
+    servers, sentinels = ("redis", "redis1", "redis2"), ("sentinel0", "sentinel1", "sentinel2")
+    assert set(services) == usual(compose) | {*servers, *sentinels}
+    address = {name: services[name]["networks"]["jobs"]["ipv4_address"] for name in (*servers, *sentinels)}
+    assert len(set(address.values())) == 6
+    for name in servers:
+        assert services[name]["entrypoint"] == ["sh", "/etc/redis/node.sh", address[name], address["redis"]]
+    for name in sentinels:
+        assert services[name]["entrypoint"] == ["sh", "/etc/redis/sentinel.sh", address["redis"]]
+    url = "sentinel://" + ",".join(f"{address[name]}:26379" for name in sentinels) + "/primes"
+    asking = {name for name, service in services.items() if (service.get("environment") or {}).get("PRIMES_REDIS_URL") == url}
+    assert asking == {"web0", "web1", "web2", "web3", "worker"}
+    volumes = [services[name]["volumes"][0]["source"] for name in (*servers, *sentinels)]
+    assert len(set(volumes)) == 6, "each has its own"
+    assert all({"restart", "read_only", "cap_drop", "mem_limit"} <= services[name].keys() for name in (*servers, *sentinels))
 
 
 def test_a_stand_in_exists_for_every_image_that_the_tests_start(compose: dict[str, Any]) -> None:

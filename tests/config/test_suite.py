@@ -13,7 +13,7 @@ from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
 from tests.suite.part import TIMED_OUT, Part, Result
-from tests.suite.parts import CHAOS, CHART, CONTAINERS, MODEL, MORE_CONTAINERS, PROCESSES, SECOND, SIMULATION, UNIT
+from tests.suite.parts import ABUSE, CHAOS, CHART, CONTAINERS, MODEL, MORE_CONTAINERS, PROCESSES, SECOND, SIMULATION, UNIT
 from tests.suite.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -114,7 +114,9 @@ def test_every_folder_of_tests_is_run() -> None:
     assert CHART.command[-1] == "chart"
     assert "pytest -q tests/chart" in (ROOT / "Makefile").read_text()
     folders = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/**/test_*.py")} - by_make
-    alone = {word for one in (UNIT, MODEL, CHAOS, PROCESSES, SIMULATION) for word in one.command if word.startswith("tests/")}
+    alone = {
+        word for one in (UNIT, MODEL, CHAOS, PROCESSES, SIMULATION, ABUSE) for word in one.command if word.startswith("tests/")
+    }
     in_containers = {word for one in (CONTAINERS, MORE_CONTAINERS) for word in one.command if word.startswith("tests/")}
     assert alone <= folders
     assert in_containers - set(SECOND) <= folders

@@ -23,7 +23,7 @@ from websockets.uri import parse_uri
 PRIME, NOT_PRIME = "is a prime number", "is not a prime number"
 INVALID = "Invalid input"
 
-HEAVY = str((1 << 607) - 1)  # a prime of 183 digits: in the heavy lane, and tested in a millisecond
+HEAVY = str(10**182 + 231)  # a prime of 183 digits that its neighbours do not prove: in the heavy lane, tested in a millisecond
 HEAVY_COMPOSITE = str((1 << 607) + 1)
 HEAVIES = [gmpy2.digits(gmpy2.mpz(10) ** 200 + 2 * n + 1) for n in range(20)]  # each a run of its own; some are prime
 SLOW = gmpy2.mpz((1 << 23209) - 1).digits()  # a prime of 6,987 digits: 10 seconds and more

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
@@ -25,7 +26,7 @@ class Request:
     number: str
     deadline: float
     proof: bool
-    cancelling: bool = False  # whether a cancel was sent
+    cancelling: float = math.inf  # when a cancel was sent first
     cancelled: bool | None = None  # what it was told of that
     answers: list[str] = field(default_factory=list)
 
@@ -51,6 +52,7 @@ class Client:
         self._visits: set[asyncio.Task[None]] = set()
         self._seen: dict[str, tuple[int, str]] = {}  # by request: the socket over which its answer came first, and the offset
         self._asked_over: dict[str, set[int]] = {}  # by request: sockets over which it was asked
+        self.resumed: dict[int, str] = {}  # by socket: the offset from which the session was asked for
         self.holding: set[int] = set()  # sockets to which the session's answers may come
 
     @property
@@ -116,7 +118,7 @@ class Client:
 
     def _cancel(self, request: Request) -> None:
         if request.id in self._open and self._socket is not None:
-            request.cancelling = True
+            request.cancelling = min(request.cancelling, self._world.now)
             self._call(self._socket, f"cancel {request.id}", "cancel", {"request": request.id})
 
     def _call(self, socket: ClientSocket, id: str, method: str, params: dict[str, Any]) -> None:
@@ -163,6 +165,7 @@ class Client:
             return False
         told = json.loads(first)["params"]
         if self.session:
+            self.resumed[number] = self.offset
             self._call(socket, "resume", "resume", {"session": self.session, "offset": self.offset})
             while True:
                 if (message := await socket.inbox.get()) is END:

@@ -48,7 +48,8 @@ def _draw_usual(chance: Random, seed: int) -> Plan:
         for _ in range(chance.choice((0, 0, 0, 1, 2)))
     ]
     children, slowness = chance.choice(SLOW)
-    hurry = chance.random() < HURRIED
+    # Where lines are slow, a chunk that was taken over, which a child examines one by one, lasts longer than anyone waits here.
+    hurry = chance.random() < HURRIED or bool(uploads and slowness > 1)
     return Plan(
         seed, length, webs, workers, clients, steps + uploads, faults, plain, min(1, len(uploads)), children, slowness, hurry
     )

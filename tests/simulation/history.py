@@ -92,6 +92,7 @@ class History:
         self._uploading = [UploadClient(world, index, plan.seed, self._request) for index in uploading]
         self._clients: list[AnyClient] = [*self._sessions, *self._plain, *self._uploading]
         self._violations: list[str] = []
+        self._losses: list[float] = []  # when Redis came back without some of its data
         self._digest = hashlib.sha256()
         self._commands = 0
         self._slots = 0
@@ -124,7 +125,7 @@ class History:
         self._heal()
         self._wait_for_answers()
         for client in self._sessions:
-            self._violations += judge_client(client, self._plan)
+            self._violations += judge_client(client, self._plan, self._losses)
         for other in (*self._plain, *self._uploading):
             self._violations += judge_other(other, self._plan)
         if not self._violations and SEPARATE.isdisjoint(fault.kind for fault in self._plan.faults):
@@ -248,9 +249,11 @@ class History:
         if mode == "emptied":
             self._broker.promote()
             self._broker.empty()
+            self._losses.append(self.world.now)
         elif mode == "back":
             self._broker.promote()
             self._broker.restore(slot)
+            self._losses.append(self.world.now)
         self._broker.come_back()
 
     def _restart(self, process: Process) -> None:

@@ -1,9 +1,10 @@
 """What a finished history says against the service: of its clients, and of what is left in it. No I/O of its own."""
 
+import math
 from dataclasses import replace
 
 from services.jobs.messages import SENTENCES, Fault
-from tests.chaos.history import Event, Figures, Shown, is_prime, judge, right
+from tests.chaos.history import Event, Figures, Shown, is_prime, judge, position, right
 from tests.simulation.client import Client, Request
 from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Plan
@@ -13,16 +14,42 @@ AnyClient = Client | PlainClient | UploadClient
 POISONED, LATE = SENTENCES[Fault.POISON], SENTENCES[Fault.DEADLINE]
 
 
-def judge_client(client: Client, plan: Plan) -> list[str]:
-    """What became of a client's requests, by the judge of the chaos suite; errors that the client brought about count as right."""
+def judge_client(client: Client, plan: Plan, losses: list[float]) -> list[str]:
+    """What became of a client's requests, by the judge of the chaos suite; errors that the client brought about count as right.
+
+    `losses`: when Redis came back without some of its data.
+    """
     requests = {request.id: request for request in client.requests}
-    events = [_excuse(event, requests, plan) for event in client.history]
+    events = [_excuse(event, requests, plan) for event in _without_repetitions(client, losses)]
     figures = judge(events)
-    # A cancellation that Redis took and lost with its data is undone: its request, which is asked again, is computed.
-    loses = any(fault.mode in {"back", "emptied"} for fault in plan.faults)
-    contradicted = [each for each in client.requests if _contradicts(each) and not (loses and len(each.answers) == 1)]
+    contradicted = [each for each in client.requests if _contradicts(each) and not _is_undone(each, client, losses)]
     wrong = [f"{each.id}: told cancelled, answered {each.answers}" for each in contradicted]
     return client.complaints + wrong + _describe(figures, client, plan)
+
+
+def _without_repetitions(client: Client, losses: list[float]) -> list[Event]:
+    """The history without the one repetition that the protocol admits: Redis lost an answer, computed it once more, and the
+    connection was lost when the client had an offset of that Redis, and none behind the repetition.
+    """
+    first: dict[str, Shown] = {}
+    events: list[Event] = []
+    for event in client.history:
+        if isinstance(event, Shown) and (former := first.setdefault(event.request, event)) is not event:
+            epoch, number = position(event.offset)
+            since, after = position(client.resumed.get(event.socket, "0"))
+            lost = any(former.at <= at <= event.at for at in losses)
+            if lost and position(former.offset)[0] < epoch == since and after < number:
+                continue
+        events.append(event)
+    return events
+
+
+def _is_undone(request: Request, client: Client, losses: list[float]) -> bool:
+    """Whether Redis lost its data after it was asked to cancel, and before the one answer: the cancellation is lost with it, and
+    the request, which is asked again, is computed.
+    """
+    shown = [event.at for event in client.history if isinstance(event, Shown) and event.request == request.id]
+    return len(shown) == 1 and any(request.cancelling <= at <= shown[0] for at in losses)
 
 
 def judge_other(client: PlainClient | UploadClient, plan: Plan) -> list[str]:
@@ -58,7 +85,7 @@ def _admits(request: Request, verdict: str, plan: Plan) -> bool:
     """Whether an error is one that this client, or this plan, brought about."""
     match verdict:
         case "error cancelled":
-            return request.cancelling
+            return request.cancelling < math.inf
         case "error deadline":
             return request.deadline > 0 or _may_hang(plan)
         case "error poison":

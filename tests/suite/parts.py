@@ -24,7 +24,7 @@ ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 # Plain: without root, engine and network, as on a developer's machine.
 TOOLS = Part("C compiler, linter of Redis' scripts, model checker", 170, (".ci/tools.sh",))
 LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
-SCAN = Part("scanners", 170, ("make", "--no-print-directory", "scan"))
+SCAN = Part("scanners", 400, ("make", "--no-print-directory", "scan"))
 CHART = Part("chart", 300, ("make", "--no-print-directory", "chart"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
 UNIT = Part(
@@ -49,6 +49,8 @@ PROCESSES = Part(
 )
 # What failed once; fresh seeds are `make simulate`.
 SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
+# Each row for a second; `make abuse` measures.
+ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # Two stacks, each with about half of the tests, one after the other: side by side on two cores a browser now and then ran no page.
 SECOND = ("tests/system/test_alerts.py", "tests/system/test_answers.py")
@@ -69,5 +71,5 @@ MORE_CONTAINERS = Part(
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
-WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, WITHOUT)
+WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, ABUSE, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, CONTAINERS, MORE_CONTAINERS, BENCHMARK)

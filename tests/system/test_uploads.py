@@ -18,7 +18,7 @@ from tests.system.stack import PORT, WEBS, Stack
 LARGEST = 50 << 20  # bytes
 ALLOWED = 64 << 20  # bytes that a web process may take above what it takes when it is idle
 
-HEAVY = str((1 << 607) - 1)  # a prime of 183 digits
+HEAVY = str(10**182 + 231)  # a prime of 183 digits
 
 
 @contextlib.contextmanager

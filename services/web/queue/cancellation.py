@@ -64,9 +64,11 @@ class Cancellation:
         self._cleanup.discard(self._ledger.cancel(jobs))
         CANCELLED.inc(before - len(self._ledger))
 
-    async def cancel(self, session: str, request: str, job: int | None) -> bool:
+    async def cancel(self, session: str, request: str, job: int | None, *, alone: bool) -> bool:
         """Answer a session's request with the fault CANCELLED; returns whether it had no other answer.
 
+        `alone`: the session was never over another socket, here or elsewhere, from which a job of the same request may still be
+        written. Else a job is ended in Redis alone, where its answer keeps that one out.
         Tries again for PATIENCE, since an attempt whose reply was lost may have done it. Raises what the Redis client raises: then
         that remains unknown, and the request's own answer will tell.
         """
@@ -77,6 +79,8 @@ class Cancellation:
             try:
                 if pending is not None:
                     await self._known(pending, until)
+                    if pending.entry is None and not alone:
+                        raise Unclear("it is not known whether Redis gets the request from elsewhere")
                     return await self._end(pending, Fault.CANCELLED, again=again)
                 return await self._requests.end(session, request, Fault.CANCELLED, again=again) is Ending.ENDED
             except PASSING as error:

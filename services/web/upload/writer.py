@@ -61,7 +61,7 @@ class UploadWriter:
         while upload.pending and upload.weight + WEIGHTS[lane] > WINDOW and not upload.gone:
             upload.news.clear()
             await upload.news.wait()
-        turn = turns.write(upload.client, upload.id, cost.estimate(chunk.text)) if lane is Lane.HEAVY else ""
+        turn = turns.write(upload.client, upload.id, turns.HANDLING + cost.estimate(chunk.text)) if lane is Lane.HEAVY else ""
         await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk), turn))
         upload.queued += 1
         _chunks[lane].inc()

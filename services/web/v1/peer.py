@@ -21,7 +21,7 @@ from services.web.sockets.lean import LeanHandler
 from services.web.v1 import requests, responses
 from services.web.v1.batch import Batch
 from services.web.v1.calls import Asked, Call, Cancelling, Limits, Rejected, Resuming
-from services.web.v1.errors import Code, Refused
+from services.web.v1.errors import RETRY_AFTER, Code, Refused
 from services.web.v1.outbox import Outbox
 from services.web.v1.params import SHOWN
 from services.web.v1.responses import Ended, Progress, Standing
@@ -157,7 +157,9 @@ class V1Peer:
         """Have a request answered with an error, if it has no answer yet."""
         flight = self._session.in_flight.get(call.request)
         try:
-            ended = flight is not None and await self._dispatcher.cancel(self._session.token, call.request, flight.job)
+            ended = flight is not None and await self._dispatcher.cancel(
+                self._session.token, call.request, flight.job, alone=not self._session.moves
+            )
         except PASSING as error:
             log.warning("could not cancel a job: %s", error)
             return self._outbox.fail(call.id, Code.UNAVAILABLE, UNCLEAR, batch)
@@ -183,15 +185,15 @@ class V1Peer:
         except Refused as refused:
             return self._outbox.fail(call.id, refused.code, str(refused), None)
         self._begun = True
-        self._outbox.send(responses.result(call.id, self._standing(recovered, first=missed[0].number if missed else None)))
+        self._outbox.send(responses.result(call.id, self._standing(recovered, self._session.start)))
         self.deliver(missed)
         if self._session.move_on():
             self.tell_offset()
 
-    def _standing(self, recovered: bool | None = None, first: int | None = None) -> Standing:
-        """Where the session stands; before the answer number `first` if that is about to be sent."""
+    def _standing(self, recovered: bool | None = None, start: str | None = None) -> Standing:
+        """Where the session stands; `start`: where its client does, before answers that are about to be sent."""
         session = self._session
-        offset = session.offset if first is None else f"{session.epoch}-{first - 1}"
+        offset = session.offset if start is None else start
         pending = None if recovered is None else [Raw(request.encode()) for request in session.in_flight]
         return Standing(session.token, offset, self._settings.session_ttl, self._settings.instance, recovered, pending)
 
@@ -218,8 +220,9 @@ class V1Peer:
 
     def give_up(self, request: str, fault: Fault) -> None:
         """Answer a request of which Redis knows nothing with this fault."""
-        if self._session.give_up(request):
-            self._outbox.give_up(request, Code(fault), SENTENCES[fault])
+        code = Code(fault)
+        if self._session.give_up(request, final=code not in RETRY_AFTER):
+            self._outbox.give_up(request, code, SENTENCES[fault])
 
     def evict(self) -> None:
         """Close: the session moved to another socket."""

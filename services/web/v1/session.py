@@ -61,7 +61,9 @@ class Session:
         self._questions: dict[str, int] = {}  # fingerprint by request id, of those of `_answered` that were asked over this socket
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
-        self._former: str | None = None  # the client's offset when Redis lost its data: of an epoch that is over
+        # The client's offset when Redis lost its data, or had lost it when the client came back: until an answer comes.
+        self._former: str | None = None
+        self.start = "0"  # the offset from which the client goes on over this socket, before any answer
         self._withheld = False  # whether the client was not sent the last answer, and not told that it goes on behind it
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
         # Answered when Redis lost its data, or given up since it has nothing of them, oldest first; their jobs may come again, out
@@ -76,7 +78,7 @@ class Session:
         """Where the client stands, or goes on to when it is told. After a loss, until an answer came: where it stood before, so
         that who resumes from there is sent nothing of what Redis holds by itself.
         """
-        if self.epoch is None or (self._former is not None and not self.last):
+        if self.epoch is None or self._former is not None:
             return self._former or "0"
         return f"{self.epoch}-{self.last}"
 
@@ -138,11 +140,17 @@ class Session:
         self._told_loss |= bool(lost)
         return bool(lost)
 
-    def give_up(self, request: str) -> bool:
-        """Wait for its answer no longer, nor send one that comes all the same; False when nobody waits."""
-        if self.in_flight.pop(request, None) is None:
+    def give_up(self, request: str, *, final: bool = True) -> bool:
+        """Wait for its answer no longer, nor send one that comes all the same; False when nobody waits.
+
+        `final`: the client is told what it does not ask again for.
+        """
+        flight = self.in_flight.pop(request, None)
+        if flight is None:
             return False
         self._bury([request])
+        if final:
+            self._expect_repetition(request, flight)
         return True
 
     def number_of(self, request: str) -> int:
@@ -175,7 +183,7 @@ class Session:
 
     def _take(self, delivery: Delivery) -> bool:
         """Go on to this answer; returns whether to send it: not what was answered before Redis lost it and is not asked again."""
-        self.last = delivery.number
+        self.last, self._former = delivery.number, None
         sent = self._is_wanted(delivery)
         self._withheld = not sent
         return sent
@@ -189,12 +197,16 @@ class Session:
         if delivery.request in self._doubtful and not asked:  # who asks for it gets it from the history
             self._remember(delivery.request, delivery.number)
             return False
-        if not asked or self._told_loss:
-            self._unasked[delivery.request] = None
-            if len(self._unasked) > HISTORY:
-                del self._unasked[next(iter(self._unasked))]
+        self._expect_repetition(delivery.request, flight)
         self._remember(delivery.request, delivery.number)
         return not repeated
+
+    def _expect_repetition(self, request: str, flight: Flight | None) -> None:
+        """Remember what is answered now if the client may be about to ask for it once more, before it knows."""
+        if flight is None or not flight.asked or self._told_loss:
+            self._unasked[request] = None
+            if len(self._unasked) > HISTORY:
+                del self._unasked[next(iter(self._unasked))]
 
     def _remember(self, request: str, number: int) -> None:
         self._answered[request] = number
@@ -214,6 +226,9 @@ class Session:
         self.epoch, self.moves = kept.epoch, kept.moves
         complete = epoch in {"", str(kept.epoch)} and number <= kept.last and len(missed) == kept.last - number
         self.last = number if complete else kept.last
+        if epoch not in {"", str(kept.epoch)}:
+            self._former = f"{epoch}-{number}"
+        self.start = self.offset
         for request, answered in sorted(kept.answered.items(), key=lambda item: item[1]):
             if answered <= self.last:
                 self._remember(request, answered)

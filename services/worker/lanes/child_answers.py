@@ -90,9 +90,7 @@ class ChildAnswers:
             if await persist(lambda: self._runs.promote(claim, answer)):
                 return True
             answer = crowded(answer)
-        if isinstance(answer.evidence, CertificateName) and report.pari:
-            certificate = answer.evidence.sha256
-            await persist(lambda: self._certificates.keep(certificate, report.primo, report.pari))
+        await self._keep(report)
         if not await persist(lambda: self._runs.finish(claim, answer, dead, deserted=patience.over)):
             return False
         count_answers(claim.lane, [answer])
@@ -103,7 +101,18 @@ class ChildAnswers:
         self, claim: JobsClaim | ChunkClaim, jobs: list[Job], child: ChildProcess, dead: list[DeadLetter]
     ) -> list[Answer]:
         """The jobs' answers, one by one; adds to `dead` those that have none."""
-        return [_timed(claim, (await self._attempts.compute(claim, job, child, dead)).answer) for job in jobs]
+        answers = []
+        for job in jobs:
+            report = await self._attempts.compute(claim, job, child, dead)
+            await self._keep(report)
+            answers.append(_timed(claim, report.answer))
+        return answers
+
+    async def _keep(self, report: Report) -> None:
+        """The certificate, if there is one, before anybody is told of it."""
+        evidence = report.answer.evidence
+        if isinstance(evidence, CertificateName) and report.pari:
+            await persist(lambda: self._certificates.keep(evidence.sha256, report.primo, report.pari))
 
 
 def _timed(claim: Entry, answer: Answer) -> Answer:

@@ -1,14 +1,20 @@
-"""From a job whose number passed all tests to its answer with a certificate."""
+"""From a job whose number passed all tests to its answer with a certificate, asked for or not."""
 
 import time
 
+import msgspec
+
+from services.jobs import expression
 from services.jobs.evidence import CertificateName
-from services.jobs.messages import Answer, Fault, Job, Verdict
-from services.worker.compute.answer import read_number
+from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
+from services.worker.compute.answer import MOST_DIGITS, read_number
 from services.worker.compute.frames import Report
 from services.worker.compute.primes import by_witness, find_witness
-from services.worker.prove import proof
-from services.worker.prove.proof import NotPrime, ProofFailed
+from services.worker.prove import factored, proof
+from services.worker.prove.proof import NotPrime, Proof, ProofFailed
+
+# µs of the tests above which nothing is proven unasked: a proof by factors takes about as long as they do, and a job has 300 s.
+PROVEN_BELOW = 60_000_000
 
 
 def prove(job: Job, memory: int) -> Report:
@@ -23,7 +29,24 @@ def prove(job: Job, memory: int) -> Report:
     except ProofFailed as error:
         method = f"BPSW and Miller-Rabin; no proof: {error}"
         return Report(Answer(job.id, Verdict.UNKNOWN, method, fault=Fault.UNPROVEN, best=Verdict.PROBABLY_PRIME))
-    elapsed = (time.perf_counter_ns() - started) // 1000
-    method = f"{made.kind} certificate of {made.steps} steps, verified"
-    answer = Answer(job.id, Verdict.PRIME, method, compute_us=elapsed, evidence=CertificateName(made.sha256))
-    return Report(answer, primo=made.primo, pari=made.pari)
+    return _report(Answer(job.id, Verdict.PRIME), made, started)
+
+
+def prove_unasked(job: Job, answer: Answer) -> Report:
+    """What the tests said of the job's number, or that it is proven where factors of its neighbours show it cheaply."""
+    if answer.verdict is not Verdict.PROBABLY_PRIME or job.operation is not Operation.IS_PRIME or answer.compute_us > PROVEN_BELOW:
+        return Report(answer)
+    started = time.perf_counter_ns()
+    hints = factored.hints(expression.read(job.number, MOST_DIGITS).tree) if job.expression else set()
+    made = proof.by_factors(read_number(job), hints)
+    return Report(answer) if made is None else _report(answer, made, started)
+
+
+def _report(answer: Answer, made: Proof, started: int) -> Report:
+    """The answer with its certificate; `started`: time.perf_counter_ns() of the proof's beginning."""
+    elapsed = answer.compute_us + (time.perf_counter_ns() - started) // 1000
+    method = f"{made.kind} certificate of {made.steps} {'step' if made.steps == 1 else 'steps'}, verified"
+    proven = msgspec.structs.replace(
+        answer, verdict=Verdict.PRIME, method=method, compute_us=elapsed, evidence=CertificateName(made.sha256)
+    )
+    return Report(proven, primo=made.primo, pari=made.pari)

@@ -9,7 +9,7 @@ import argparse
 import re
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -19,13 +19,13 @@ from gmpy2 import mpz
 
 from certificates.text import MOST_DIGITS
 from services.runtime.tether import tether
+from services.worker.prove import factored
 
 MEMORY = 256  # MiB of PARI's stack unless told otherwise; 1,000 digits take less than half of it
 
 # Up to so many decimal digits an elliptic curve certificate is a matter of a second or two, and both formats can say it. Above, one
-# by factors of N-1 is tried first: where N-1 is made of small primes (100!+1, 3*2^2816+1) it takes no time at any size.
+# by factors of N-1 or N+1 is tried first: where these are made of small primes (100!+1, 3*2^2816+1) it takes no time at any size.
 CURVES_UP_TO = 300
-TRIED_UP_TO = 1 << 17  # factors of N-1: beyond the primorials and factorials that 50,000 digits hold; some 10 ms at 1,000 digits
 
 
 class Status(IntEnum):
@@ -98,7 +98,8 @@ def build_parser() -> argparse.ArgumentParser:
         type=Route,
         choices=list(Route),
         default=Route.AUTO,
-        help=f"ecpp: by elliptic curves; n-1: by factors of N-1; auto: n-1 above {CURVES_UP_TO} digits where it is easy, else ecpp",
+        help="ecpp: by elliptic curves; n-1: by factors of N-1; "
+        f"auto: by factors of N-1 or N+1 above {CURVES_UP_TO} digits where that is easy, else ecpp",
     )
     parser.add_argument(
         "--format", choices=("primo", "pari"), default="primo", help="of what is printed; a certificate by N-1 has PARI's alone"
@@ -114,35 +115,11 @@ def certify(n: mpz, kind: Route, memory: int) -> Made:
     if not gmpy2.is_prime(n):
         raise NoCertificate(Status.NOT_PRIME, "the number is not prime")
     large = len(gmpy2.digits(n)) > CURVES_UP_TO
-    if kind is Route.N_MINUS_1 or (kind is Route.AUTO and large):
-        factors = enough_factors(n)
-        if factors:
-            return Made(b"", f"[{n}, [{', '.join(map(str, factors))}]]".encode())
+    if kind is Route.N_MINUS_1 and (text := factored.by_predecessor(n)):
+        return Made(b"", text)
+    if kind is Route.AUTO and large and (text := factored.certify(n)):
+        return Made(b"", text)
     return ask_pari(n, kind is Route.N_MINUS_1, memory)
-
-
-def enough_factors(n: mpz) -> list[mpz]:
-    """Small primes whose powers in n - 1 make up more than the cube root of n, as few as possible; none if there are not enough."""
-    part = mpz(1)
-    chosen = []
-    for p, power in sorted(small_factors(n - 1), key=lambda found: found[1], reverse=True):
-        part *= power
-        chosen.append(p)
-        if part**3 > n:
-            return sorted(chosen)
-    return []
-
-
-def small_factors(m: mpz) -> Iterator[tuple[mpz, mpz]]:
-    """The small primes that divide m, each with its highest power that does."""
-    common = gmpy2.gcd(m, gmpy2.primorial(TRIED_UP_TO))
-    p = mpz(1)
-    while common > 1:
-        p = gmpy2.next_prime(p)
-        if common % p == 0:
-            common //= p
-            rest, _ = gmpy2.remove(m, p)
-            yield p, m // rest
 
 
 def ask_pari(n: mpz, n_minus_1: bool, memory: int) -> Made:
@@ -186,7 +163,7 @@ def tell(answer: Made | Failure, text: str, frame: bool) -> None:
         sys.stdout.buffer.write(answer.primo)
     else:
         if text == "primo":
-            print("a certificate by factors of N-1: Primo's format cannot say it, so this is PARI's", file=sys.stderr)
+            print("a certificate by factors: Primo's format cannot say it, so this is PARI's", file=sys.stderr)
         sys.stdout.buffer.write(answer.pari + b"\n")
 
 

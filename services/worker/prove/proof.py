@@ -5,6 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import IO
 
 import gmpy2
@@ -12,6 +13,7 @@ import msgspec
 
 from certificates import Certificate, Kind, Malformed, Rejected, read, verify
 from certificates.text import MOST_BYTES
+from services.worker.prove import factored
 from services.worker.prove.certify import Failure, Made, Status
 
 PIECE = 1 << 16  # bytes read at once: a stream sets aside what it is asked for, and memory is short here
@@ -34,7 +36,7 @@ class Proof(msgspec.Struct, frozen=True):
 
     kind: Kind
     sha256: str  # of the Primo text; of PARI's where there is no Primo text. In hexadecimal
-    primo: bytes  # empty for Kind.N_MINUS_1
+    primo: bytes  # empty for all but curves and small numbers
     pari: bytes
     steps: int
 
@@ -49,6 +51,21 @@ def prove(n: gmpy2.mpz, memory: int) -> Proof:
     texts = [text for text in (made.primo, made.pari) if text]
     certificates = [check(n, text) for text in texts]  # both: a client may take either
     return Proof(certificates[0].kind, hashlib.sha256(texts[0]).hexdigest(), made.primo, made.pari, certificates[0].length)
+
+
+def by_factors(n: gmpy2.mpz, hints: Iterable[int]) -> Proof | None:
+    """A proof by prime factors of n - 1 and n + 1, made and checked here; None where too few are found, or n is composite.
+
+    `hints`: primes that may be among them.
+    """
+    text = factored.certify(n, hints)
+    if not text:
+        return None
+    try:
+        certificate = check(n, text)
+    except ProofFailed:
+        return None
+    return Proof(certificate.kind, hashlib.sha256(text).hexdigest(), b"", text, certificate.length)
 
 
 def ask(n: gmpy2.mpz, memory: int) -> Made:

@@ -17,6 +17,7 @@ from services.jobs.names import Lane
 
 REDIS = "redis:6379"
 USERS = ["web", "worker", "operators", "exporter", "scaler", "health", "redis"]
+IN_REDIS = ["replica", "sentinel"]  # whose passwords only Redis' own containers have
 WITH_PASSWORD = ["web", "worker", "operators", "health", "redis"]
 
 # Commands that take jobs away from the workers, or out of the queue.
@@ -56,7 +57,8 @@ def snapshot(directory: Path) -> dict[str, str]:
 def test_makes_a_folder_for_each_service(tmp_path: Path) -> None:
     made = make(tmp_path, REDIS)
     expected = [f"{user}/password" for user in USERS]
-    expected += ["operators/token", "exporter/passwords.json", "redis/users.acl"]
+    expected += [f"redis/{user}-password" for user in IN_REDIS]
+    expected += ["operators/token", "exporter/passwords.json", "redis/users.acl", "redis/sentinel.acl"]
     assert [str(path.relative_to(tmp_path)) for path in made] == expected
     assert sorted(snapshot(tmp_path)) == sorted(expected)
 
@@ -166,7 +168,7 @@ def test_nobody_can_log_in_as_the_default_user(tmp_path: Path) -> None:
     first, *others = (tmp_path / "redis" / "users.acl").read_text().splitlines()
     assert first.startswith("user default off resetpass ")
     assert {"on", "nopass"}.isdisjoint(first.split())
-    assert [line.split()[1] for line in others] == USERS
+    assert [line.split()[1] for line in others] == USERS + IN_REDIS
 
 
 def test_the_exporter_finds_its_password_by_address(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ HEAD = "[PRIMO - Primality Certificate]\nFormat=4\nTestCount=1\n[Candidate]\nN=0
         ("97 98", "line 1, column 4: expected the end of the text, got '98'"),
         ("--97", "line 1, column 1: expected [ or a number, got '--97'"),
         ("[]", "line 1, column 2: expected a number, got ']'"),
-        ("[97, []]", "line 1, column 7: expected a factor of N-1, got ']]'"),
+        ("[97, []]", "line 1, column 8: expected , and factors of N+1, got ']'"),
         ("[97, [2]", "line 1, column 9: expected ], got the end of the text"),
         ("[97,\n [2; 3]]", "line 2, column 4: expected , or ], got '; 3]]'"),
         ("[97, [[2, 5, 7]]]", "line 1, column 14: expected [, got '7]]]'"),

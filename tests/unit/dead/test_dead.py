@@ -211,7 +211,7 @@ def test_help_has_examples_that_are_taken_and_tells_the_settings(
         parse([command, "--help"])
     said = capsys.readouterr().out
     assert end.value.code == 0
-    for field in ("redis_url", "redis_user", "redis_password_file", "redis_timeout"):
+    for field in ("redis_url", "redis_user", "redis_password_file", "redis_timeout", "redis_ca_file", "sentinel_user"):
         assert f"PRIMES_{field.upper()}" in said and str(Settings.model_fields[field].description)[:20] in " ".join(said.split())
     examples = [line.split(" > ")[0] for line in said.partition("examples:")[2].splitlines() if PROGRAM in line]
     assert len(examples) >= 2

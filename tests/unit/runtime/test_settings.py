@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from services.canary.settings import CanarySettings
-from services.runtime.settings import ServiceSettings, Settings, load
+from services.runtime.settings import ServiceSettings, load
 from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
 
@@ -14,10 +14,13 @@ PROGRAM = "python -m services.test"
 KINDS: list[type[ServiceSettings]] = [WebSettings, WorkerSettings, CanarySettings]
 FIELDS = [(kind, name) for kind in KINDS for name in kind.model_fields]
 
+FILES = ("redis_password_file", "redis_ca_file", "redis_certificate_file", "redis_key_file", "sentinel_password_file")
+
 # For each setting a value that it refuses, and what it says that it expects.
 BAD = {
     "instance": ("a b", "match pattern '^[A-Za-z0-9._-]{1,64}$'"),
-    "redis_url": ("http://redis", "match pattern '^(redis|rediss|unix)://'"),
+    "redis_url": ("http://redis", "match pattern '^((redis|rediss|unix)://|(rediss"),
+    **dict.fromkeys(FILES, ("missing/file", "Expected a readable file (No such file or directory)")),
     "redis_timeout": ("0", "greater than 0"),
     "watchdog": ("-1", "greater than 0"),
     "drain": ("3601", "less than or equal to 3600"),
@@ -67,6 +70,7 @@ GOOD = {
     "instance": ("web0.example_1-a", "web0.example_1-a"),
     "redis_url": ("unix:///run/redis.sock", "unix:///run/redis.sock"),
     "redis_user": ("web", "web"),
+    "sentinel_user": ("web", "web"),
     "redis_timeout": ("2.5", 2.5),
     "watchdog": ("3600", 3600.0),
     "drain": ("0.1", 0.1),
@@ -114,7 +118,7 @@ GOOD = {
     "canary_costly_interval": ("1", 1.0),
     "canary_costly_timeout": ("0.5", 0.5),
 }
-FREE = {"redis_user", "redis_password_file", "operators_access", "address", "metrics_address"}  # take any text
+FREE = {"redis_user", "sentinel_user", "operators_access", "address", "metrics_address"}  # take any text
 SWITCHES = {"behind_proxy"}  # have no value on the command line
 
 
@@ -147,7 +151,7 @@ def refused(capsys: pytest.CaptureFixture[str], kind: type[ServiceSettings], *ar
 def test_every_setting_has_its_examples() -> None:
     names = {name for _, name in FIELDS}
     assert BAD.keys() == names - FREE
-    assert GOOD.keys() == names - {"redis_password_file"}
+    assert GOOD.keys() == names - set(FILES)
 
 
 @pytest.mark.parametrize(("kind", "name"), [field for field in FIELDS if field[1] in GOOD])
@@ -262,10 +266,33 @@ def test_there_is_no_password_without_a_file() -> None:
     assert load(WebSettings, PROGRAM, []).redis_password is None
 
 
-def test_a_password_file_that_is_missing_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    said = refused(capsys, WebSettings, "--redis-password-file=missing/password")
-    assert said.startswith(f"{PROGRAM}: --redis-password-file (PRIMES_REDIS_PASSWORD_FILE): ")
-    assert "missing/password" in said
+@pytest.mark.parametrize("name", ["redis_password", "sentinel_password"])
+def test_a_password_is_what_its_file_holds_without_the_newline(name: str, tmp_path: Path) -> None:
+    (tmp_path / "password").write_text("secret\n")
+    settings = load(WebSettings, PROGRAM, [f"{option(name)}-file={tmp_path / 'password'}"])
+    assert getattr(settings, name) == "secret"
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "password").write_bytes(b"\xff\xfe")
+    assert "Expected a text file" in refused(capsys, WebSettings, f"--redis-password-file={tmp_path / 'password'}")
+
+
+def test_a_key_wants_its_certificate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (file := tmp_path / "key").write_text("a key\n")
+    assert "Expected a certificate" in refused(capsys, WebSettings, f"--redis-key-file={file}")
+    assert load(WebSettings, PROGRAM, [f"--redis-key-file={file}", f"--redis-certificate-file={file}"]).redis_key_file == file
+
+
+@pytest.mark.parametrize("hosts", ["a:1", "a:1,b:2,c:3", "127.0.0.1:26379"])
+@pytest.mark.parametrize("scheme", ["sentinel", "rediss+sentinel"])
+def test_sentinels_are_hosts_with_ports_and_the_name_of_a_primary(scheme: str, hosts: str) -> None:
+    assert load(WebSettings, PROGRAM, ["--redis-url", f"{scheme}://{hosts}/primes"]).redis_url == f"{scheme}://{hosts}/primes"
+
+
+@pytest.mark.parametrize("rest", ["a:1", "a:1/", "a/primes", "a:1,/primes", "a:b/primes", ":1/primes", "a:1/primes/0", "u@a:1/"])
+def test_sentinels_of_another_form_are_refused(rest: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "match pattern" in refused(capsys, WebSettings, f"--redis-url=sentinel://{rest}")
 
 
 @pytest.mark.parametrize("origins", ["", "https://a.example,", "*,b.example", "ftp://a.example", "null", " https://a.example"])
@@ -276,7 +303,3 @@ def test_an_origin_has_its_scheme(origins: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("origins", ["https://a.example,*", "https://a.example/", "https://a.example/page", "https://"])
 def test_an_origin_that_could_never_match_is_refused(origins: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "expected * alone or origins such as https://example.org" in refused(capsys, WebSettings, f"--allowed-origins={origins}")
-
-
-def test_the_password_file_is_a_path() -> None:
-    assert Settings.model_fields["redis_password_file"].annotation == Path | None

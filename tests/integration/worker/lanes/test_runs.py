@@ -20,7 +20,7 @@ from tests.integration.steps import Inbox, freeze_child, warm
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import wait_until
 
-COSTLY = str(gmpy2.mpz(2) ** 4423 - 1)  # a prime of 1,332 digits: a tenth of a second
+COSTLY = str(gmpy2.mpz(10) ** 999 + 7)  # a prime of 1,000 digits that its neighbours do not prove: some 50 ms
 
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:

@@ -68,7 +68,7 @@ class Desk:
         return asyncio.run(run())
 
     def cancel(self, request: str) -> bool:
-        return asyncio.run(self.cancellation.cancel("token", request, self.jobs[request]))
+        return asyncio.run(self.cancellation.cancel("token", request, self.jobs[request], alone=True))
 
 
 def fail(error: Exception) -> Any:
@@ -122,3 +122,25 @@ def test_a_job_that_is_written_again_while_redis_is_asked_is_ended_there() -> No
     desk = Desk(lose, "a")
     assert desk.cancel("a")
     assert (desk.clients.asked, desk.clients.given_up) == (["a", "a"], [])
+
+
+def test_a_job_that_another_socket_may_have_asked_too_is_ended_in_redis_once_it_is_written() -> None:
+    desk = Desk(lambda _: Ending.ENDED)
+    job = desk.ledger.accept(Question("89"), Asker("token", "a"), lambda answer: None).job.id
+
+    async def cancel() -> bool:
+        cancelled = asyncio.create_task(desk.cancellation.cancel("token", "a", job, alone=False))
+        await asyncio.sleep(0)
+        assert not desk.clients.given_up, "its answer would not keep the other job out"
+        desk.ledger.written(Lane.QUICK, desk.ledger.take(Lane.QUICK), [Place(Lane.QUICK, b"1-0")])
+        return await cancelled
+
+    assert asyncio.run(cancel())
+    assert (desk.clients.asked, desk.clients.given_up) == (["a"], [])
+
+
+def test_a_job_that_nobody_else_can_have_is_ended_before_it_is_written() -> None:
+    desk = Desk(lambda request: fail(AssertionError(request)))
+    desk.jobs["a"] = desk.ledger.accept(Question("89"), Asker("token", "a"), lambda answer: None).job.id
+    assert desk.cancel("a")
+    assert desk.clients.given_up == ["a"]

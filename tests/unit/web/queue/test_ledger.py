@@ -7,6 +7,7 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from services.jobs import turn
 from services.jobs.messages import ANYBODY, Answer, Asker, Fault, Job, Verdict
 from services.jobs.names import Lane
 from services.web.ask import cost
@@ -172,6 +173,15 @@ def test_both_lanes_count_towards_the_bound() -> None:
     accept(book, "97", HEAVY)
     with pytest.raises(LedgerFull, match="2 jobs are pending"):
         book.accept(Question("97"), ANYBODY, nobody)
+
+
+def test_a_turn_costs_its_client_what_an_entry_takes_besides_its_computation() -> None:
+    book = Ledger(100)
+    number = "1" + "0" * 149
+    (pending,) = accept(book, number)
+    (entry,) = book.take(Lane.HEAVY)
+    assert int(entry.turn.split()[2]) == pending.cost + turn.HANDLING
+    assert pending.cost < turn.HANDLING  # which is why: many small ones would take more than their share
 
 
 def test_quick_jobs_share_an_entry_and_heavy_ones_do_not() -> None:

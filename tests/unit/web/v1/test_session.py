@@ -134,6 +134,18 @@ def test_an_answer_that_crossed_the_repeated_request_is_not_given_twice() -> Non
     assert session.ask("r2") is Repeat.CROSSED
 
 
+def test_what_was_given_up_while_its_repeated_request_was_on_the_way_is_not_computed_again() -> None:
+    session = Session("token")
+    session.hear([delivery(1, "r1")])
+    session.submitted("r2", 7)
+    session.lose()
+    assert session.give_up("r2")
+    assert session.ask("r2") is Repeat.CROSSED  # since the client was told to ask again
+    session.submitted("r3", 8)
+    assert session.give_up("r3", final=False)
+    assert session.ask("r3") is Repeat.NEW  # since an error that it got allows that
+
+
 def test_a_request_asked_again_in_time_is_answered_over_this_socket() -> None:
     session, _, _ = resumed(Kept(EPOCH, 0, 1, ["r1"], {}), "", 0, [])
     assert session.ask("r1") is Repeat.IN_FLIGHT
@@ -158,7 +170,7 @@ def test_admits_that_history_is_gone(epoch: str, number: int, missed: list[int])
     kept = Kept(EPOCH, 3, 1, [], {"r2": 2, "r3": 3})
     session, recovered, ready = resumed(kept, epoch, number, [delivery(n) for n in missed])
     assert (recovered, ready) == (False, [])
-    assert session.offset == "1000-3"
+    assert session.offset == ("999-1" if epoch == "999" else "1000-3")
     assert session.ask("r2") is Repeat.ANSWERED
     assert session.ask("r1") is Repeat.NEW
 
@@ -217,6 +229,18 @@ def test_a_client_that_comes_back_after_a_loss_and_before_an_answer_is_sent_noth
     _, recovered, ready = resumed(Kept(2_000, 1, 1, [], {"r1": 1}), "1000", 1, [])
     assert not recovered
     assert not ready
+
+
+def test_a_client_that_comes_back_twice_after_a_loss_is_sent_nothing_by_itself() -> None:
+    kept = Kept(2_000, 0, 1, ["r1"], {})
+    session, recovered, _ = resumed(kept, "1000", 1, [])
+    assert (recovered, session.start, session.offset) == (False, "1000-1", "1000-1")
+    assert session.hear([delivery(1, "r1", epoch=2_000)]) == []  # and its socket is closed before it is told so
+    session, recovered, ready = resumed(Kept(2_000, 1, 2, [], {"r1": 1}), "1000", 1, [])
+    assert (recovered, ready, session.start) == (False, [], "1000-1")
+    session.submitted("r2", 7)
+    assert numbers(session.hear([delivery(2, "r2", epoch=2_000)])) == [2]
+    assert session.offset == "2000-2"
 
 
 def test_what_was_in_flight_when_history_was_gone_and_is_not_asked_again_moves_the_client_on() -> None:
@@ -383,7 +407,8 @@ class Everything(RuleBasedStateMachine):
             oldest = record.answers[0].number if record.answers else record.last + 1
             truth = epoch in ("", str(record.epoch)) and oldest <= number + 1 and number <= record.last
             assert recovered == truth
-            self.seen = self.seen if recovered else (str(record.epoch), record.last)
+            start, _, at = process.session.start.rpartition("-")
+            self.seen = self.seen if recovered else (start, int(at))
             self.send(web, ready)
         self.uplink = [("ask", request) for request in sorted(self.unanswered)]
 

@@ -12,8 +12,7 @@ import pytest
 from gmpy2 import mpz
 
 from certificates import Chain, Kind, Pocklington, read, verify
-from services.worker.prove.certify import Failure, Made, Route, Status, certify, enough_factors, small_factors
-from tests.unit import oracle
+from services.worker.prove.certify import Failure, Made, Route, Status, certify
 from tests.unit.worker.compute.test_primes import ARNAULT
 
 ROOT = Path(__file__).parents[4]
@@ -79,7 +78,7 @@ def test_a_certificate_by_n_minus_1_is_paris_alone_and_that_is_said() -> None:
     verify(certificate)
     assert isinstance(certificate, Pocklington)
     assert certificate.length == 2  # with one for a factor of more than 64 bits
-    assert ran.stderr == b"a certificate by factors of N-1: Primo's format cannot say it, so this is PARI's\n"
+    assert ran.stderr == b"a certificate by factors: Primo's format cannot say it, so this is PARI's\n"
 
 
 @pytest.mark.parametrize("n", [0, 1, 4, 91, 561, -7, 2**67 - 1, ARNAULT])
@@ -131,18 +130,3 @@ def test_a_large_prime_whose_predecessor_is_made_of_small_primes_is_certified_at
     verify(certificate)
     assert made.primo == b""
     assert (certificate.n, certificate.kind, certificate.length) == (n, Kind.N_MINUS_1, 1)
-
-
-def test_small_factors_are_all_found_with_their_powers() -> None:
-    for m in range(1, 300):
-        expected = [p for p in oracle.primes(m + 1) if m % p == 0]
-        found = list(small_factors(mpz(m)))
-        assert [p for p, _ in found] == expected
-        assert all(m % power == 0 and (m // power) % p and power % p == 0 for p, power in found)
-
-
-def test_no_more_factors_are_taken_than_are_needed() -> None:
-    assert enough_factors(mpz(97)) == [2]  # 32 > 97^(1/3)
-    largest = enough_factors(gmpy2.primorial(1019) + 1)
-    assert largest == oracle.primes(1_020)[-len(largest) :]
-    assert enough_factors(mpz(10**999 + 7)) == []

@@ -1,0 +1,27 @@
+#!/bin/sh
+# Starts a Sentinel: `sentinel.sh FIRST`, where FIRST is the address of the server that is the primary at the very first start.
+# What it learns of others it notes itself in the file that is written here once.
+set -eu
+
+first=$1
+settings=/data/sentinel.conf
+
+if [ ! -s "$settings" ]; then
+    password=$(cat /run/access/redis/sentinel-password)
+    {
+        echo "port 26379"
+        echo "dir /data"
+        echo "protected-mode no" # access is by ACL
+        echo "aclfile /run/access/redis/sentinel.acl"
+        echo "sentinel monitor primes $first 6379 2"
+        echo "sentinel auth-user primes sentinel"
+        echo "sentinel auth-pass primes $password"
+        echo "sentinel sentinel-user sentinel"
+        echo "sentinel sentinel-pass $password"
+        echo "sentinel down-after-milliseconds primes 1000"
+        echo "sentinel failover-timeout primes 10000"
+    } >"$settings.new"
+    mv "$settings.new" "$settings"
+fi
+
+exec redis-server "$settings" --sentinel
