@@ -15,6 +15,15 @@ CHUNK = 4_000  # digits that int() reads at once: it stops at 4,300
 # As on the server: around an integer white space of any kind but the separators U+001C to U+001F, in an expression ASCII's.
 _INTEGER = re.compile(r"[^\S\x1c-\x1f]*([+-]?)(\d+(?:_\d+)*)[^\S\x1c-\x1f]*")
 _SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typeset: the minus sign, the cross and two dots
+# Shorter ways to write what the syntax has. A superscript ends where its line goes on, so that 2\u00b2! and 2\u00b23 are refused.
+_SUPERSCRIPT = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+_RAISED = re.compile(rf"(?<![{_SUPERSCRIPT}])[{_SUPERSCRIPT}]+(?![ \t\r\n]*(?:[0-9A-Za-z_!#^{_SUPERSCRIPT}]|\*\*))")
+_LOWERED = str.maketrans(_SUPERSCRIPT, "0123456789")
+_SHORT = (
+    (re.compile(r"(?<![0-9A-Za-z_.])([0-9]+(?:_[0-9]+)*)[eE]([0-9]+)(?![0-9A-Za-z_.])"), r"(\1*10^\2)"),
+    (re.compile(r"(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])"), r"(2^\1-1)"),
+    (re.compile(r"(?<![0-9A-Za-z_.])R\(([0-9]+)\)"), r"((10^\1-1)/9)"),
+)
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\Z)|(.))", re.DOTALL)
 
 
@@ -42,13 +51,19 @@ def decimal(digits: str) -> int:
     return value
 
 
+def _spell(text: str) -> str:
+    """The same in the syntax that every release reads: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
+    text = _RAISED.sub(lambda run: "^" + run[0].translate(_LOWERED), text.translate(_SIGNS))
+    for short, long in _SHORT:
+        text = short.sub(long, text)
+    return text
+
+
 class _Parser:
     """Recursive descent; every method leaves the token after what it read."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = [
-            match[match.lastindex or 0] for match in _TOKEN.finditer(text.translate(_SIGNS))
-        ]  # the last ones are empty: the end
+        self._tokens = [match[match.lastindex or 0] for match in _TOKEN.finditer(_spell(text))]  # the last ones are empty: the end
         self._next = 0
 
     def read(self) -> int:

@@ -10,6 +10,14 @@ const NESTING = 50; // levels, as on the server
 const BLANK = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]*";
 const INTEGER = new RegExp(`^${BLANK}([+-]?)(\\p{Nd}+(?:_\\p{Nd}+)*)${BLANK}$`, "u");
 const SIGNS = { "\u2212": "-", "\u00d7": "*", "\u22c5": "*", "\u00b7": "*" }; // as they are typeset: the minus sign, the cross and two dots
+// Shorter ways to write what the syntax has. A superscript ends where its line goes on, so that 2² followed by ! or 3 is refused.
+const SUPERSCRIPT = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079";
+const RAISED = new RegExp(`(?<![${SUPERSCRIPT}])[${SUPERSCRIPT}]+(?![ \\t\\r\\n]*(?:[0-9A-Za-z_!#^${SUPERSCRIPT}]|\\*\\*))`, "g");
+const SHORT = [
+  [/(?<![0-9A-Za-z_.])([0-9]+(?:_[0-9]+)*)[eE]([0-9]+)(?![0-9A-Za-z_.])/g, "($1*10^$2)"],
+  [/(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])/g, "(2^$1-1)"],
+  [/(?<![0-9A-Za-z_.])R\(([0-9]+)\)/g, "((10^$1-1)/9)"],
+];
 const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|$|(.))/suyg;
 
 /** The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here. */
@@ -43,13 +51,20 @@ function bits(value) {
   return value === 0n ? 0 : value.toString(16).length * 4;
 }
 
+/** The same in signs of ASCII: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9). */
+function spell(text) {
+  const signs = text.replaceAll(/[\u2212\u00d7\u22c5\u00b7]/g, (sign) => SIGNS[sign]);
+  const flat = signs.replaceAll(RAISED, (run) => `^${Array.from(run, (digit) => SUPERSCRIPT.indexOf(digit)).join("")}`);
+  return SHORT.reduce((written, [short, long]) => written.replaceAll(short, long), flat);
+}
+
 /** Recursive descent; every method leaves the token after what it read. */
 class Parser {
   #tokens;
   #next = 0;
 
   constructor(text) {
-    this.#tokens = Array.from(text.replaceAll(/[\u2212\u00d7\u22c5\u00b7]/g, (sign) => SIGNS[sign]).matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]); // the last ones are undefined: the end
+    this.#tokens = Array.from(spell(text).matchAll(TOKEN), (match) => match[1] ?? match[2] ?? match[3]); // the last ones are undefined: the end
   }
 
   read() {

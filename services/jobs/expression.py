@@ -16,6 +16,18 @@ _LARGEST_SHOWN = 1e15  # digits: above, nobody wants to know how many
 
 _SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typeset: the minus sign, the cross and two dots
 
+# Shorter ways to write what the syntax has. A superscript ends where its line goes on, so that 2\u00b2! and 2\u00b23 are refused.
+_SUPERSCRIPT = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
+_RAISED = re.compile(rf"(?<![{_SUPERSCRIPT}])[{_SUPERSCRIPT}]+(?![ \t\r\n]*(?:[0-9A-Za-z_!#^{_SUPERSCRIPT}]|\*\*))")
+_LOWERED = str.maketrans(_SUPERSCRIPT, "0123456789")
+_SHORT = (
+    (re.compile(r"(?<![0-9A-Za-z_.])([0-9]+(?:_[0-9]+)*)[eE]([0-9]+)(?![0-9A-Za-z_.])"), r"(\1*10^\2)"),
+    (re.compile(r"(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])"), r"(2^\1-1)"),
+    (re.compile(r"(?<![0-9A-Za-z_.])R\(([0-9]+)\)"), r"((10^\1-1)/9)"),
+)
+_FERMAT = re.compile(r"(?<![0-9A-Za-z_.])F\(([0-9]{1,20})\)")
+_FRACTION = re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,20}\.[0-9]{1,20}[eE][0-9]{1,20}(?![0-9A-Za-z_.])")
+
 _TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|($)|(.))", re.DOTALL)
 
 
@@ -45,7 +57,7 @@ class Node(NamedTuple):
 class Expression(NamedTuple):
     """One that may be evaluated."""
 
-    text: str  # in ASCII, without blanks and a plus sign before all
+    text: str  # in ASCII and the syntax of every release, without blanks and a plus sign before all
     digits: int  # of the value, and of all on the way to it, at most
     tree: Node
 
@@ -58,12 +70,26 @@ def read(text: str, most_digits: int) -> Expression:
     """
     if len(text) > most_digits + LENGTH:
         raise TooLarge(f"{len(text):,} characters came, at most {most_digits + LENGTH:,} are taken")
-    text = text.translate(_SIGNS)
+    if fermat := _FERMAT.search(text):
+        raise NotAnExpression(f"{fermat[0]} has two meanings: for the Fermat number write 2^(2^{fermat[1]})+1")
+    if fraction := _FRACTION.search(text):
+        raise NotAnExpression(f"{fraction[0]} has a decimal point: write a whole number before the e, as 15e2 for 1.5e3")
+    text = _spell(text)
+    if len(text) > most_digits + LENGTH:
+        raise TooLarge(f"{len(text):,} characters are needed, at most {most_digits + LENGTH:,} are taken")
     parser = _Parser(text, most_digits)
     tree = parser.read_whole()
     if parser.ahead:
         raise parser.unexpected("an operator or the end")
     return Expression("".join(text.split()).removeprefix("+"), max(1, math.ceil(tree.size / _BITS)), tree)
+
+
+def _spell(text: str) -> str:
+    """The same in the syntax that every release reads: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
+    text = _RAISED.sub(lambda run: "^" + run[0].translate(_LOWERED), text.translate(_SIGNS))
+    for short, long in _SHORT:
+        text = short.sub(long, text)
+    return text
 
 
 class _Parser:

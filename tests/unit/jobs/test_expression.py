@@ -93,7 +93,9 @@ def test_refuses_what_is_too_large_and_says_how_large(text: str, words: str) -> 
         ("2 3", "column 3: expected an operator or the end, got '3'"),
         ("(2+3", r"column 5: expected an operator or '\)', got the end"),
         ("7.0", "column 2: expected an operator or the end, got '.'"),
-        ("1e3", "column 2: expected an operator or the end, got 'e'"),
+        ("1e", "column 2: expected an operator or the end, got 'e'"),
+        ("F(5)", r"F\(5\) has two meanings: for the Fermat number write 2\^\(2\^5\)\+1"),
+        ("1.5e3", "1.5e3 has a decimal point: write a whole number before the e, as 15e2 for 1.5e3"),
         ("\u0667+1", "column 1: expected a number"),
         ("1\x00", "column 2: expected an operator or the end, got '\\\\x00'"),
         ("2^-1", "the exponent -1 is negative"),
@@ -234,3 +236,18 @@ def test_a_plain_integer_means_the_same_as_without_expressions(text: str) -> Non
     except number.NotAnInteger:
         return
     assert value(text) == int(plain)
+
+
+@pytest.mark.parametrize(
+    ("short", "long"),
+    [
+        ("1e50", "(1*10^50)"),
+        ("2\u00b9\u00b2\u2077\u22121", "2^127-1"),
+        ("M127", "(2^127-1)"),
+        ("R(19)", "((10^19-1)/9)"),
+        ("M7 * R(3) + 2e1", "(2^7-1)*((10^3-1)/9)+(2*10^1)"),
+    ],
+)
+def test_workers_get_short_forms_in_the_syntax_of_every_release(short: str, long: str) -> None:
+    assert expression.read(short, 1_000).text == long
+    assert expression.read(long, 1_000).text == long
