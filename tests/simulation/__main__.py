@@ -3,6 +3,7 @@
 import argparse
 import os
 import random
+import subprocess
 import sys
 from pathlib import Path
 
@@ -28,7 +29,13 @@ def main() -> int:
     parser.add_argument(
         "--processes", type=int, default=len(os.sched_getaffinity(0)), help="side by side; one per CPU unless given"
     )
-    parser.add_argument("--first", type=int, help="first seed; drawn unless given")
+    begin = parser.add_mutually_exclusive_group()
+    begin.add_argument("--first", type=int, help="first seed; drawn unless given")
+    begin.add_argument(
+        "--commit",
+        action="store_true",
+        help="first seed by the commit that is checked out: fresh for each, and the same for everyone",
+    )
     parser.add_argument("--failures", type=int, default=1, help="failing histories after which a process ends")
     parser.add_argument("--seed", type=int, nargs="+", help="run these histories alone")
     parser.add_argument(
@@ -46,11 +53,18 @@ def main() -> int:
         return run_plans([options.plan], tell=options.tell)
     if options.seed and (options.tell or options.digest):
         return run_alone([(f"seed {seed}", draw(seed)) for seed in options.seed], tell=options.tell)
-    first = random.randrange(FRESH) if options.first is None else options.first
+    chosen = of_commit() if options.commit else options.first
+    first = random.randrange(FRESH) if chosen is None else chosen
     seeds = options.seed or range(first, first + options.processes)
     step, most = (1, 1) if options.seed else (options.processes, MOST)
     shares = [Share(seed, step, options.minutes * 60, most, options.failures, options.expect, not options.quick) for seed in seeds]
     return tell_tally(seeds[0], run(shares))
+
+
+def of_commit() -> int:
+    """A seed that this commit alone has."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=KEPT, capture_output=True, text=True, check=True)  # noqa: S607
+    return int(done.stdout, 16) % FRESH
 
 
 def run_plans(files: list[Path], *, tell: bool) -> int:

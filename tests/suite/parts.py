@@ -49,8 +49,10 @@ PROCESSES = Part(
 )
 # What failed once.
 SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
-# A minute of histories that nobody saw before. A failure names its seed, which `make simulate` thins out.
-FRESH_SEEDS = Part("simulation, fresh seeds", 180, (".venv/bin/python", "-m", "tests.simulation", "--minutes", "1", "--quick"))
+# A minute of histories that no commit before had. A failure names its seed, which `make simulate` thins out.
+FRESH_SEEDS = Part(
+    "simulation, fresh seeds", 180, (".venv/bin/python", "-m", "tests.simulation", "--commit", "--minutes", "1", "--quick")
+)
 # Each row for a second; `make abuse` measures.
 ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
