@@ -25,7 +25,7 @@ ON_THEIR_OWN, IN_CONTAINERS = ("-m", "not containers"), ("-m", "containers")
 TOOLS = Part("C compiler, linter of Redis' scripts, model checker", 170, (".ci/tools.sh",))
 LINT = Part("lint", 400, (".ci/plain.sh", "make", "--no-print-directory", "lint"))
 SCAN = Part("scanners", 400, ("make", "--no-print-directory", "scan"))
-CHART = Part("chart", 300, ("make", "--no-print-directory", "chart"))
+CHART = Part("chart", 600, ("make", "--no-print-directory", "chart"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
 UNIT = Part(
     "unit tests, coverage",
