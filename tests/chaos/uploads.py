@@ -39,16 +39,24 @@ class Uploads:
         webs, seed = list(self._stage.webs.values()), client
         while not self._over.is_set():
             asked = numbers(LINES, seed)
-            self.ends[judge(post(webs[seed % len(webs)].port, text(asked)), asked)] += 1
+            response = post(webs[seed % len(webs)].port, text(asked))
             seed += CLIENTS
+            if response.status == 503 and code(response) == "busy":  # both places of this address are taken there
+                self._over.wait(float(response.headers["Retry-After"]))
+            else:
+                self.ends[judge(response, asked)] += 1
+
+
+def code(response: Response) -> str:
+    """Why it was refused."""
+    return str(json.loads(response.body)["error"]["code"])
 
 
 def judge(response: Response, asked: list[str]) -> str:
     """How an upload ended. Fails where an answer is wrong, or one is missing before the end of what is done."""
     if response.status != 200:
-        code = json.loads(response.body)["error"]["code"]
-        assert code in REFUSED, response
-        return str(code)
+        assert code(response) in REFUSED, response
+        return code(response)
     *told, end = lines(response.body)
     if "done" in end:
         check(response.body, asked)
