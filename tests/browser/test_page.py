@@ -21,7 +21,7 @@ def test_the_page_greets_and_tells_primes_from_other_numbers(page: Page) -> None
     wait_answered(page, 5)
     assert [verdict for _, verdict in verdicts(page)][:3] == ["Prime", "Composite", "Neither\nNumbers below 2 are neither"]
     expect(row(page, "2^127-1")).to_contain_text("Probably prime")
-    expect(row(page, "seven")).to_contain_text("Expected an integer or an expression")
+    expect(row(page, "seven")).to_contain_text("Expected an integer such as 97 or an expression such as 2^127-1")
     expect(page.locator("#summary")).to_have_text("1 prime, 1 composite, 1 neither, 1 probably prime, 1 no answer")
 
 
