@@ -80,10 +80,8 @@ SENTINEL_RULES = {
     "sentinel": f"&* {_CONNECT} +auth +role +info +publish +subscribe +sentinel|is-master-down-by-addr",
 }
 
-_IN_REDIS = (
-    "replica",
-    "sentinel",
-)  # users whose passwords lie beside the files of users: nobody has them but Redis' own containers
+# Users whose passwords lie beside the files of users: nobody has them but Redis' own containers.
+_IN_REDIS = ("replica", "sentinel")
 
 # Nobody can log in as the default user, but Redis itself does: it runs the append-only file as this user when it
 # starts, and would drop every transaction that the user may not run.

@@ -62,9 +62,8 @@ PASSING = (
 
 CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
-
-
 LOOK = 1.0  # seconds between two looks for another primary
+
 
 Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
 
@@ -134,7 +133,8 @@ def connect(settings: Settings, opened: Opened | None = None) -> Client:
     The caller knows what a repeated command would do; the client's own retry does not. `opened` comes before all else on each
     new connection, and greets Redis itself.
     """
-    options = {
+    place = urlsplit(settings.redis_url)
+    options: dict[str, Any] = {
         "username": settings.redis_user,
         "password": settings.redis_password,
         "client_name": settings.instance,
@@ -145,15 +145,13 @@ def connect(settings: Settings, opened: Opened | None = None) -> Client:
         "retry": Retry(NoBackoff(), 0),
         "redis_connect_func": opened,
     }
-    place = urlsplit(settings.redis_url)
-    if place.scheme.startswith("rediss"):
-        options |= _tls(settings)
+    tls = _tls(settings) if place.scheme.startswith("rediss") else {}
     if place.scheme.endswith("sentinel"):
-        return Client(_primary_pool(settings, place, options))
-    return Client(BlockingConnectionPool.from_url(settings.redis_url, **options))
+        return Client(_primary_pool(settings, place, options, tls))
+    return Client(BlockingConnectionPool.from_url(settings.redis_url, **options, **tls))
 
 
-def _tls(settings: Settings) -> dict[str, str | None]:
+def _tls(settings: Settings) -> dict[str, str]:
     files = {
         "ssl_ca_certs": settings.redis_ca_file,
         "ssl_certfile": settings.redis_certificate_file,
@@ -162,12 +160,12 @@ def _tls(settings: Settings) -> dict[str, str | None]:
     return {option: str(path) for option, path in files.items() if path}
 
 
-def _primary_pool(settings: Settings, place: SplitResult, options: dict[str, Any]) -> PrimaryPool:
+def _primary_pool(settings: Settings, place: SplitResult, options: dict[str, Any], tls: dict[str, str]) -> PrimaryPool:
     addresses = [(host, int(port)) for host, _, port in (each.rpartition(":") for each in place.netloc.split(","))]
-    tls = {"ssl": True, **_tls(settings)} if place.scheme.startswith("rediss") else {}
-    sentinels = Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password, **tls})
+    over = {"ssl": place.scheme.startswith("rediss"), **tls}
+    sentinels = Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password, **over})
     return PrimaryPool(  # type: ignore[no-untyped-call]  # redis-py's own
-        place.path.removeprefix("/"), sentinels, **tls, **options
+        place.path.removeprefix("/"), sentinels, **options, **over
     )
 
 
