@@ -8,6 +8,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import closing
 
 import gmpy2
 
@@ -76,15 +77,12 @@ async def underscores(attack: Attack) -> None:
     message = text(b"1_" * (LARGEST // 2 - 1) + b"1x")
 
     async def once() -> None:
-        socket = await Socket.open(attack.target)
-        try:
+        with closing(await Socket.open(attack.target)) as socket:
             for _ in range(8):
                 socket.writer.write(message)
                 await socket.writer.drain()
             for _ in range(8):
                 attack.hear(await socket.receive())
-        finally:
-            socket.close()
 
     await attack.repeat(attack.count(64), once)
 
@@ -97,12 +95,9 @@ async def leaves(attack: Attack) -> None:
     async def once() -> None:
         if next(sessions) >= most:
             return await attack.rest()
-        socket = await Socket.open(attack.target, V1)
-        try:
+        with closing(await Socket.open(attack.target, V1)) as socket:
             await socket.send(*(asked(id, str(next(attack.fresh))) for id in range(256)))
             attack.told["left"] += 1
-        finally:
-            socket.close()
 
     await attack.repeat(16, once)
 
@@ -114,14 +109,11 @@ def queue(digits: int) -> Callable[[Attack], Awaitable[None]]:
         numbers = itertools.cycle(number.encode() for number in flood.composites(digits))
 
         async def once() -> None:
-            socket = await Socket.open(attack.target)
-            try:
+            with closing(await Socket.open(attack.target)) as socket:
                 await socket.send(*(next(numbers) for _ in range(attack.count(50))))
                 while True:
                     attack.hear(await socket.receive())
                     await socket.send(next(numbers))
-            finally:
-                socket.close()
 
         await attack.repeat(4, once)
 
@@ -141,8 +133,7 @@ async def proofs(attack: Attack) -> None:
     fresh = primes()
 
     async def once() -> None:
-        socket = await Socket.open(attack.target, V1)
-        try:
+        with closing(await Socket.open(attack.target, V1)) as socket:
             await socket.receive()
             for id in itertools.count():
                 await socket.send(asked(id, next(fresh), proof=True))
@@ -151,8 +142,6 @@ async def proofs(attack: Attack) -> None:
                     if b'"id"' in message:
                         attack.hear(b"proof")
                         break
-        finally:
-            socket.close()
 
     await attack.repeat(1, once)
 
@@ -229,15 +218,12 @@ async def large_messages(attack: Attack) -> None:
     messages = itertools.cycle([text(b" " * LARGEST), text(b"1" * LARGEST), text("١".encode() * (LARGEST // 2))])
 
     async def once() -> None:
-        socket = await Socket.open(attack.target)
-        try:
+        with closing(await Socket.open(attack.target)) as socket:
             while True:
                 socket.writer.write(next(messages))
                 await socket.writer.drain()
                 attack.hear(await socket.receive())
                 await asyncio.sleep(0.2)
-        finally:
-            socket.close()
 
     await attack.repeat(4, once)
 
@@ -247,14 +233,11 @@ async def unread(attack: Attack) -> None:
     block = text(b"7") * 500
 
     async def once() -> None:
-        socket = await Socket.open(attack.target)
-        try:
+        with closing(await Socket.open(attack.target)) as socket:
             socket.reader._transport.pause_reading()  # type: ignore[attr-defined]  # streams read ahead otherwise
             while True:
                 socket.writer.write(block)
                 await socket.writer.drain()
-        finally:
-            socket.close()
 
     await attack.repeat(attack.count(500), once)
 
@@ -346,8 +329,7 @@ async def cancels(attack: Attack) -> None:
     """Costly requests are asked and cancelled at once."""
 
     async def once() -> None:
-        socket = await Socket.open(attack.target, V1)
-        try:
+        with closing(await Socket.open(attack.target, V1)) as socket:
             await socket.receive()
             for id in itertools.count(0, 2):
                 cancel = {"jsonrpc": "2.0", "id": id + 1, "method": "cancel", "params": {"request": id}}
@@ -355,8 +337,6 @@ async def cancels(attack: Attack) -> None:
                 while f'"id":{id + 1}'.encode() not in (message := await socket.receive()):
                     pass
                 attack.hear(b"cancelled" if b"true" in message else message)
-        finally:
-            socket.close()
 
     await attack.repeat(16, once)
 
@@ -366,15 +346,12 @@ async def one_byte(attack: Attack) -> None:
     block = text(b"7") * 250
 
     async def once() -> None:
-        socket = await Socket.open(attack.target)
-        try:
+        with closing(await Socket.open(attack.target)) as socket:
             while True:
                 socket.writer.write(block)
                 await socket.writer.drain()
                 await socket.reader.readexactly(250 * (2 + len("is a prime number")))
                 attack.told["replies"] += 250
-        finally:
-            socket.close()
 
     await attack.repeat(8, once)
 

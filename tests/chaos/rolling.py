@@ -5,16 +5,14 @@ import json
 import random
 import signal
 import subprocess
-import threading
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 import gmpy2
 from redis.exceptions import AuthenticationError
 
+from tests.chaos.beside import Beside
 from tests.chaos.processes import Processes
 from tests.integration.processes import ROOT
 from tests.integration.stack import Response, Service, get
@@ -92,28 +90,16 @@ class Rolling(Processes):
         self.stack.end(service)
 
 
-class Work:
+class Work(Beside):
     """Uploads and proofs, one after the other each, until the block is left; a client asks again what had no answer."""
 
     def __init__(self, stage: Rolling) -> None:
         self.uploads = self.proofs = 0  # answered, each in full and rightly
         self._stage = stage
-        self._over = threading.Event()
-        self._threads = ThreadPoolExecutor(2)
-        self._work: list[Future[None]] = []
-
-    def __enter__(self) -> Self:
-        self._work = [self._threads.submit(self._upload), self._threads.submit(self._prove)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._threads.shutdown()
-        for each in self._work:
-            each.result()
+        super().__init__(self._upload, self._prove)
 
     def _upload(self) -> None:
-        while not self._over.is_set():
+        while not self.over.is_set():
             asked = numbers(LINES, self.uploads)
             key = {"Idempotency-Key": f"upload-{self.uploads}"}
             check(self._insist(lambda: post(self._stage.port(), text(asked), key)), asked)  # noqa: B023  # called in this very turn
@@ -121,7 +107,7 @@ class Work:
 
     def _prove(self) -> None:
         chance = random.Random(2)
-        while not self._over.is_set():
+        while not self.over.is_set():
             number = gmpy2.next_prime(chance.randrange(10 ** (DIGITS - 1), 10**DIGITS))
             answer = json.loads(self._insist(lambda: get(self._stage.port(), f"/primes/{number}?proof=true")))  # noqa: B023
             assert (answer["verdict"], answer["proven"]) == ("prime", True), answer

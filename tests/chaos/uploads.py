@@ -1,11 +1,10 @@
 """Uploads beside the sessions, while Redis comes back older: each is answered in full, or told that it is lost."""
 
 import json
-import threading
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Self
+from functools import partial
 
+from tests.chaos.beside import Beside
 from tests.chaos.processes import Processes
 from tests.integration.stack import Response
 from tests.integration.uploading import check, expected, lines, numbers, post, text
@@ -15,34 +14,22 @@ LINES = 5_000  # of an upload: about a second of work for two workers
 REFUSED = {"lost", "unavailable"}  # codes of an upload that is not taken while Redis is away
 
 
-class Uploads:
+class Uploads(Beside):
     """So many clients upload one list after the other, until the block is left."""
 
     def __init__(self, stage: Processes) -> None:
         self.ends: Counter[str] = Counter()  # "done", "lost", or the code with which it was refused
         self._stage = stage
-        self._over = threading.Event()
-        self._threads = ThreadPoolExecutor(CLIENTS)
-        self._work: list[Future[None]] = []
-
-    def __enter__(self) -> Self:
-        self._work = [self._threads.submit(self._upload, client) for client in range(CLIENTS)]
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._threads.shutdown()
-        for each in self._work:
-            each.result()
+        super().__init__(*(partial(self._upload, client) for client in range(CLIENTS)))
 
     def _upload(self, client: int) -> None:
         webs, seed = list(self._stage.webs.values()), client
-        while not self._over.is_set():
+        while not self.over.is_set():
             asked = numbers(LINES, seed)
             response = post(webs[seed % len(webs)].port, text(asked))
             seed += CLIENTS
             if response.status == 503 and code(response) == "busy":  # both places of this address are taken there
-                self._over.wait(float(response.headers["Retry-After"]))
+                self.over.wait(float(response.headers["Retry-After"]))
             else:
                 self.ends[judge(response, asked)] += 1
 

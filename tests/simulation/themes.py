@@ -24,22 +24,24 @@ def _crowd(chance: Random, seed: int) -> Plan:
 
 def _cancels(chance: Random, seed: int) -> Plan:
     """What is asked is cancelled just when a worker takes it, or shortly before or after."""
-    steps = []
-    for index in range(16):
-        at = 0.3 + 0.1 * index
-        steps.append(Step(at, 0, "ask", number=draw_heavy(chance)))
-        steps.append(Step(at + chance.uniform(0.0, 0.02), 0, "cancel", which=index))
+    steps = _asked_and_cancelled(chance, 16, 0.3, 0.1, 0.02)
     return Plan(seed, 2.1, 1, 1, 1, steps, [], hurry=True, children=chance.choice((1, 8)))
 
 
 def _claims(chance: Random, seed: int) -> Plan:
     """What is asked is cancelled so soon that a worker hears of it in the very turn in which it hears of its claim."""
-    steps = []
-    for index in range(48):
-        at = 0.6 + 0.04 * index
-        steps.append(Step(at, 0, "ask", number=draw_heavy(chance)))
-        steps.append(Step(at + chance.uniform(0.0, 0.004), 0, "cancel", which=index))
+    steps = _asked_and_cancelled(chance, 48, 0.6, 0.04, 0.004)
     return Plan(seed, 2.7, 1, 1, 1, steps, [], hurry=True, children=8)
+
+
+def _asked_and_cancelled(chance: Random, count: int, first: float, apart: float, latest: float) -> list[Step]:
+    """So many costly requests from `first` on, one every `apart`, each cancelled `latest` after it or before; in seconds."""
+    steps = []
+    for index in range(count):
+        at = first + apart * index
+        steps.append(Step(at, 0, "ask", number=draw_heavy(chance)))
+        steps.append(Step(at + chance.uniform(0.0, latest), 0, "cancel", which=index))
+    return steps
 
 
 def _doubt(chance: Random, seed: int) -> Plan:

@@ -1,11 +1,8 @@
 """The writer, on a real Redis: one turn for a lone job, few entries for many."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any
-
-import pytest
 
 from services.broker.client import BrokerClient
 from services.broker.connection import connect
@@ -44,14 +41,6 @@ class NoSessions:
 
     def mark(self, entries: list[Entry], since: Callable[[int], int]) -> tuple[list[str], list[str | int]]:
         return [], []
-
-
-@pytest.fixture
-def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path)
-    server.start()
-    yield server
-    server.close()
 
 
 def settings(server: RedisServer) -> WebSettings:
@@ -102,18 +91,18 @@ def accept(ledger: Ledger, jobs: int) -> None:
         ledger.accept(Question("97"), ANYBODY, answered)
 
 
-def test_a_lone_job_is_one_turn(redis_server: RedisServer) -> None:
+def test_a_lone_job_is_one_turn(server: RedisServer) -> None:
     async def scenario(ledger: CountingLedger, writer: Writer) -> None:
         for jobs in (1, 2):
             accept(ledger, 1)
             writer.wake()
             await written(ledger, jobs)
 
-    assert write(redis_server, scenario) == [1, 1]
-    assert redis_server.length(Lane.QUICK) == 2
+    assert write(server, scenario) == [1, 1]
+    assert server.length(Lane.QUICK) == 2
 
 
-def test_what_comes_during_a_write_is_of_the_next(redis_server: RedisServer) -> None:
+def test_what_comes_during_a_write_is_of_the_next(server: RedisServer) -> None:
     async def scenario(ledger: CountingLedger, writer: Writer) -> None:
         accept(ledger, 1)
         writer.wake()
@@ -122,10 +111,10 @@ def test_what_comes_during_a_write_is_of_the_next(redis_server: RedisServer) -> 
         writer.wake()
         await written(ledger, 4)
 
-    assert write(redis_server, scenario) == [1, 3]
+    assert write(server, scenario) == [1, 3]
 
 
-def test_a_wake_for_a_job_that_is_no_longer_wanted_writes_nothing(redis_server: RedisServer) -> None:
+def test_a_wake_for_a_job_that_is_no_longer_wanted_writes_nothing(server: RedisServer) -> None:
     async def scenario(ledger: CountingLedger, writer: Writer) -> None:
         accept(ledger, 1)
         ledger.cancel([1])
@@ -135,19 +124,19 @@ def test_a_wake_for_a_job_that_is_no_longer_wanted_writes_nothing(redis_server: 
         writer.wake()
         await written(ledger, 1)
 
-    assert write(redis_server, scenario) == [0, 1]
-    assert redis_server.admin.keys("*") == [names.stream(Lane.QUICK).encode()]
+    assert write(server, scenario) == [0, 1]
+    assert server.admin.keys("*") == [names.stream(Lane.QUICK).encode()]
 
 
-def test_after_a_failed_write_the_jobs_go_out_again(redis_server: RedisServer) -> None:
+def test_after_a_failed_write_the_jobs_go_out_again(server: RedisServer) -> None:
     async def scenario(ledger: CountingLedger, writer: Writer) -> None:
-        redis_server.stop()
+        server.stop()
         accept(ledger, 2)
         writer.wake()
         await until(lambda: ledger.taken)
-        await asyncio.to_thread(redis_server.start)
+        await asyncio.to_thread(server.start)
         await written(ledger, 2)
         await asyncio.wait_for(writer.known(), BOUND)
 
-    taken = write(redis_server, scenario)
+    taken = write(server, scenario)
     assert len(taken) > 1 and set(taken) == {2}

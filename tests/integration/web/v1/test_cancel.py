@@ -143,6 +143,14 @@ def test_cancelling_while_redis_is_away_is_refused_and_can_be_repeated(stack: St
     run(scenario())
 
 
+async def queue(stack: Stack, web: Web) -> tuple[RpcClient, str]:
+    """A client, and the id of its one request, which no worker takes."""
+    client = await RpcClient().connect(web.url)
+    (id,) = await client.ask(HEAVY)
+    await eventually(lambda: stack.redis.length(Lane.HEAVY) == 1, "the job is queued")
+    return client, id
+
+
 class LossyProxy(Proxy):
     """Loses the reply to the first command in which a word stands, with its connection."""
 
@@ -171,9 +179,7 @@ def test_a_cancellation_whose_reply_was_lost_is_told_as_what_it_was(stack: Stack
         stack.wait_ready()
 
         async def scenario() -> None:
-            client = await RpcClient().connect(web.url)
-            (id,) = await client.ask(HEAVY)
-            await eventually(lambda: stack.redis.length(Lane.HEAVY) == 1, "the job is queued")
+            client, id = await queue(stack, web)
             assert await client.cancel(id) is True
             await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
             await client.close()
@@ -208,9 +214,7 @@ def test_a_request_whose_mark_is_lost_just_before_it_is_ended_is_cancelled(stack
         stack.wait_ready()
 
         async def scenario() -> None:
-            client = await RpcClient().connect(web.url)
-            (id,) = await client.ask(HEAVY)
-            await eventually(lambda: stack.redis.length(Lane.HEAVY) == 1, "the job is queued")
+            client, id = await queue(stack, web)
             proxy.meddle = partial(stack.redis.admin.hdel, names.session(client.token), f"?{json.dumps(id)}")
             assert await client.cancel(id) is True
             assert proxy.done == 1
