@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate faults bench bench-quick bench-ci bench-engine bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-engine bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin

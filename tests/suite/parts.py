@@ -53,6 +53,8 @@ SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
 FRESH_SEEDS = Part(
     "simulation, fresh seeds", 180, (".venv/bin/python", "-m", "tests.simulation", "--commit", "--minutes", "1", "--quick")
 )
+# A minute of inputs of the same kind; a failure names the seed of its round, too.
+FUZZ = Part("readers, fresh inputs", 400, (".venv/bin/python", "-m", "tests.fuzz", "--commit", "--minutes", "1"))
 # Each row for a second; `make abuse` measures.
 ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
@@ -77,5 +79,5 @@ MORE_CONTAINERS = Part(
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
-WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, ABUSE, WITHOUT)
+WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, FUZZ, ABUSE, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, FIREFOX, CONTAINERS, MORE_CONTAINERS, BENCHMARK)
