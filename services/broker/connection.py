@@ -26,6 +26,7 @@ from redis.exceptions import (
 )
 
 from services.broker.sentinel import Address, PrimaryPool, Sentinels
+from services.broker.tls import Papers, secure
 from services.runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -145,28 +146,24 @@ def connect(settings: Settings, opened: Opened | None = None) -> Client:
         "retry": Retry(NoBackoff(), 0),
         "redis_connect_func": opened,
     }
-    tls = _tls(settings) if place.scheme.startswith("rediss") else {}
+    pool: ConnectionPool
     if place.scheme.endswith("sentinel"):
-        return Client(_primary_pool(settings, place, options, tls))
-    return Client(BlockingConnectionPool.from_url(settings.redis_url, **options, **tls))
+        sentinels = _sentinels(settings, place)
+        pool = PrimaryPool(place.path.removeprefix("/"), sentinels, **options)  # type: ignore[no-untyped-call]  # redis-py's own
+        pools = [pool, *(sentinel.connection_pool for sentinel in sentinels.sentinels)]
+    else:
+        pool = BlockingConnectionPool.from_url(settings.redis_url, **options)
+        pools = [pool]
+    if place.scheme.startswith("rediss"):
+        papers = Papers(settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
+        for each in pools:
+            secure(each, papers)
+    return Client(pool)
 
 
-def _tls(settings: Settings) -> dict[str, str]:
-    files = {
-        "ssl_ca_certs": settings.redis_ca_file,
-        "ssl_certfile": settings.redis_certificate_file,
-        "ssl_keyfile": settings.redis_key_file,
-    }
-    return {option: str(path) for option, path in files.items() if path}
-
-
-def _primary_pool(settings: Settings, place: SplitResult, options: dict[str, Any], tls: dict[str, str]) -> PrimaryPool:
+def _sentinels(settings: Settings, place: SplitResult) -> Sentinels:
     addresses = [(host, int(port)) for host, _, port in (each.rpartition(":") for each in place.netloc.split(","))]
-    over = {"ssl": place.scheme.startswith("rediss"), **tls}
-    sentinels = Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password, **over})
-    return PrimaryPool(  # type: ignore[no-untyped-call]  # redis-py's own
-        place.path.removeprefix("/"), sentinels, **options, **over
-    )
+    return Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password})
 
 
 class Backoff:

@@ -31,7 +31,7 @@ class Sentinels(redis.asyncio.Sentinel):
     """
 
     def __init__(self, addresses: Sequence[Address], options: Mapping[str, Any]) -> None:
-        """`options`: who we are to them, and TLS."""
+        """`options`: who we are to them."""
         waits = {
             "socket_timeout": ASK,
             "socket_connect_timeout": ASK,

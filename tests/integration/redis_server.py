@@ -1,6 +1,10 @@
-"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.access` makes, a Unix socket."""
+"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.access` makes, a Unix socket.
+
+TEST_REDIS_SERVER=PATH has all tests take that server, instead of the one that `make local` takes.
+"""
 
 import hashlib
+import os
 import shutil
 import signal
 import subprocess
@@ -28,7 +32,9 @@ ADMIN = "for the tests alone"  # password of a user that the product does not ha
 
 @cache
 def find() -> Path:
-    """The server that `make local` takes; skips the test where there is none."""
+    """The server that was asked for, or that `make local` takes; skips the test where there is none."""
+    if asked := os.environ.get("TEST_REDIS_SERVER"):
+        return Path(asked)
     try:
         return programs.find(programs.REDIS).path
     except programs.NotFound as error:
