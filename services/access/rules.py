@@ -74,7 +74,7 @@ RULES = {
 
 # What Sentinels let others do with themselves: ask where the primary is, and, each other, what they see.
 SENTINEL_RULES = {
-    **dict.fromkeys(("web", "worker", "operators"), f"{_CONNECT} +sentinel|masters"),
+    **dict.fromkeys(("web", "worker", "operators"), f"{_CONNECT} +sentinel|masters +sentinel|get-master-addr-by-name"),
     "health": f"{_CONNECT} +sentinel|ckquorum",
     "redis": f"{_CONNECT} +sentinel|masters +sentinel|failover",  # by hand, before the primary is maintained
     "sentinel": f"&* {_CONNECT} +auth +role +info +publish +subscribe +sentinel|is-master-down-by-addr",

@@ -1,6 +1,8 @@
 """How web and worker reach Redis, and how long they wait before they try again."""
 
 import asyncio
+import builtins
+import contextlib
 import logging
 import random
 import weakref
@@ -53,6 +55,9 @@ BaseParser.EXCEPTION_CLASSES["UNKILLABLE"] = BusyError  # the same, and it has w
 # A cluster that moves or has lost what we ask for, and a replica without its master; AskError covers MOVED and ASK.
 ELSEWHERE = (AskError, ClusterDownError, MasterDownError, TryAgainError)
 
+# What is met where another server is the primary now, or is about to be.
+DOUBTS = (ConnectionError, TimeoutError, ReadOnlyError, NoReplicasError)
+
 # After these the same command may succeed later: Redis is away, starting (BusyLoadingError is a ConnectionError),
 # full, without a disk or its replicas, busy, or a replica for the moment.
 # Anything else is a fault of ours and ends the process.
@@ -64,6 +69,7 @@ PASSING = (
 CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 LOOK = 1.0  # seconds between two looks for another primary
+SOON = 0.1  # the same while the present one refuses or is lost
 
 
 Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
@@ -86,25 +92,36 @@ class Client(redis.asyncio.Redis):
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
         self.links: weakref.WeakSet[Leads] = weakref.WeakSet()  # connections beside the pool
+        self._doubted = asyncio.Event()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py has it."""
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
-        except ReadOnlyError:
-            await leave(self)
+        except DOUBTS as error:
+            self.doubt()
+            if isinstance(error, ReadOnlyError):
+                await leave(self)
             raise
+
+    def doubt(self) -> None:
+        """Have it looked soon whether another server is the primary: this one refused, or a connection to it was lost."""
+        self._doubted.set()
 
     async def follow(self) -> None:
         """Leave the former primary once Sentinels name another, until cancelled; at once without Sentinels.
 
-        A primary that was cut off or stands still says nothing that would tell. Raises nothing.
+        A primary that was cut off or stands still says nothing that would tell, so it is looked each second, and sooner when
+        doubted. Raises nothing.
         """
+        loop = asyncio.get_running_loop()
         pool = self.connection_pool
         if not isinstance(pool, PrimaryPool):
             return
         known: Address | None = None
         while True:
+            self._doubted.clear()
+            looked = loop.time()
             try:
                 address = await pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's own
             except PASSING as error:
@@ -117,7 +134,10 @@ class Client(redis.asyncio.Redis):
                     log.warning("Redis' primary is %s:%d now", *address)
                     await pool.disconnect()
                 known = address
-            await asyncio.sleep(LOOK)
+            with contextlib.suppress(builtins.TimeoutError):
+                async with asyncio.timeout_at(looked + LOOK):
+                    await self._doubted.wait()
+            await asyncio.sleep(looked + SOON - loop.time())
 
 
 async def leave(client: redis.asyncio.Redis) -> None:

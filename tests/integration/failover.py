@@ -105,9 +105,13 @@ class Failover:
 
     def primary(self) -> Node:
         """The server that the first Sentinel that runs names."""
-        sentinel = next(each for each in self.sentinels if each.program and each.program.running)
-        port = self._ask(sentinel).sentinel_masters()[NAME]["port"]
+        port = self.named()
         return next(node for node in self.nodes if node.port == port)
+
+    def named(self) -> int:
+        """The port of the server that the first Sentinel that runs has among its primaries."""
+        sentinel = next(each for each in self.sentinels if each.program and each.program.running)
+        return int(self._ask(sentinel).sentinel_masters()[NAME]["port"])
 
     def wait_for_another(self, former: Node, seconds: float = 30) -> Node:
         """The server that took its place."""
