@@ -74,11 +74,14 @@ RULES = {
 
 # What Sentinels let others do with themselves: ask where the primary is, and, each other, what they see.
 SENTINEL_RULES = {
-    **dict.fromkeys(("web", "worker", "operators"), f"{_CONNECT} +sentinel|masters"),
+    **dict.fromkeys(("web", "worker", "operators"), f"{_CONNECT} +sentinel|masters +sentinel|get-master-addr-by-name"),
     "health": f"{_CONNECT} +sentinel|ckquorum",
     "redis": f"{_CONNECT} +sentinel|masters +sentinel|failover",  # by hand, before the primary is maintained
     "sentinel": f"&* {_CONNECT} +auth +role +info +publish +subscribe +sentinel|is-master-down-by-addr",
 }
+
+# Users of whoever runs Redis, which a service that runs it for others has by itself.
+_OF_REDIS = ("redis", "replica", "sentinel")
 
 # Users whose passwords lie beside the files of users: nobody has them but Redis' own containers.
 _IN_REDIS = ("replica", "sentinel")
@@ -115,6 +118,24 @@ def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Pa
     of_sentinels = (rule(user, passwords[user], words) for user, words in SENTINEL_RULES.items())
     files[directory / "redis" / "sentinel.acl"] = "\n".join(["user default off resetpass", *of_sentinels]) + "\n"
     return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
+
+
+def commands(directory: Path) -> list[str]:
+    """A command for each user that processes have, which makes it, or makes it anew, with the password that `make` made."""
+    lines = {user: rule(user, kept(directory / user / "password"), RULES[user]) for user in _users()}
+    return [f"ACL SETUSER {user} reset {line.removeprefix(f'user {user} ')}" for user, line in lines.items()]
+
+
+def access_strings() -> list[str]:
+    """A line for each user that processes have: its name, and what services take that make users by their own interface.
+
+    Such a service starts from a user without any right, and takes the password apart.
+    """
+    return [f"{user} on -@all {RULES[user]}" for user in _users()]
+
+
+def _users() -> list[str]:
+    return [user for user in RULES if user not in _OF_REDIS]
 
 
 def standing(acl: Path) -> dict[str, str]:

@@ -10,7 +10,7 @@ import hiredis
 from redis._parsers.base import BaseParser
 from redis.exceptions import ConnectionError, InvalidResponse, ReadOnlyError, TimeoutError
 
-from services.broker.connection import Client, leave
+from services.broker.connection import Client, NoReplicasError, leave
 from services.broker.sentinel import Address
 
 Command = tuple[str | bytes | int, ...]
@@ -31,10 +31,14 @@ class Link(asyncio.Protocol):
         writer: asyncio.StreamWriter,
         hear: Callable[[Any], None],
         lost: Callable[[Exception], None],
+        doubt: Callable[[], None],
         address: Address | None = None,
     ) -> None:
-        """`hear` gets each reply (an error is an exception), `lost` is told once why there will be no more."""
+        """`hear` gets each reply (an error is an exception), `lost` is told once why there will be no more, `doubt` each time that
+        the server may be the primary no longer.
+        """
         self.address = address
+        self._doubt = doubt
         self._writer = writer  # closes the transport when it is forgotten
         self._transport: asyncio.WriteTransport = writer.transport
         self._hear = hear
@@ -53,7 +57,7 @@ class Link(asyncio.Protocol):
         connection: Any = pool.connection_class(**{**pool.connection_kwargs, "protocol": 2})
         await connection.connect()
         writer, connection._writer, connection._reader = connection._writer, None, None
-        link = cls(writer, hear, lost, (connection.host, connection.port) if hasattr(connection, "port") else None)
+        link = cls(writer, hear, lost, redis.doubt, (connection.host, connection.port) if hasattr(connection, "port") else None)
         redis.links.add(link)
         link._transport.set_protocol(link)
         if link._transport.is_closing():
@@ -80,6 +84,8 @@ class Link(asyncio.Protocol):
                 self._hear(reply)
                 if isinstance(reply, ReadOnlyError):  # a replica now: the next connection may find who took its place
                     self.end(reply)
+                elif isinstance(reply, NoReplicasError):
+                    self._doubt()
         except Exception as error:  # not Redis at the other end, or a fault of ours: whoever uses the link raises it
             self.end(error)
 
@@ -92,6 +98,7 @@ class Link(asyncio.Protocol):
         self._transport.abort()
         if self._open:
             self._open = False
+            self._doubt()
             self._lost(error)
 
 

@@ -1,6 +1,8 @@
 """How web and worker reach Redis, and how long they wait before they try again."""
 
 import asyncio
+import builtins
+import contextlib
 import logging
 import random
 import weakref
@@ -26,6 +28,7 @@ from redis.exceptions import (
 )
 
 from services.broker.sentinel import Address, PrimaryPool, Sentinels
+from services.broker.tls import Papers, secure
 from services.runtime.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -52,6 +55,9 @@ BaseParser.EXCEPTION_CLASSES["UNKILLABLE"] = BusyError  # the same, and it has w
 # A cluster that moves or has lost what we ask for, and a replica without its master; AskError covers MOVED and ASK.
 ELSEWHERE = (AskError, ClusterDownError, MasterDownError, TryAgainError)
 
+# What is met where another server is the primary now, or is about to be.
+DOUBTS = (ConnectionError, TimeoutError, ReadOnlyError, NoReplicasError)
+
 # After these the same command may succeed later: Redis is away, starting (BusyLoadingError is a ConnectionError),
 # full, without a disk or its replicas, busy, or a replica for the moment.
 # Anything else is a fault of ours and ends the process.
@@ -63,6 +69,7 @@ PASSING = (
 CONNECT = 2.0  # seconds until a try to connect is given up for another: one that began while the network was away may hang
 CONNECTIONS = 16  # a process sends a handful of commands at a time, since commands are batched; a bound, not a need
 LOOK = 1.0  # seconds between two looks for another primary
+SOON = 0.1  # the same while the present one refuses or is lost
 
 
 Opened = Callable[[Any], Awaitable[None]]  # what greets Redis over a new connection, of whatever kind redis-py makes
@@ -85,25 +92,36 @@ class Client(redis.asyncio.Redis):
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
         self.links: weakref.WeakSet[Leads] = weakref.WeakSet()  # connections beside the pool
+        self._doubted = asyncio.Event()
 
     async def execute_command(self, *args: Any, **options: Any) -> Any:
         """As redis-py has it."""
         try:
             return await super().execute_command(*args, **options)  # type: ignore[no-untyped-call]  # redis-py's own
-        except ReadOnlyError:
-            await leave(self)
+        except DOUBTS as error:
+            self.doubt()
+            if isinstance(error, ReadOnlyError):
+                await leave(self)
             raise
+
+    def doubt(self) -> None:
+        """Have it looked soon whether another server is the primary: this one refused, or a connection to it was lost."""
+        self._doubted.set()
 
     async def follow(self) -> None:
         """Leave the former primary once Sentinels name another, until cancelled; at once without Sentinels.
 
-        A primary that was cut off or stands still says nothing that would tell. Raises nothing.
+        A primary that was cut off or stands still says nothing that would tell, so it is looked each second, and sooner when
+        doubted. Raises nothing.
         """
+        loop = asyncio.get_running_loop()
         pool = self.connection_pool
         if not isinstance(pool, PrimaryPool):
             return
         known: Address | None = None
         while True:
+            self._doubted.clear()
+            looked = loop.time()
             try:
                 address = await pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's own
             except PASSING as error:
@@ -116,7 +134,10 @@ class Client(redis.asyncio.Redis):
                     log.warning("Redis' primary is %s:%d now", *address)
                     await pool.disconnect()
                 known = address
-            await asyncio.sleep(LOOK)
+            with contextlib.suppress(builtins.TimeoutError):
+                async with asyncio.timeout_at(looked + LOOK):
+                    await self._doubted.wait()
+            await asyncio.sleep(looked + SOON - loop.time())
 
 
 async def leave(client: redis.asyncio.Redis) -> None:
@@ -145,28 +166,24 @@ def connect(settings: Settings, opened: Opened | None = None) -> Client:
         "retry": Retry(NoBackoff(), 0),
         "redis_connect_func": opened,
     }
-    tls = _tls(settings) if place.scheme.startswith("rediss") else {}
+    pool: ConnectionPool
     if place.scheme.endswith("sentinel"):
-        return Client(_primary_pool(settings, place, options, tls))
-    return Client(BlockingConnectionPool.from_url(settings.redis_url, **options, **tls))
+        sentinels = _sentinels(settings, place)
+        pool = PrimaryPool(place.path.removeprefix("/"), sentinels, **options)  # type: ignore[no-untyped-call]  # redis-py's own
+        pools = [pool, *(sentinel.connection_pool for sentinel in sentinels.sentinels)]
+    else:
+        pool = BlockingConnectionPool.from_url(settings.redis_url, **options)
+        pools = [pool]
+    if place.scheme.startswith("rediss"):
+        papers = Papers(settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
+        for each in pools:
+            secure(each, papers)
+    return Client(pool)
 
 
-def _tls(settings: Settings) -> dict[str, str]:
-    files = {
-        "ssl_ca_certs": settings.redis_ca_file,
-        "ssl_certfile": settings.redis_certificate_file,
-        "ssl_keyfile": settings.redis_key_file,
-    }
-    return {option: str(path) for option, path in files.items() if path}
-
-
-def _primary_pool(settings: Settings, place: SplitResult, options: dict[str, Any], tls: dict[str, str]) -> PrimaryPool:
+def _sentinels(settings: Settings, place: SplitResult) -> Sentinels:
     addresses = [(host, int(port)) for host, _, port in (each.rpartition(":") for each in place.netloc.split(","))]
-    over = {"ssl": place.scheme.startswith("rediss"), **tls}
-    sentinels = Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password, **over})
-    return PrimaryPool(  # type: ignore[no-untyped-call]  # redis-py's own
-        place.path.removeprefix("/"), sentinels, **options, **over
-    )
+    return Sentinels(addresses, {"username": settings.sentinel_user, "password": settings.sentinel_password})
 
 
 class Backoff:

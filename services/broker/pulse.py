@@ -36,6 +36,7 @@ class Pulse:
         self.sent = 0  # number of the last beat that Redis has, or may have
         self.heard = 0  # number of the last beat heard
         self.lost = False  # whether Redis took the last beat and we did not hear it
+        self._listening_anew = False  # whether something may have been missed that nobody has looked for yet
         self._heard_at = float("-inf")  # time.monotonic()
         self._news = asyncio.Event()  # set when any of these changes
         HEARD.set_function(lambda: float(self.fresh))
@@ -72,6 +73,11 @@ class Pulse:
         self._heard_at = time.monotonic()
         self._news.set()
 
+    def listen_anew(self) -> None:
+        """The listening connection is a new one: what was published before was not heard, and Redis may be another."""
+        self._listening_anew = True
+        self._news.set()
+
     async def pass_by(self, number: int) -> bool:
         """Wait to hear a later beat than this; False if none came, at once while beats are lost."""
         await self._wait(INTERVAL, lambda: self.heard > number or self.lost)
@@ -79,10 +85,11 @@ class Pulse:
 
     async def rest(self, started: float) -> None:
         """Sleep until the next look for what pub/sub lost is due, after one that was `started` then (time.monotonic()):
-        INTERVAL later, or soon while beats are lost.
+        INTERVAL later, soon while beats are lost, or at once where the listening connection became a new one.
         """
-        await asyncio.sleep(BEAT)
-        await self._wait(started + INTERVAL - time.monotonic(), lambda: self.lost)
+        await self._wait(BEAT, lambda: self._listening_anew)
+        await self._wait(started + INTERVAL - time.monotonic(), lambda: self.lost or self._listening_anew)
+        self._listening_anew = False
 
     async def _wait(self, seconds: float, condition: Callable[[], bool]) -> None:
         with contextlib.suppress(TimeoutError):

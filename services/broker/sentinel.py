@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis.asyncio
 from redis.asyncio.retry import Retry
@@ -31,7 +31,7 @@ class Sentinels(redis.asyncio.Sentinel):
     """
 
     def __init__(self, addresses: Sequence[Address], options: Mapping[str, Any]) -> None:
-        """`options`: who we are to them, and TLS."""
+        """`options`: who we are to them."""
         waits = {
             "socket_timeout": ASK,
             "socket_connect_timeout": ASK,
@@ -46,20 +46,36 @@ class Sentinels(redis.asyncio.Sentinel):
         done, late = await asyncio.wait(asked, timeout=ASK)
         for task in late:
             task.cancel()
-        states = [state for task in done if (state := task.result())]
-        latest = max(states, key=lambda state: state["config-epoch"], default=None)
+        told = [known for task in done if (known := task.result())]
+        latest = max(told, key=lambda known: known.epoch, default=None)
         if latest is None:
-            raise MasterNotFoundError(f"{len(states)} of {len(asked)} Sentinels know a primary of the name {service_name!r}")
-        if not self.check_master_state(latest, service_name):
+            raise MasterNotFoundError(f"{len(told)} of {len(asked)} Sentinels know a primary of the name {service_name!r}")
+        if not latest.up:
             raise MasterNotFoundError(f"the primary of the name {service_name!r} is down, and Sentinels have chosen no other yet")
-        return latest["ip"], latest["port"]
+        return latest.address
 
-    @staticmethod
-    async def _ask(sentinel: redis.asyncio.Redis, name: str) -> dict[str, Any] | None:
+    async def _ask(self, sentinel: redis.asyncio.Redis, name: str) -> "Known | None":
         """What this Sentinel knows of the primary of that name; None if nothing."""
         try:
-            states: dict[str, dict[str, Any]] = await sentinel.sentinel_masters()  # type: ignore[assignment]  # RESP2's form
+            async with sentinel.pipeline(transaction=False) as pipe:
+                pipe.execute_command("SENTINEL MASTERS")
+                pipe.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", name)
+                states, told = await pipe.execute()
         except (RedisError, OSError) as error:
             log.debug("could not ask a Sentinel: %s", error)
             return None
-        return states.get(name)
+        if name not in states or told is None:
+            return None
+        state: dict[str, Any] = states[name]
+        address = told[0].decode(), told[1]
+        # Between the promotion and the end of the failover, a second later, only the address is the new one.
+        chosen = address != (state["ip"], state["port"])
+        return Known(state["config-epoch"], address, chosen or self.check_master_state(state, name))
+
+
+class Known(NamedTuple):
+    """What a Sentinel tells of the primary."""
+
+    epoch: int
+    address: Address
+    up: bool  # as far as it knows

@@ -25,10 +25,19 @@ class Subscription:
     find what was missed (the stream, for jobs; the audit of the ledger, for answers).
     """
 
-    def __init__(self, redis: Client, handlers: Mapping[str, Callable[[bytes], None]], silence: float) -> None:
-        """`silence`: seconds without any message after which the connection counts as lost."""
+    def __init__(
+        self,
+        redis: Client,
+        handlers: Mapping[str, Callable[[bytes], None]],
+        silence: float,
+        listening: Callable[[], None] | None = None,
+    ) -> None:
+        """`silence`: seconds without any message after which the connection counts as lost. `listening` is called each time
+        that all channels are listened to over a new connection.
+        """
         self._redis = redis
         self._silence = silence
+        self._listening = listening
         self._handlers = {channel.encode(): handler for channel, handler in handlers.items()}
         self._kinds = {channel.encode(): channel.split(":")[1] for channel in handlers}
 
@@ -65,6 +74,8 @@ class Subscription:
             raise reply
         kind, channel, payload = reply
         if kind != b"message":
+            if self._listening and payload == len(self._handlers):  # how many channels are listened to now
+                self._listening()
             return
         try:
             self._handlers[channel](payload)

@@ -63,7 +63,13 @@ class Instance:
                 self.pulse.channel: self.pulse.hear,
             },
             silence,
+            self._listen_anew,
         )
+
+    def _listen_anew(self) -> None:
+        """Redis may be another one, which lacks what the former had: all sessions are looked at, and at once."""
+        self.sessions.doubt()
+        self.pulse.listen_anew()
 
     def handed_over(self) -> bool:
         """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""

@@ -89,7 +89,7 @@ class Worker:
             names.CANCELLATIONS: self._leases.hear_cancellation,
             self._pulse.channel: self._pulse.hear,
         }
-        return Subscription(self._redis, hearers, self._settings.redis_timeout)
+        return Subscription(self._redis, hearers, self._settings.redis_timeout, self._pulse.listen_anew)
 
     def ready(self) -> str:
         """What keeps this worker from working; empty if nothing does."""

@@ -1,12 +1,18 @@
-"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.access` makes, a Unix socket."""
+"""A redis-server of the test's own: the repository's redis.conf, the ACL that `services.access` makes, a Unix socket.
+
+All tests follow two variables: TEST_REDIS_SERVER is the path or the name of the server to take, instead of the one that
+`make local` takes; TEST_REDIS_CLUSTER=1 makes each server the one node of a cluster, unless a test needs replicas.
+"""
 
 import hashlib
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -21,16 +27,22 @@ from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from tests.integration.processes import ROOT, Program
 from tests.integration.waiting import wait_until
+from tests.ports import free_port
 
+SLOTS = 16_384  # of a Redis cluster
 FILES = "appendonlydir"  # Redis' own name for the folder of its append-only files
 ADMIN = "for the tests alone"  # password of a user that the product does not have
 
 
 @cache
 def find() -> Path:
-    """The server that `make local` takes; skips the test where there is none."""
+    """The server that was asked for, or that `make local` takes; skips the test where there is none."""
+    sought = programs.REDIS
+    if asked := os.environ.get("TEST_REDIS_SERVER"):
+        wheels = {wheel: name for wheel, name in sought.wheels.items() if name == asked}
+        sought = replace(sought, name=asked, wheels=wheels)
     try:
-        return programs.find(programs.REDIS).path
+        return programs.find(sought).path
     except programs.NotFound as error:
         pytest.skip(str(error))
 
@@ -38,8 +50,9 @@ def find() -> Path:
 class RedisServer:
     """Starts, breaks and comes back; `admin` may do everything, as no user of the product may."""
 
-    def __init__(self, directory: Path, code: Path = ROOT) -> None:
-        """`code`: the checkout whose users Redis gets."""
+    def __init__(self, directory: Path, code: Path = ROOT, *, clustered: bool | None = None) -> None:
+        """`code`: the checkout whose users Redis gets. `clustered`: whether it is a cluster of itself alone; None: as asked for."""
+        self._clustered = os.environ.get("TEST_REDIS_CLUSTER") == "1" if clustered is None else clustered
         self._binary = find()
         self._short = Path(tempfile.mkdtemp(prefix="primes-"))  # a socket's path has at most 107 bytes
         self._data = directory / "redis"
@@ -79,9 +92,19 @@ class RedisServer:
     def start(self, *options: str) -> None:
         """Start with the data that is there, and wait until it is loaded."""
         command = [self._binary, ROOT / "redis" / "redis.conf", "--port", "0", "--unixsocket", self.socket]
-        command += ["--dir", self._data, "--aclfile", self._acl, *options]
-        self.program = Program("redis", [str(word) for word in command], self._log, self.environment)
+        command += ["--dir", self._data, "--aclfile", self._acl]
+        if self._clustered:
+            command += ["--cluster-enabled", "yes", "--port", free_port(), "--cluster-port", free_port()]
+        self.program = Program("redis", [str(word) for word in (*command, *options)], self._log, self.environment)
         wait_until(self.admin.ping, "Redis answers")
+        if self._clustered:
+            self._take_all_slots()
+
+    def _take_all_slots(self) -> None:
+        """What a managed service calls cluster mode without shards; a node that comes back with its data has them already."""
+        if self.admin.execute_command("CLUSTER INFO")["cluster_slots_assigned"] == "0":
+            self.admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, SLOTS - 1)
+        wait_until(lambda: self.admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is whole")
 
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it with this signal; its data stays."""

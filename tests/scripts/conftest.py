@@ -8,10 +8,6 @@ import pytest
 
 from services.broker.script import Script
 from tests.integration.redis_server import RedisServer
-from tests.integration.waiting import wait_until
-from tests.ports import free_port
-
-SLOTS = 16_384  # of a Redis cluster
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,14 +43,9 @@ def heard(listener: Any) -> list[tuple[str, bytes]]:
 
 @pytest.fixture(scope="session", params=["alone", "clustered"])
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    server = RedisServer(tmp_path_factory.mktemp("scripts"))
+    server = RedisServer(tmp_path_factory.mktemp("scripts"), clustered=request.param == "clustered")
     try:
-        if request.param == "alone":
-            server.start()
-        else:  # all slots on one node: what a managed service calls cluster mode without shards
-            server.start("--cluster-enabled", "yes", "--port", str(free_port()), "--cluster-port", str(free_port()))
-            server.admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, SLOTS - 1)
-            wait_until(lambda: server.admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is whole")
+        server.start()
         yield server
     finally:
         server.close()

@@ -57,6 +57,10 @@ class Renewal:
         self._pause = ttl / LOOKS  # seconds between two looks at idle sessions
         self._renewed = time.monotonic()  # last time that idle sessions were renewed too
 
+    def doubt(self) -> None:
+        """Have the next `touch` look at idle sessions too: Redis may have lost them."""
+        self._renewed = float("-inf")
+
     async def touch(self) -> list[Touched]:
         """Renew sessions with requests in flight, from time to time idle ones too, and learn where Redis stands with them."""
         now = time.monotonic()

@@ -47,6 +47,10 @@ class Sessions:
         self._renewal = Renewal(redis, seats, self._gaps, web, lifetime=self.lifetime, ttl=ttl)
         self._reports = Reports(redis, seats)
 
+    def doubt(self) -> None:
+        """Have the next `touch` look at idle sessions too."""
+        self._renewal.doubt()
+
     def open(self, holder: Holder) -> Session:
         """A new session; Redis hears of it with its first request."""
         session = Session(secrets.token_urlsafe(TOKEN_BYTES))

@@ -1,5 +1,9 @@
 """What Redis lets its users do: their own work and nothing else."""
 
+import subprocess
+import sys
+from collections.abc import Callable
+
 import pytest
 from redis.exceptions import AuthenticationError
 
@@ -8,6 +12,8 @@ from services.jobs.names import GROUP, Lane
 from tests.integration.conftest import Whole
 from tests.integration.plain_clients import HEAVY, ask_all, question, questions
 from tests.integration.processes import ROOT
+from tests.integration.redis_server import RedisServer
+from tests.integration.stack import Stack
 
 STREAM = names.stream(Lane.QUICK)
 
@@ -115,3 +121,42 @@ def test_redis_reads_its_users_anew_and_closes_no_connection(whole: Whole) -> No
         assert client.acl_load()
     assert ask_all([(web.url, questions(100, 6)) for web in whole.webs]).clean
     assert listening() == before
+
+
+USERS = ("web", "worker", "operators", "exporter", "scaler", "health")  # of processes; the others are of whoever runs Redis
+
+
+def printed(server: RedisServer, form: str) -> list[str]:
+    """What `services.access` prints of users for the folder of this server."""
+    command = [sys.executable, "-m", "services.access", server.password_file("web").parents[1], "--print", form]
+    return subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.splitlines()
+
+
+def make_by_commands(server: RedisServer) -> None:
+    for line in printed(server, "setuser"):
+        assert server.admin.execute_command(*line.split())
+
+
+def make_by_access_strings(server: RedisServer) -> None:
+    """As a service that runs Redis for others does it: a name, a password, an access string."""
+    for line in printed(server, "access-string"):
+        user, rights = line.split(maxsplit=1)
+        password = server.password_file(user).read_text().strip()
+        assert server.admin.execute_command("ACL", "SETUSER", user, "reset", f">{password}", *rights.split())
+
+
+@pytest.mark.parametrize("make", [make_by_commands, make_by_access_strings])
+def test_the_stack_runs_with_users_made_from_what_is_printed(stack: Stack, make: Callable[[RedisServer], None]) -> None:
+    def users() -> dict[str, str]:
+        return {line.split()[1]: line for line in stack.redis.admin.acl_list() if line.split()[1] in USERS}
+
+    stack.redis.start()
+    by_file = users()
+    stack.redis.admin.acl_deluser(*USERS)
+    make(stack.redis)
+    assert len(by_file) == len(USERS) and users() == by_file
+    web = stack.web("web0", "--operators-access", str(stack.redis.operators_access))
+    stack.worker()
+    stack.wait_ready()
+    assert ask_all([(web.url, [*questions(50, 7), question(int(HEAVY))])]).clean
+    assert stack.redis.admin.execute_command("ACL", "LOG") == []

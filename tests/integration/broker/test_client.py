@@ -212,12 +212,14 @@ def test_a_fault_of_a_handler_ends_the_subscription(server: RedisServer, run: Ca
 
 def test_messages_are_heard_in_order_over_whatever_befalls_the_connection(server: RedisServer, run: Callable[[Any], Any]) -> None:
     heard: list[bytes] = []
+    told: list[int] = []
 
     def publish(text: str) -> Callable[[], bool]:
         return lambda: bool(server.admin.publish("primes:x", text))
 
     async def scenario() -> None:
-        listening = asyncio.ensure_future(Subscription(client(server), {"primes:x": heard.append}, 5).run())
+        channels = {"primes:x": heard.append, "primes:y": heard.append}
+        listening = asyncio.ensure_future(Subscription(client(server), channels, 5, lambda: told.append(len(heard))).run())
         await asyncio.to_thread(wait_until, publish("first"), "it listens")
         for n in range(1_000):
             server.admin.publish("primes:x", n)
@@ -232,6 +234,7 @@ def test_messages_are_heard_in_order_over_whatever_befalls_the_connection(server
 
     run(scenario())
     assert heard == [b"first", *(b"%d" % n for n in range(1_000)), b"last"]
+    assert told == [0, 1_001]  # each time that it listened anew, before it heard anything
 
 
 HELLO = b"+OK\r\n"

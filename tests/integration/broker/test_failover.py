@@ -8,6 +8,7 @@ import pytest
 
 from services.broker.client import BrokerClient
 from services.broker.connection import PASSING, Client, connect
+from services.broker.sentinel import PrimaryPool
 from services.broker.subscription import Subscription
 from services.jobs import names
 from services.runtime.settings import Settings
@@ -65,6 +66,27 @@ def test_writes_go_to_whom_sentinels_chose_on_purpose(whole: Failover) -> None:
         await until_it_takes_writes(broker)
         assert await redis.expire(names.NOTHING, 0) == 0  # the pool's connections lead there too
         following.cancel()
+        await redis.aclose()
+
+    asyncio.run(scenario())
+
+
+def test_the_one_that_is_chosen_is_known_before_the_failover_is_over(whole: Failover) -> None:
+    """Sentinels name the former primary among their primaries for a second more, in which it takes no writes."""
+
+    async def scenario() -> None:
+        redis = client(whole)
+        pool = redis.connection_pool
+        assert isinstance(pool, PrimaryPool)
+        former = whole.primary()
+        choosing = asyncio.create_task(asyncio.to_thread(whole.choose_another))
+        looks: list[tuple[int, int, int]] = []
+        while not choosing.done():
+            before = await asyncio.to_thread(whole.named)
+            address = await pool.get_master_address()  # type: ignore[no-untyped-call]  # redis-py's own
+            looks.append((before, address[1], await asyncio.to_thread(whole.named)))
+        chosen = (await choosing).port
+        assert (former.port, chosen, former.port) in looks
         await redis.aclose()
 
     asyncio.run(scenario())

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from services.access.probes import probes
-from services.access.rules import RULES, make, rule
+from services.access.rules import RULES, access_strings, commands, make, rule
 from services.jobs import names
 from services.jobs.names import Lane
 
@@ -282,3 +282,10 @@ def test_operators_append_to_a_lane_in_brackets_and_can_do_nothing_else_there() 
     before, _, brackets = RULES["operators"].partition(" (")
     assert "{primes}:jobs" not in before
     assert set(brackets.rstrip(")").split()) == {"~{primes}:dead", "~{primes}:jobs:*", "+evalsha", "+eval", "+xadd"}
+
+
+def test_what_is_printed_for_a_redis_elsewhere_has_no_user_of_who_runs_redis(tmp_path: Path) -> None:
+    make(tmp_path, REDIS)
+    lines = commands(tmp_path)
+    assert [line.split()[2] for line in lines] == [line.split()[0] for line in access_strings()]
+    assert not {"redis", "replica", "sentinel"} & {line.split()[2] for line in lines}

@@ -1,39 +1,32 @@
 """What a process tells redis-py of its settings, and how long it waits before it tries Redis again."""
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.broker.connection import Backoff, connect
 from services.broker.sentinel import PrimaryPool
+from services.broker.tls import Papers
 from services.runtime.settings import Settings
 
 
-@pytest.fixture
-def authority(tmp_path: Path) -> Path:
-    (file := tmp_path / "ca.crt").write_text("a certificate\n")
-    return file
-
-
-def told(settings: Settings) -> list[dict[str, Any]]:
-    """What the connections to Redis, and to the Sentinels that were named, are made with."""
+def told(settings: Settings) -> list[Any]:
+    """What the connections to Redis, and to the Sentinels that were named, show and believe."""
     pool = connect(settings).connection_pool
     sentinels = pool.sentinel_manager.sentinels if isinstance(pool, PrimaryPool) else []
-    return [pool.connection_kwargs, *(sentinel.connection_pool.connection_kwargs for sentinel in sentinels)]
+    pools = [pool, *(sentinel.connection_pool for sentinel in sentinels)]
+    return [each.connection_kwargs.get("papers") for each in pools]
 
 
 @pytest.mark.parametrize(("url", "servers"), [("rediss://a:1", 1), ("rediss+sentinel://a:1,b:2/primes", 3)])
-def test_over_tls_redis_and_sentinels_are_known_by_the_same_authority(url: str, servers: int, authority: Path) -> None:
-    options = told(Settings(redis_url=url, redis_ca_file=authority, redis_certificate_file=authority, _cli_parse_args=[]))
-    assert [each["ssl_ca_certs"] for each in options] == [str(authority)] * servers
-    assert [each["ssl_certfile"] for each in options] == [str(authority)] * servers
+def test_over_tls_redis_and_sentinels_are_shown_the_same(url: str, servers: int) -> None:
+    papers = told(Settings(redis_url=url, _cli_parse_args=[]))
+    assert len(papers) == servers and isinstance(papers[0], Papers) and {*papers} == {papers[0]}
 
 
 @pytest.mark.parametrize("url", ["redis://a:1", "unix:///a", "sentinel://a:1,b:2/primes"])
-def test_without_tls_an_authority_is_told_to_nobody(url: str, authority: Path) -> None:
-    options = told(Settings(redis_url=url, redis_ca_file=authority, _cli_parse_args=[]))
-    assert not any(each.get("ssl_ca_certs") for each in options)
+def test_without_tls_nothing_is_shown(url: str) -> None:
+    assert {*told(Settings(redis_url=url, _cli_parse_args=[]))} == {None}
 
 
 def waits(backoff: Backoff, number: int) -> list[float]:

@@ -112,6 +112,21 @@ def test_whoever_looks_for_losses_rests_no_longer_while_there_are_some() -> None
     beating(scenario)
 
 
+def test_whoever_looks_for_losses_rests_no_longer_once_the_listening_connection_is_another() -> None:
+    async def scenario(pulse: Pulse, channel: Channel) -> None:
+        resting = asyncio.create_task(pulse.rest(time.monotonic() + 3_600))
+        await channel.takes(3)
+        assert not resting.done()
+        pulse.listen_anew()
+        await resting
+        again = asyncio.create_task(pulse.rest(time.monotonic() + 3_600))
+        await channel.takes(6)
+        assert not again.done()  # one look was enough
+        again.cancel()
+
+    beating(scenario)
+
+
 def test_a_redis_that_is_away_loses_no_beats_and_is_asked_again() -> None:
     async def scenario(pulse: Pulse, channel: Channel) -> None:
         assert not await pulse.pass_by(pulse.sent)

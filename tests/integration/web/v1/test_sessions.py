@@ -316,6 +316,25 @@ def test_redis_restarted_empty_is_admitted_and_nothing_is_lost(stack: Stack) -> 
     run(scenario())
 
 
+def test_a_client_that_waits_for_nothing_is_told_of_a_loss_once_redis_is_back(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web("web0", "--session-ttl", "86400")  # idle sessions are looked at every three hours
+    stack.worker("worker0")
+    stack.wait_ready()
+
+    async def scenario() -> None:
+        client = await RpcClient("idle").connect(web.url)
+        await client.ask(*numbers(20, 1))
+        await client.answered()
+        stack.redis.stop(signal.SIGKILL)
+        stack.redis.wipe()
+        stack.redis.start()
+        await client.until(lambda: any(notice.get("recovered") is False for notice in client.notices), "the loss is told")
+        await client.close()
+
+    run(scenario())
+
+
 def test_what_redis_lost_is_not_asked_in_the_name_of_a_client_that_left(stack: Stack) -> None:
     """Only the client knows what it has no answer to."""
     stack.redis.start()
