@@ -6,3 +6,5 @@ cd "$(dirname "$0")"
 ./install.sh luacheck lua-check
 ./install.sh spin spin
 ./install.sh faketime faketime
+# Other programs' word on our certificates (tests/unit/certificates/test_peers.py).
+perl -MMath::Prime::Util -e 1 2>/dev/null || ./install.sh vcert libmath-prime-util-perl libmath-prime-util-gmp-perl libgmp-dev

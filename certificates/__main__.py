@@ -1,4 +1,4 @@
-"""Checks files: `python -m certificates FILE…`."""
+"""Checks files, and writes them in other formats: `python -m certificates FILE…`."""
 
 import argparse
 import sys
@@ -9,8 +9,9 @@ from pathlib import Path
 from .arithmetic import whole, written
 from .reader import read
 from .rejection import Rejected, shorten
-from .text import MOST_BYTES, MOST_DIGITS, Malformed
+from .text import MOST_BYTES, MOST_DIGITS, Malformed, Unwritable
 from .verifier import verify
+from .writer import FORMATS, write
 
 
 class Progress:
@@ -33,17 +34,22 @@ class Progress:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Check files, one line each. 0: all are proven; 1: a certificate proves nothing; 2: a file is none, or a bad command line."""
+    """Check files, one line each, and return the exit status that the help tells."""
     parser = argparse.ArgumentParser(
         prog="python -m certificates",
-        description="Checks primality certificates in Primo's format 4 or as PARI prints them.",
-        epilog="Exit status: 0 all are proven, 1 a certificate proves nothing (or another number), 2 a file cannot be read.",
+        description="Checks primality certificates of Primo (format 4 or 3), PARI or Math::Prime::Util (MPU).",
+        epilog="Status: 0 all are proven, 1 a certificate proves nothing, or another number, 2 a file cannot be read or written.",
     )
     parser.add_argument("files", nargs="+", metavar="FILE", help="a certificate; - for standard input")
     parser.add_argument("--number", type=decimal, metavar="N", help="the number that every certificate must prove, in decimal")
+    parser.add_argument(
+        "--to", choices=FORMATS, metavar="FORMAT", help=f"write what is proven to standard output, as {', '.join(FORMATS)}"
+    )
     options = parser.parse_args(arguments)
+    if options.to and len(options.files) > 1:
+        parser.error("--to: expected one file")
     try:
-        return max([check(name, options.number) for name in options.files])
+        return max([check(name, options.number, options.to) for name in options.files])
     except KeyboardInterrupt:
         print("\nstopped", file=sys.stderr)
         return 130
@@ -56,8 +62,8 @@ def decimal(text: str) -> int:
     return whole(text, 10)
 
 
-def check(name: str, number: int | None) -> int:
-    """Check one file, print its line, and return the exit status that it asks for."""
+def check(name: str, number: int | None, format: str | None = None) -> int:
+    """Check one file, print its line, or it in another format, and return the exit status that it asks for."""
     progress = Progress(name)
     started = time.perf_counter()
     try:
@@ -69,12 +75,17 @@ def check(name: str, number: int | None) -> int:
         seconds = time.perf_counter() - started
         proof = f"{certificate.kind}, {certificate.length} steps, {seconds:.3f} s"
         status, told = 0, f"{shorten(certificate.n)} is prime: {digits} digits, {proof}"
+        if format is not None:
+            text = b"".join(write(certificate, format))  # whole before a part is written: it may have no such form
+            sys.stdout.buffer.write(text)
     except Rejected as error:
         status, told = 1, f"not proven, {error}"
+    except Unwritable as error:
+        status, told = 2, f"not written, {error}"
     except (Malformed, OSError) as error:
         status, told = 2, f"not read, {error}"
     progress.clear()
-    print(f"{name}: {told}", file=sys.stderr if status == 2 else sys.stdout)
+    print(f"{name}: {told}", file=sys.stderr if status == 2 or format is not None else sys.stdout)
     return status
 
 

@@ -1,23 +1,15 @@
-"""Verifies certificates by elliptic curves."""
+"""Verifies steps by elliptic curves."""
 
 from collections.abc import Iterator
 
 from .arithmetic import gcd
-from .rejection import Note, Rejected, shorten
-from .small import is_small_prime
-from .structure import Affine, Chain, Coefficients, Curve, Step
+from .rejection import Rejected
+from .structure import Affine, Coefficients, Curve, Step
 
 
-def verify_chain(chain: Chain, note: Note) -> None:
-    """Prove its number, or raise Rejected."""
-    n = chain.n
-    for number, step in enumerate(chain.steps, 1):
-        if step.n != n:
-            raise Rejected(number, step.n, f"expected {shorten(n)} here")
-        n = _CurveStep(number, step).quotient()
-        note(number, chain.length)
-    if not is_small_prime(n):
-        raise Rejected(chain.length, n, "the last number is no prime below 3.3e24")
+def verify_curve_step(step: Step, number: int) -> int:
+    """The number whose primality proves that of the step's, or raise Rejected. `number`: of the step, for the message."""
+    return _CurveStep(number, step).quotient()
 
 
 class _CurveStep:

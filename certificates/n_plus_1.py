@@ -5,17 +5,43 @@ from math import prod
 
 from .arithmetic import gcd, jacobi
 from .n_minus_1 import has_bases, is_square, power_in
-from .rejection import Note, Rejected, shorten
+from .rejection import Rejected, shorten
 from .small import is_small_prime
-from .structure import Morrison, ProvenFactor
+from .structure import Morrison, PlusStep, ProvenFactor
 
 # If n is prime, half of all numbers are no squares modulo n, and half of all x suit the factor 2: more misses tell of a composite.
 MOST_DISCRIMINANTS = 128
 MOST_TRACES = 1_024  # of n!-1 every small number is a square: x^2 - D must have a larger prime
 
 
-def verify_morrison(certificate: Morrison, note: Note) -> None:
-    """Prove its number, or raise Rejected.
+def verify_plus_step(step: PlusStep, number: int) -> int:
+    """The number q whose primality proves that of n, or raise Rejected (Brillhart, Lehmer and Selfridge, theorem 15).
+
+    Let n + 1 = s q, q be an odd prime, and V the Lucas sequence of P and Q, whose D = P^2 - 4 Q has the Jacobi symbol (D/n) = -1.
+    Let V((n+1)/2) = 0 modulo n and gcd(V(s/2), n) = 1. Modulo a prime d that divides n, V(k) = 0 says that the k-th power of the
+    quotient of both roots is -1. So its order divides n + 1 and, as q is odd, would divide s if it were prime to q; then its s-th
+    power were 1, and its s/2-th 1, which contradicts the first, or -1, which contradicts the second. So q divides the order, and
+    d - (D/d), which is even: d >= 2q - 1. If (2q - 1)^2 > n, then n has no two of these.
+    """
+    n, s = step.n, step.s
+
+    def expect(holds: bool, reason: str) -> None:
+        if not holds:
+            raise Rejected(number, n, reason)
+
+    expect(n > 2 and n % 2 == 1, "n is below 3 or even")
+    expect(s >= 1 and (n + 1) % s == 0, "s does not divide n + 1")
+    q = (n + 1) // s
+    expect(q > 1 and q % 2 == 1, "q = (n + 1) / s is no odd number above 1")
+    expect((2 * q - 1) ** 2 > n, "q = (n + 1) / s is too small: 2 q - 1 is not above sqrt(n)")
+    expect(jacobi(step.p * step.p - 4 * step.q, n) == -1, "the discriminant's Jacobi symbol is not -1")
+    expect(gcd(general_lucas(step.p, step.q, s // 2, n), n) == 1, "V(s/2) has a factor in common with n")
+    expect(general_lucas(step.p, step.q, (n + 1) // 2, n) == 0, "V((n+1)/2) is not 0 modulo n")
+    return q
+
+
+def verify_morrison(certificate: Morrison, number: int) -> None:
+    """Prove its number, or raise Rejected. `number`: of the step, for the message.
 
     Let D be no square modulo n (the Jacobi symbol is -1), and a of norm 1 in the ring of x + y sqrt(D) modulo n. Let F2 be the
     part of n + 1 that the primes q make up. If for each q there is such an a with a^(n+1) = 1, where a^((n+1)/q) - 1 has a norm
@@ -33,7 +59,7 @@ def verify_morrison(certificate: Morrison, note: Note) -> None:
 
     def expect(holds: bool, reason: str) -> None:
         if not holds:
-            raise Rejected(1, n, reason)
+            raise Rejected(number, n, reason)
 
     expect(n > 2 and n % 2 == 1, "n is below 3 or even")
     expect(not is_square(n), "n is a square")
@@ -52,7 +78,6 @@ def verify_morrison(certificate: Morrison, note: Note) -> None:
     else:
         expect(minus == 1 and known**3 > n, "the factors are too few: L is not above sqrt(n), and F2 alone not above n^(1/3)")
         expect(not _splits(n, known), "n is a product of two factors -1 and 1 modulo F2")
-    note(1, 1)
 
 
 def _verify_factors(primes: Sequence[int], multiple: int, name: str, expect: Callable[[bool, str], None]) -> None:
@@ -110,3 +135,15 @@ def lucas(trace: int, index: int, n: int) -> int:
     for _ in range(twos):
         low = (low * low - 2) % n
     return low
+
+
+def general_lucas(p: int, q: int, index: int, n: int) -> int:
+    """V of the index >= 0 modulo n, of the sequence with V(0) = 2, V(1) = p, V(i+1) = p V(i) - q V(i-1)."""
+    low, high, power = 2, p, 1  # V(k), V(k+1) and q^k
+    for bit in bin(index)[2:] if index else "":
+        middle = (low * high - p * power) % n
+        if bit == "1":
+            low, high, power = middle, (high * high - 2 * power * q) % n, power * power * q % n
+        else:
+            low, high, power = (low * low - 2 * power) % n, middle, power * power % n
+    return low % n

@@ -1,16 +1,21 @@
-"""Reads the text that PARI prints, a vector.
+"""Reads and writes the text that PARI prints, a vector.
 
 For ECPP it is [[N, t, s, a, [x, y]], …]; for N-1 [N, [p, …, [p, base, [N, […]]], …]]; for a number below 2^64 that number alone.
 What PARI does not write, in the same form: for N+1 [N, [], [q, …]], and for both [N, [p, …], [q, …]].
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn, TypeVar
 
 from .arithmetic import whole
+from .ecpp import place
+from .n_minus_1 import find_bases, prove_small
+from .rejection import shorten
+from .small import SMALL_BITS
+from .steps import only_steps
 from .structure import Affine, Certificate, Chain, Morrison, Pocklington, ProvenFactor, Step
-from .text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, SHOWN, Malformed, quote
+from .text import MOST_DEPTH, MOST_DIGITS, MOST_STEPS, SHOWN, Malformed, Unwritable, quote
 
 T = TypeVar("T")
 
@@ -159,3 +164,58 @@ class _Vector:
         """Nothing is left."""
         if self.next():
             self.fail("the end of the text")
+
+
+def write_pari(certificate: Certificate) -> Iterator[str]:
+    """Its text in pieces. Raises Unwritable."""
+    if isinstance(certificate, Pocklington):
+        yield _pocklington(certificate)
+    elif isinstance(certificate, Morrison):
+        yield f"[{certificate.n}, [{_listed(certificate.minus)}], [{_listed(certificate.plus)}]]"
+    elif certificate.steps:
+        chain = only_steps(certificate, "PARI's")
+        for number, step in enumerate(chain.steps):
+            yield ("[" if number == 0 else ", ") + _step(step)
+        yield "]"
+    elif certificate.n.bit_length() <= SMALL_BITS:
+        yield f"{certificate.n}"
+    else:
+        yield _pocklington(_proven(certificate.n))
+    yield "\n"
+
+
+def _listed(numbers: Sequence[int]) -> str:
+    return ", ".join(f"{number}" for number in numbers)
+
+
+def _step(step: object) -> str:
+    if not isinstance(step, Step):
+        raise Unwritable("PARI's format has no form for a step by a factor of N-1 or N+1 in a chain")
+    a, _, x, y = place(step.curve, step.n)
+    return f"[{step.n}, {step.t}, {step.s}, {a}, [{x}, {y}]]"
+
+
+def _pocklington(certificate: Pocklington) -> str:
+    proofs = {factor.p: _proof(factor) for factor in certificate.factors}
+    large = [factor for factor in certificate.factors if proofs[factor.p] is not None]
+    bases = find_bases(certificate.n, large)
+    if bases is None:
+        raise Unwritable(f"no base was found for a factor of {shorten(certificate.n)} less one")
+    factors = [f"{p}" if proof is None else f"[{p}, {bases[p]}, {_pocklington(proof)}]" for p, proof in proofs.items()]
+    return f"[{certificate.n}, [{', '.join(factors)}]]"
+
+
+def _proof(factor: ProvenFactor) -> Pocklington | None:
+    """The proof of a factor; None of one that PARI takes for prime without a proof."""
+    if isinstance(factor.certificate, Pocklington):
+        return factor.certificate
+    if factor.certificate is not None and (factor.certificate.steps or factor.certificate.end):
+        raise Unwritable("PARI's format proves factors of N-1 by N-1 alone, and this certificate has one by other steps")
+    return None if factor.p.bit_length() <= SMALL_BITS else _proven(factor.p)
+
+
+def _proven(p: int) -> Pocklington:
+    made = prove_small(p)
+    if made is None:
+        raise Unwritable(f"PARI takes no prime above 2^{SMALL_BITS} without a proof, and none was found of {shorten(p)}")
+    return made

@@ -1,127 +1,138 @@
-"""Reads the text that Primo gave its name to, in the version 4 that PARI writes.
+"""Reads and writes Primo's text, format 4: what Primo 4 writes; PARI and CM write `0x` in place of its `$`.
 
 [PRIMO - Primality Certificate]
 Format=4
-TestCount=1          steps that follow
+TestCount=3          steps that follow; other names may stand beside these two
                      empty lines may stand anywhere
-[Comments]           optional; any lines, up to the next title
+[Comments]           any sections, up to the next
 [Candidate]
-N=0x1000000000000000D
-[1]
-S=0x27284            (N + 1 - W) / S is the next number
-W=-0x1F618CFA6
+N=$1000000000000000D
+[1]                  by an elliptic curve: (N + 1 - W) / S is the next number
+S=$27284
+W=-$1F618CFA6
 J=…                  or, where the j-invariant is 0 or 1728, A=… and B=…
 T=…
+[2]                  by a factor of N-1: (N - 1) / S is the next number, B a base
+S=$5B4
+B=$2
+[3]                  by a factor of N+1: (N + 1) / S is the next number, Q of a Lucas sequence
+S=$12DE
+Q=$6
+[Signature]          perhaps, and any lines to the end
 """
 
 import re
-from typing import NoReturn
+from collections.abc import Iterator
 
-from .arithmetic import whole
-from .structure import Chain, Coefficients, Curve, Invariant, Step
-from .text import MOST_DIGITS, MOST_STEPS, Malformed, quote
+from . import primo3
+from .lines import Lines
+from .steps import curve_fields, lucas_p, only_steps
+from .structure import AnyStep, Certificate, Chain, Coefficients, Curve, Invariant, MinusStep, PlusStep, Step
+from .text import MOST_STEPS, Unwritable
 
 TITLE = "[PRIMO - Primality Certificate]"
+SIGNATURE = "[Signature]"
 _COUNT = re.compile(r"[0-9]{1,9}")
-_HEXADECIMAL = re.compile(r"(-?)0x([0-9A-Fa-f]+)")
 
 
 def read_primo(text: str) -> Chain:
-    """A certificate in Primo's format 4. Raises Malformed.
-
-    The steps by which Primo itself proves with factors of N-1 and N+1 are not among those that PARI writes; they are not read.
-    """
-    lines = _Lines(text)
+    """A certificate in Primo's format 4 or 3. Raises Malformed."""
+    lines = Lines(text)
     lines.title(TITLE)
-    if lines.value("Format") != "4":
-        lines.fail("Format=4")
-    count = lines.count("TestCount")
-    lines.skip_comments()
-    lines.title("[Candidate]")
-    first = n = lines.integer("N")
-    steps = []
-    for number in range(1, count + 1):
-        step = _read_step(lines, number, n)
+    format, count = _read_head(lines)
+    lines.skip_to("[Candidate]")
+    if format == primo3.FORMAT:
+        return primo3.read_steps(lines)
+    first = n = _read_candidate(lines)
+    steps: list[AnyStep] = []
+    while len(steps) < count:
+        step = _read_step(lines, len(steps) + 1, n)
         steps.append(step)
-        n = (n + 1 - step.t) // step.s  # whether it divides is for the verifier to say
-    lines.end(count)
+        n = step.next
+    if not lines.next_is(SIGNATURE):
+        lines.end(f"the end of the text after {count} steps (TestCount)")
     return Chain(first, tuple(steps))
 
 
-def _read_step(lines: "_Lines", number: int, n: int) -> Step:
+def _read_head(lines: Lines) -> tuple[str, int]:
+    """The format and the number of steps."""
+    format = count = None
+    while lines.more and not lines.next_is("["):
+        if lines.next_is("Format=") and format is None:
+            format = lines.value("Format=")
+            if format not in ("4", primo3.FORMAT):
+                lines.fail(f"Format=4 or Format={primo3.FORMAT}")
+        elif lines.next_is("TestCount=") and count is None:
+            count = lines.value("TestCount=")
+            if not _COUNT.fullmatch(count) or int(count) > MOST_STEPS:
+                lines.fail(f"TestCount= and a number up to {MOST_STEPS}")
+        elif lines.next_is("Format=", "TestCount="):
+            lines.fail_next("this once")
+        else:
+            lines.take("[Candidate]")
+    if format is None or count is None:
+        lines.fail_next("Format=" if format is None else "TestCount=")
+    return format, int(count)
+
+
+def _read_candidate(lines: Lines) -> int:
+    """The number; what else stands in its section is passed over."""
+    n = None
+    while lines.more and not lines.next_is("["):
+        if not lines.next_is("N="):
+            lines.take("N=")
+        elif n is None:
+            n = lines.number("N=")
+        else:
+            lines.fail_next("N= once")
+    if n is None:
+        lines.fail_next("N=")
+    return n
+
+
+def _read_step(lines: Lines, number: int, n: int) -> AnyStep:
     lines.title(f"[{number}]")
-    s = lines.integer("S")
+    s = lines.number("S=")
     if s < 1:
         lines.fail("S above 0")
-    t = lines.integer("W")
+    if lines.next_is("B="):
+        return MinusStep(n, s, lines.number("B="))
+    if lines.next_is("Q="):
+        q = lines.number("Q=")
+        return PlusStep(n, s, lucas_p(q), q)
+    t = lines.number("W=", "W=, B= or Q=")
     curve: Curve
-    if lines.next_is("J"):
-        curve = Invariant(lines.integer("J"), lines.integer("T"))
+    if lines.next_is("J="):
+        curve = Invariant(lines.number("J="), lines.number("T="))
     else:
-        curve = Coefficients(lines.integer("A", "J= or A="), lines.integer("B"), lines.integer("T"))
+        curve = Coefficients(lines.number("A=", "J= or A="), lines.number("B="), lines.number("T="))
     return Step(n, t, s, curve)
 
 
-class _Lines:
-    """Hands out the lines that are not empty, one by one."""
+def write_primo(certificate: Certificate) -> Iterator[str]:
+    """Its text in pieces. Raises Unwritable."""
+    chain = only_steps(certificate, "Primo's")
+    yield f"{TITLE}\nFormat=4\nTestCount={len(chain.steps)}\n\n[Comments]\n\n[Candidate]\nN={_written(chain.n)}\n"
+    for number, step in enumerate(chain.steps, 1):
+        yield f"\n[{number}]\n" + "".join(f"{name}={_written(value)}\n" for name, value in _fields(step))
 
-    def __init__(self, text: str) -> None:
-        self._lines = [(number, line.rstrip(" \t\r")) for number, line in enumerate(text.split("\n"), 1) if line.strip(" \t\r")]
-        self._at = 0  # the next line
 
-    def _next(self, expected: str) -> str:
-        if self._at == len(self._lines):
-            raise Malformed(f"end of the text: expected {expected}")
-        self._at += 1
-        return self._lines[self._at - 1][1]
+def _fields(step: AnyStep) -> list[tuple[str, int]]:
+    if isinstance(step, MinusStep):
+        return [("S", step.s), ("B", step.base)]
+    if isinstance(step, Step):
+        return [("S", step.s), ("W", step.t), *curve_fields(step)]
+    if step.p != lucas_p(step.q):
+        raise Unwritable("Primo's format tells a Lucas sequence by its Q alone, and has another P for this Q")
+    return [("S", step.s), ("Q", step.q)]
 
-    def fail(self, expected: str) -> NoReturn:
-        """Of the line that was handed out last."""
-        number, line = self._lines[self._at - 1]
-        raise Malformed(f"line {number}: expected {expected}, got {quote(line)}")
 
-    def title(self, title: str) -> None:
-        """A line that is this."""
-        if self._next(title) != title:
-            self.fail(title)
+def _written(n: int) -> str:
+    return f"{'-' * (n < 0)}${abs(n):X}" if n else "0"
 
-    def next_is(self, name: str) -> bool:
-        """Whether the next line gives `name` a value."""
-        return self._at < len(self._lines) and self._lines[self._at][1].startswith(f"{name}=")
 
-    def value(self, name: str, expected: str = "") -> str:
-        """What follows the `name=` of the next line."""
-        expected = expected or f"{name}="
-        key, equals, value = self._next(expected).partition("=")
-        if key != name or not equals:
-            self.fail(expected)
-        return value
-
-    def count(self, name: str) -> int:
-        """A number of steps."""
-        value = self.value(name)
-        if not _COUNT.fullmatch(value) or int(value) > MOST_STEPS:
-            self.fail(f"{name}= and a number up to {MOST_STEPS}")
-        return int(value)
-
-    def integer(self, name: str, expected: str = "") -> int:
-        """A hexadecimal number."""
-        value = self.value(name, expected)
-        if len(value) > MOST_DIGITS:
-            self.fail(f"{name}= and at most {MOST_DIGITS} characters")
-        match = _HEXADECIMAL.fullmatch(value)
-        if not match:
-            self.fail(f"{name}= and a hexadecimal number such as 0x1F or -0x1F")
-        return whole(match[1] + match[2], 16)
-
-    def skip_comments(self) -> None:
-        """The section of comments, if there is one."""
-        if self._at < len(self._lines) and self._lines[self._at][1] == "[Comments]":
-            while self._at < len(self._lines) and self._lines[self._at][1] != "[Candidate]":
-                self._at += 1
-
-    def end(self, count: int) -> None:
-        """No line is left."""
-        if self._at < len(self._lines):
-            self._at += 1
-            self.fail(f"the end of the text after {count} steps (TestCount)")
+def write_coq(certificate: Certificate) -> Iterator[str]:
+    """The same text for coqprime's `o2v`, which makes a Coq proof of it and knows no step by N+1. Raises Unwritable."""
+    if any(isinstance(step, PlusStep) for step in only_steps(certificate, "Coq's").steps):
+        raise Unwritable("Coq's format has no form for a step by a factor of N+1")
+    return write_primo(certificate)

@@ -1,5 +1,7 @@
-"""Reads a certificate from whichever of the two texts that it is written in: Primo's or PARI's."""
+"""Reads a certificate from whichever text it is written in: Primo's, that of Math::Prime::Util, or PARI's."""
 
+from .mpu import TITLE as MPU_TITLE
+from .mpu import read_mpu
 from .pari import read_pari
 from .primo import TITLE, read_primo
 from .structure import Certificate
@@ -14,4 +16,7 @@ def read(data: bytes) -> Certificate:
         text = data.decode("ascii")
     except UnicodeDecodeError as error:
         raise Malformed(f"byte {error.start}: expected ASCII, got 0x{data[error.start]:02X}") from None
-    return read_primo(text) if text.lstrip().startswith(TITLE[:6]) else read_pari(text)
+    beginning = text[: len(TITLE) + len(text) - len(text.lstrip())].lstrip()
+    if beginning.startswith(TITLE[:6]):
+        return read_primo(text)
+    return read_mpu(text) if beginning.startswith(MPU_TITLE[:4]) else read_pari(text)

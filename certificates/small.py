@@ -5,6 +5,8 @@
 BASES = (2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41)
 BASES_BOUND = 3_317_044_064_679_887_385_961_981
 
+SMALL_BITS = 64  # of a number that other programs take for prime without a proof
+
 
 def is_small_prime(n: int) -> bool:
     """Whether n is a prime below 3.3e24, by strong tests that are exact there."""

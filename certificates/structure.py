@@ -1,4 +1,4 @@
-"""What a certificate says: steps on elliptic curves that lead to a small prime, or prime factors of its number less one.
+"""What a certificate says, whichever text it was read from: steps to ever smaller numbers, or prime factors of its neighbours.
 
 What stands here has the right form; whether it proves anything is for `verifier` to say.
 """
@@ -55,32 +55,82 @@ class Step:
     s: int
     curve: Curve
 
+    @property
+    def next(self) -> int:
+        """The number that it leads to; whether s divides is for the verifier to say."""
+        return (self.n + 1 - self.t) // self.s
+
+
+@dataclass(frozen=True, slots=True)
+class MinusStep:
+    """A step by one large prime factor of n - 1: n is prime if (n - 1) / s is, by a base (Pocklington)."""
+
+    n: int
+    s: int
+    base: int
+
+    @property
+    def next(self) -> int:
+        """The number that it leads to."""
+        return (self.n - 1) // self.s
+
+
+@dataclass(frozen=True, slots=True)
+class PlusStep:
+    """A step by one large prime factor of n + 1: n is prime if (n + 1) / s is, by the Lucas sequence of p and q (Morrison)."""
+
+    n: int
+    s: int
+    p: int
+    q: int
+
+    @property
+    def next(self) -> int:
+        """The number that it leads to."""
+        return (self.n + 1) // self.s
+
+
+AnyStep = Step | MinusStep | PlusStep
+
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """An ECPP certificate: each step leads to a smaller number, the last to a small prime. Without a step n is small itself."""
+    """Steps, each of which leads to a smaller number, and what proves the last: `end`, or nothing where it is a small prime.
+
+    Without a step n is small itself.
+    """
 
     n: int
-    steps: tuple[Step, ...] = ()
+    steps: tuple[AnyStep, ...] = ()
+    end: "Pocklington | Morrison | None" = None
+
+    @property
+    def last(self) -> int:
+        """The number that the steps lead to."""
+        return self.steps[-1].next if self.steps else self.n
 
     @property
     def kind(self) -> Kind:
         """How it proves n."""
-        return Kind.ECPP if self.steps else Kind.SMALL
+        if any(isinstance(step, Step) for step in self.steps):
+            return Kind.ECPP
+        kinds = {Kind.N_MINUS_1 if isinstance(step, MinusStep) else Kind.N_PLUS_1 for step in self.steps}
+        kinds |= {self.end.kind} if self.end else set()
+        return Kind.SMALL if not kinds else kinds.pop() if len(kinds) == 1 else Kind.BOTH
 
     @property
     def length(self) -> int:
-        """How many steps it has."""
-        return len(self.steps)
+        """How many numbers it proves prime by more than strong tests."""
+        return len(self.steps) + (self.end.length if self.end else 0)
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenFactor:
-    """A prime factor of n - 1. A large one has a certificate of its own, and comes with a base; a small one has neither."""
+    """A prime factor of n - 1, perhaps with its base. A large one has a certificate of its own; a small one has none."""
 
     p: int
     base: int | None = None
-    certificate: "Pocklington | None" = None
+    certificate: "Pocklington | Chain | None" = None
 
 
 @dataclass(frozen=True, slots=True)

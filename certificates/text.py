@@ -1,4 +1,4 @@
-"""What both texts of a certificate share: how long they may be, and the error that says where one is none."""
+"""What the texts of a certificate share: how long they may be, and the error that says where one is none."""
 
 # Bounds, checked before anything is parsed. They are generous: 50,000 digits is where the records of elliptic curves stand.
 MOST_BYTES = 64 << 20  # of a text: 10,000 digits take about 20 MB
@@ -11,6 +11,10 @@ SHOWN = 40  # characters of a text that an error quotes
 
 class Malformed(ValueError):
     """The text is no certificate; the message says where, what came, and what was expected."""
+
+
+class Unwritable(ValueError):
+    """A format has no form for the certificate; the message says why."""
 
 
 def quote(text: str) -> str:

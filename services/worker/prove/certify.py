@@ -17,6 +17,7 @@ import gmpy2
 import msgspec
 from gmpy2 import mpz
 
+from certificates import FORMATS, Unwritable, read, write
 from certificates.text import MOST_DIGITS
 from services.runtime.tether import tether
 from services.worker.prove import factored
@@ -102,7 +103,7 @@ def build_parser() -> argparse.ArgumentParser:
         f"auto: by factors of N-1 or N+1 above {CURVES_UP_TO} digits where that is easy, else ecpp",
     )
     parser.add_argument(
-        "--format", choices=("primo", "pari"), default="primo", help="of what is printed; a certificate by N-1 has PARI's alone"
+        "--format", choices=FORMATS, default="primo", help="of what is printed; PARI's where a certificate has no such form"
     )
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="MIB", help=f"PARI's stack, at most; {MEMORY} unless given")
     parser.add_argument("--frame", action="store_true", help="print MessagePack with both texts, for the worker")
@@ -131,7 +132,7 @@ def ask_pari(n: mpz, n_minus_1: bool, memory: int) -> Made:
         if certificate == 0:
             raise NoCertificate(Status.NOT_PRIME, "the number is not prime, says PARI")
         nested = certificate.type() == "t_VEC" and certificate[0].type() == "t_INT"  # by factors of N-1: PARI exports none such
-        return Made(b"" if nested else str(pari.primecertexport(certificate, 1)).encode(), text)
+        return Made(b"" if nested else b"".join(write(read(text), "primo")), text)
     except error_type as error:
         reason = str(error).partition("\n")[0].strip()
         if "stack overflows" in reason or "not enough memory" in reason:
@@ -159,12 +160,13 @@ def tell(answer: Made | Failure, text: str, frame: bool) -> None:
         sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
     elif isinstance(answer, Failure):
         print(answer.reason, file=sys.stderr)
-    elif text == "primo" and answer.primo:
-        sys.stdout.buffer.write(answer.primo)
     else:
-        if text == "primo":
-            print("a certificate by factors: Primo's format cannot say it, so this is PARI's", file=sys.stderr)
-        sys.stdout.buffer.write(answer.pari + b"\n")
+        try:
+            written = b"".join(write(read(answer.pari), text))
+        except Unwritable as error:
+            print(f"{error}: so this is PARI's text", file=sys.stderr)
+            written = answer.pari + b"\n"
+        sys.stdout.buffer.write(written)
 
 
 if __name__ == "__main__":

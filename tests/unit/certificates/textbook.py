@@ -86,6 +86,7 @@ def proves(chain: Chain) -> bool:
     """Whether the chain proves its number: the same theorem, by other arithmetic."""
     n = int(chain.n)
     for step in chain.steps:
+        assert isinstance(step, Step)
         if int(step.n) != n or n < 5 or n % 2 == 0 or n % 3 == 0:
             return False
         m, s = n + 1 - int(step.t), int(step.s)
