@@ -77,17 +77,22 @@ class Run(msgspec.Struct, frozen=True):
         return histogram.quantile(self.histogram, share) / 1000
 
 
+def compiler() -> str:
+    """Of C. Raises NoCompiler."""
+    found = shutil.which(os.environ.get("CC", "cc"))
+    if found is None:
+        raise NoCompiler("no C compiler for what the benchmark measures with; on Debian: apt-get install gcc libc6-dev")
+    return found
+
+
 def build() -> Path:
     """The program, compiled again if its source changed. Raises NoCompiler."""
     program = BUILD / "load"
     if program.exists() and program.stat().st_mtime > SOURCE.stat().st_mtime:
         return program
-    compiler = shutil.which(os.environ.get("CC", "cc"))
-    if compiler is None:
-        raise NoCompiler("no C compiler for the load generator; on Debian: apt-get install gcc libc6-dev")
     BUILD.mkdir(parents=True, exist_ok=True)
     fresh = program.with_suffix(f".{os.getpid()}")
-    subprocess.run([compiler, *FLAGS, "-o", fresh, SOURCE], check=True)
+    subprocess.run([compiler(), *FLAGS, "-o", fresh, SOURCE], check=True)
     fresh.rename(program)  # another run may be starting the old one
     return program
 
