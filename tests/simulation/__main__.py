@@ -3,12 +3,12 @@
 import argparse
 import os
 import random
-import subprocess
 import sys
 from pathlib import Path
 
 import msgspec
 
+from tests.seeds import FRESH, of_commit
 from tests.simulation.campaign import Failure, Share, Tally, run
 from tests.simulation.draw import draw
 from tests.simulation.history import simulate
@@ -17,7 +17,6 @@ from tests.simulation.processes import without_the_machine
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.shrink import describe
 
-FRESH = 10**9  # seeds from which a campaign draws its first
 MOST = 10**6  # histories of one process
 KEPT = Path(__file__).with_name("found")  # plans that failed once, one a file
 
@@ -59,12 +58,6 @@ def main() -> int:
     step, most = (1, 1) if options.seed else (options.processes, MOST)
     shares = [Share(seed, step, options.minutes * 60, most, options.failures, options.expect, not options.quick) for seed in seeds]
     return tell_tally(seeds[0], run(shares))
-
-
-def of_commit() -> int:
-    """A seed that this commit alone has."""
-    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=KEPT, capture_output=True, text=True, check=True)
-    return int(done.stdout, 16) % FRESH
 
 
 def run_plans(files: list[Path], *, tell: bool) -> int:
