@@ -14,27 +14,52 @@ from typing import Any, Self
 import gmpy2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage
+from websockets.typing import Subprotocol
 
-from tests.chaos.history import Asked, Away, Closed, Ended, Event, Figures, Forgotten, Opened, Refused, Shown, Unwanted, judge
+from tests.chaos.history import (
+    Asked,
+    Away,
+    Closed,
+    Ended,
+    Event,
+    Figures,
+    Forgotten,
+    Left,
+    Opened,
+    Refused,
+    Repeated,
+    Shown,
+    Unwanted,
+    judge,
+)
 
 PATIENCE = 60  # seconds without any answer after which what is open counts as lost
 OPENING = 10  # seconds until a try to open a socket and its session is given up for another
 JITTER = 0.05, 0.5  # seconds between two tries: what every client owes the server
-REGRETS = 0.002, 0.01, 0.3  # seconds until a client that cancels does so, at most: before, while and after numbers are computed
+# Seconds until a client cancels a request or sends it once more, at most: before, while and after numbers are computed.
+REGRETS = 0.002, 0.01, 0.3
+DEADLINES = 0.05, 0.5, 3.0  # seconds that a client names which names any
+STAYS = 0.0, 0.3, 2.0  # seconds that a client which moves is without a socket
 CANCEL = "cancel "  # begins the id of a cancellation, before that of the request
 BACK = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutError)  # come back after these
 
 
 @dataclass(frozen=True, slots=True)
 class Whims:
-    """What a client does beside asking: the share of its requests that it cancels, and the numbers whose proof it wants."""
+    """What a client does beside asking."""
 
-    cancels: float = 0.0
-    proofs: frozenset[str] = frozenset()
+    cancels: float = 0.0  # share of its requests that it cancels
+    proofs: frozenset[str] = frozenset()  # numbers whose proof it wants
+    deadlines: float = 0.0  # share of its requests that it wants by some time
+    repeats: float = 0.0  # share of its requests that it sends once more while they have no answer, with the same id
+    moves: float = 0.0  # share of its requests after which it goes on over another socket
+    leaves: bool = False  # whether it goes for good when it has asked all, whatever it was answered
 
 
 class Client:
     """One client over as many sockets as its life takes; asks one number each `interval` seconds."""
+
+    PROTOCOLS: Sequence[Subprotocol] | None = (Subprotocol("primes.v1"),)
 
     def __init__(
         self, name: str, url: Callable[[], str], numbers: Sequence[str], interval: float, seed: int, whims: Whims = Whims()
@@ -47,7 +72,7 @@ class Client:
         self._interval = interval
         self._chance = random.Random(seed)
         self._whims = whims
-        self._open: dict[str, str] = {}  # requests without an answer: their numbers
+        self._open: dict[str, Asked] = {}  # requests without an answer
         self._session, self._offset = "", "0"
         self._sockets = 0
         self._socket: ClientConnection | None = None  # once its session is told or resumed
@@ -58,9 +83,12 @@ class Client:
         self._later: set[asyncio.Task[None]] = set()  # what is to be asked again, or cancelled
 
     async def run(self) -> None:
-        """Until every request has its answer, or PATIENCE is over."""
+        """Until every request has its answer, PATIENCE is over, or the client leaves."""
         living = asyncio.create_task(self._live())
         await self._ask_all()
+        if self._whims.leaves:
+            self._note(Left(time.monotonic()))
+            self._finished.set()
         try:
             while not self._finished.is_set():
                 seen = len(self.history)
@@ -93,15 +121,24 @@ class Client:
             if self._enough:
                 break
             request = f"{self._name}-{index}"
-            self._note(Asked(time.monotonic(), request, number))
-            self._open[request] = number
+            deadline = self._chance.choice(DEADLINES) if self._feels_like(self._whims.deadlines) else 0.0
+            self._open[request] = asked = Asked(time.monotonic(), request, number, deadline)
+            self._note(asked)
             if self._socket is not None:
                 await self._ask(self._socket, request)
-            if self._chance.random() < self._whims.cancels:
+            if self._feels_like(self._whims.cancels):
                 self._do_later(self._cancel(request))
+            if self._feels_like(self._whims.repeats):
+                self._do_later(self._repeat(request))
+            if self._feels_like(self._whims.moves):
+                self.cut_off(self._chance.choice(STAYS))
             await asyncio.sleep(self._interval)
         self._asked_all = True
         self._finish()
+
+    def _feels_like(self, share: float) -> bool:
+        """Whether it does now what it does in this share of cases."""
+        return bool(share) and self._chance.random() < share
 
     def _finish(self) -> None:
         if self._asked_all and not self._open:
@@ -127,12 +164,12 @@ class Client:
         """One socket from its opening to its end."""
         number, self._sockets = self._sockets, self._sockets + 1
         async with asyncio.timeout(OPENING) as opening:
-            socket = await connect(self._url(), subprotocols=["primes.v1"], compression=None, ping_interval=None, close_timeout=1)  # type: ignore[list-item]
+            socket = await connect(self._url(), subprotocols=self.PROTOCOLS, compression=None, ping_interval=None, close_timeout=1)
             try:
                 await self._begin(socket, number)
                 opening.reschedule(None)
                 async for message in socket:
-                    await self._hear(socket, number, json.loads(message))
+                    await self._hear(socket, number, message)
             finally:
                 self._socket, self.instance = None, ""
                 self._note(Closed(time.monotonic(), number, socket.close_code))
@@ -158,14 +195,24 @@ class Client:
             await self._ask(socket, request)
 
     async def _ask(self, socket: ClientConnection, request: str) -> None:
-        if request in self._open:
-            number = self._open[request]
-            proof = {"proof": True} if number in self._whims.proofs else {}
-            await self._call(socket, request, "is_prime", {"number": number, **proof})
+        if (asked := self._open.get(request)) is not None:
+            wishes: dict[str, Any] = {"proof": True} if asked.number in self._whims.proofs else {}
+            if asked.deadline:
+                wishes["deadline"] = asked.deadline
+            await self._call(socket, request, "is_prime", {"number": asked.number, **wishes})
+
+    async def _think_again(self) -> None:
+        await asyncio.sleep(self._chance.uniform(0, self._chance.choice(REGRETS)))
+
+    async def _repeat(self, request: str) -> None:
+        await self._think_again()
+        if self._socket is not None and request in self._open:
+            self._note(Repeated(time.monotonic(), request, self._sockets - 1))
+            await self._ask(self._socket, request)
 
     async def _cancel(self, request: str) -> None:
         """Whether it is heard or not, the request is answered: once."""
-        await asyncio.sleep(self._chance.uniform(0, self._chance.choice(REGRETS)))
+        await self._think_again()
         if self._socket is not None and request in self._open:
             self._note(Unwanted(time.monotonic(), request))
             await self._call(self._socket, CANCEL + request, "cancel", {"request": request})
@@ -179,8 +226,9 @@ class Client:
         with contextlib.suppress(ConnectionClosed):  # the next socket asks again
             await socket.send(json.dumps({"jsonrpc": "2.0", "id": id, "method": method, "params": params}))
 
-    async def _hear(self, socket: ClientConnection, number: int, message: dict[str, Any]) -> None:
-        now = time.monotonic()
+    async def _hear(self, socket: ClientConnection, number: int, text: str | bytes) -> None:
+        """What comes over a socket; `number`: the socket's."""
+        now, message = time.monotonic(), json.loads(text)
         if message.get("method") == "session":
             if message["params"].get("recovered") is False:
                 self._note(Forgotten(now, number))
@@ -215,7 +263,7 @@ class Client:
 class Crowd:
     """Many clients in a thread of their own, so that faults can block."""
 
-    def __init__(self, clients: list[Client]) -> None:
+    def __init__(self, clients: Sequence[Client]) -> None:
         self.clients = clients
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()), daemon=True)

@@ -8,6 +8,8 @@ from functools import cache
 import gmpy2
 
 CANCELLED = "error cancelled"  # the verdict of a request that its client ended
+LATE = "error deadline"  # the verdict of a request whose time was over
+EARLY = 0.05  # seconds by which the server's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +19,16 @@ class Asked:
     at: float  # time.monotonic(), here and below
     request: str
     number: str
+    deadline: float = 0.0  # seconds, after which it is wanted no longer; 0: always
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """The client asked once more, without need, what had no answer yet, over the socket over which it had asked."""
+
+    at: float
+    request: str
+    socket: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,14 @@ class Away:
     until: float
 
 
-Event = Asked | Unwanted | Ended | Shown | Refused | Opened | Closed | Forgotten | Away
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The client went for good: what has no answer is wanted no longer."""
+
+    at: float
+
+
+Event = Asked | Repeated | Unwanted | Ended | Shown | Refused | Opened | Closed | Forgotten | Away | Left
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +154,18 @@ class Figures:
 def judge(history: Iterable[Event]) -> Figures:
     """The figures of one client whose history is complete, in the order of time."""
     events = list(history)
-    asked = {event.request: event.number for event in events if isinstance(event, Asked)}
+    asked = {event.request: event for event in events if isinstance(event, Asked)}
     shown = [event for event in events if isinstance(event, Shown)]
     answers = Counter(event.request for event in shown)
+    if any(isinstance(event, Left) for event in events):
+        asked = {request: event for request, event in asked.items() if request in answers}
     opened = [event for event in events if isinstance(event, Opened)]
     ends = Ends(events)
     return Figures(
         requests=len(asked),
         answered=len(asked.keys() & answers.keys()),
         lost=len(asked.keys() - answers.keys()),
-        duplicated=sum(count - 1 for count in answers.values()),
+        duplicated=sum(count - 1 for count in answers.values()) - count_echoes(events),
         wrong=sum(event.request not in asked or not ends.right(event, asked[event.request]) for event in shown),
         disordered=count_disorder(events),
         gap=longest_gap(events),
@@ -155,19 +176,48 @@ def judge(history: Iterable[Event]) -> Figures:
     )
 
 
+def count_echoes(events: Iterable[Event]) -> int:
+    """Answers that came once more since a repetition without need crossed the first one: the same, over the same socket."""
+    shown: dict[str, Shown] = {}
+    repeated = Counter[tuple[str, int]]()
+    echoes = 0
+    for event in events:
+        if isinstance(event, Repeated):
+            repeated[event.request, event.socket] += 1
+        elif isinstance(event, Shown) and (first := shown.setdefault(event.request, event)) is not event:
+            place = event.request, event.socket
+            if repeated[place] and (first.socket, first.verdict) == (event.socket, event.verdict):
+                repeated[place] -= 1
+                echoes += 1
+    return echoes
+
+
+def blamed(history: Iterable[Event]) -> list[Event]:
+    """Of a history that is not clean, what concerns the requests that show it, and all that happened to sockets."""
+    events = list(history)
+    asked = {event.request: event for event in events if isinstance(event, Asked)}
+    answers = Counter(event.request for event in events if isinstance(event, Shown))
+    ends = Ends(events)
+    wrong = {e.request for e in events if isinstance(e, Shown) and not (e.request in asked and ends.right(e, asked[e.request]))}
+    bad = {request for request in asked if answers[request] != 1} | wrong
+    return [event for event in events if getattr(event, "request", None) in {None, *bad}]
+
+
 class Ends:
-    """Which requests may be answered by their end, and which must be."""
+    """Which requests may be answered by their end, which must be, and which may be late."""
 
     def __init__(self, events: Iterable[Event]) -> None:
         events = list(events)
         self._unwanted = {event.request for event in events if isinstance(event, Unwanted)}
         self._told = {event.request for event in events if isinstance(event, Ended) and event.ended}
 
-    def right(self, answer: Shown, number: str) -> bool:
-        """Whether this answer to a request for this number is a right one."""
+    def right(self, answer: Shown, asked: Asked) -> bool:
+        """Whether this answer is a right one to what was asked."""
         if answer.verdict == CANCELLED:
             return answer.request in self._unwanted
-        return answer.request not in self._told and right(number, answer.verdict)
+        if answer.verdict == LATE:
+            return asked.deadline > 0 and answer.at > asked.at + asked.deadline - EARLY
+        return answer.request not in self._told and right(asked.number, answer.verdict)
 
 
 @cache  # some numbers are asked often, and cost much

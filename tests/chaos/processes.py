@@ -249,6 +249,11 @@ def wait_for_all(crowd: Crowd) -> None:
 def cancel_at_random(stage: Processes, crowd: Crowd) -> None:
     """Clients end what they asked, whatever becomes of it just then; then each worker can compute a costly number and a proof."""
     wait_for_all(crowd)
+    have_each_worker_compute(stage)
+
+
+def have_each_worker_compute(stage: Processes) -> None:
+    """A costly number and a proof, while the other one stands still."""
     for able, other in permutations(stage.workers.values(), 2):
         with frozen(other.pid), Crowd([Client(able.name, stage.url, [slow(0), to_prove(0)], 0.1, 0, PROVING)]) as alone:
             wait_for_all(alone)

@@ -65,6 +65,8 @@ class RedisServer:
         self.environment: Mapping[str, str] = {}  # what the server gets beside the test's own
         self.program: Program | None = None
         self.admin = self.client("admin", ADMIN)
+        self._raw = self.anybody(username="admin", password=ADMIN, protocol=2)
+        self._raw.response_callbacks.clear()
 
     def make_users(self, code: Path = ROOT, *options: str) -> None:
         """Write the file of users, and the tests' own user into it; Redis reads it when it starts, or by ACL LOAD."""
@@ -77,9 +79,13 @@ class RedisServer:
         secret = self.password_file(user).read_text().strip() if password is None else password
         return self.anybody(username=user, password=secret)
 
-    def anybody(self, **credentials: str) -> Any:
+    def anybody(self, **options: Any) -> Any:
         """A client that says who it is, or does not."""
-        return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0), **credentials)
+        return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0), **options)
+
+    def raw(self, *command: str | bytes | int) -> Any:
+        """The reply to a command of the admin's, as RESP2 has it."""
+        return self._raw.execute_command(*command)
 
     def password_file(self, user: str) -> Path:
         return self._access / user / "password"

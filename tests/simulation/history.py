@@ -15,8 +15,9 @@ from typing import Any
 import gmpy2
 
 from services.jobs import names
-from services.jobs.names import GROUP, Lane, Mark
+from services.jobs.names import GROUP, Lane
 from services.runtime import vigil
+from tests import leftovers
 from tests.simulation import clock
 from tests.simulation.broker import Broker
 from tests.simulation.children import Children
@@ -331,22 +332,13 @@ class History:
     def _leftovers(self) -> list[str]:
         """What is still there though all is answered."""
         self._real.set_clock(self.world.now + self._broker.skew)
-        run = self._real.run
-        left: list[str] = []
-        for lane in Lane:
-            stream = names.stream(lane)
-            if run("EXISTS", stream):
-                if length := run("XLEN", stream):
-                    left.append(f"entries left: {length} in {lane}")
-                pending = run("XPENDING", stream, GROUP)
-                if isinstance(pending, list) and pending[0]:
-                    left.append(f"entries pending: {pending[0]} in {lane}")
+        left = leftovers.entries(self._real.run)
         ledgers = {web.name: len(web.instance.dispatcher._ledger) for web in self._webs if web.instance}
         held = {worker.name: len(worker.worker._leases.held) for worker in self._workers if worker.worker}
         left += [f"ledger not empty: {jobs} jobs in {name}" for name, jobs in ledgers.items() if jobs]
         left += [f"leases left: {entries} in {name}" for name, entries in held.items() if entries]
         left += self._missing_children()
-        return left + self._several_holders() + self._stray_keys()
+        return left + self._several_holders() + leftovers.stray_keys(self._real.run)
 
     def _several_holders(self) -> list[str]:
         return [f"several holders: {sorted(client.holding)}" for client in self._clients if len(client.holding) > 1]
@@ -359,23 +351,6 @@ class History:
             for each, lane in lanes
             if lane._free.qsize() + len(each.worker._leases.ids(lane._lane)) < lane._children
         ]
-
-    def _stray_keys(self) -> list[str]:
-        run = self._real.run
-        left: list[str] = []
-        for key in run("KEYS", "*"):
-            name = key.decode()
-            if name in _LASTING:
-                continue
-            if run("TTL", key) == -1:
-                left.append(f"a key without an end: {name}")
-            if name.startswith(names.session("")) and run("TYPE", key) == b"hash":
-                fields = run("HGETALL", key)
-                marks = [
-                    f for f, v in zip(fields[::2], fields[1::2], strict=True) if f[:1] == b"?" and isinstance(Mark.read(v), Mark)
-                ]
-                left += [f"a mark without a job: {mark.decode()}" for mark in marks]
-        return left
 
     def _observe(self, name: str, command: Command, reply: bytes) -> None:
         self._commands += 1
@@ -391,16 +366,6 @@ class History:
     def _complain(self, text: str) -> None:
         self._say(f"!!! {text}")
         self._violations.append(text)
-
-
-_LASTING = {
-    f"{names.KEYS}:term",
-    *(names.stream(lane) for lane in Lane),
-    names.DEAD,
-    names.KNOWN,
-    names.CERTIFICATES,
-    names.UPLOADS,
-}
 
 
 def _innermost(error: BaseException | None) -> BaseException | None:

@@ -6,7 +6,24 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.chaos.history import CANCELLED, Asked, Away, Closed, Ended, Event, Forgotten, Opened, Refused, Shown, Unwanted, judge
+from tests.chaos.history import (
+    CANCELLED,
+    LATE,
+    Asked,
+    Away,
+    Closed,
+    Ended,
+    Event,
+    Forgotten,
+    Left,
+    Opened,
+    Refused,
+    Repeated,
+    Shown,
+    Unwanted,
+    blamed,
+    judge,
+)
 from tests.chaos.resp import Splitter, is_message
 
 BEGIN = Opened(0.0, 0, "web0", "token", None)
@@ -32,6 +49,38 @@ def test_an_answer_may_come_before_its_cancellation_and_not_after() -> None:
     unwanted: list[Event] = [BEGIN, Asked(1, "a", "97"), Unwanted(2, "a")]
     assert judge([*unwanted, Ended(3, "a", ended=False), shown(4, "a")]).clean
     assert judge([*unwanted, Ended(3, "a", ended=True), shown(4, "a")]).wrong == 1
+
+
+@pytest.mark.parametrize(("deadline", "at", "wrong"), [(0.0, 9, 1), (2.0, 2, 1), (2.0, 3, 0)], ids=["none named", "early", "over"])
+def test_a_request_is_late_only_when_its_own_time_is_over(deadline: float, at: float, wrong: int) -> None:
+    assert judge([BEGIN, Asked(1, "a", "97", deadline), shown(at, "a", verdict=LATE)]).wrong == wrong
+
+
+def test_who_leaves_loses_nothing_and_is_answered_rightly_before() -> None:
+    asked: list[Event] = [BEGIN, Asked(1, "a", "97"), Asked(1, "b", "91")]
+    assert judge([*asked, shown(2, "a"), Left(3)]).clean
+    assert judge([*asked, shown(2, "a", verdict="composite"), Left(3)]).wrong == 1
+
+
+@pytest.mark.parametrize(
+    ("again", "duplicated"),
+    [
+        ([shown(4, "a")], 0),
+        ([shown(4, "a"), shown(5, "a")], 1),
+        ([shown(4, "a", verdict="probably_prime")], 1),
+        ([Shown(4, "a", "prime", "1-1", 1)], 1),
+    ],
+    ids=["the same", "twice", "another verdict", "another socket"],
+)
+def test_a_repetition_without_need_may_be_answered_once_with_the_same(again: list[Event], duplicated: int) -> None:
+    history = [BEGIN, Asked(1, "a", "97"), Repeated(2, "a", 0), shown(3, "a"), *again]
+    assert judge(history).duplicated == duplicated
+
+
+def test_of_a_bad_history_what_shows_it_is_blamed() -> None:
+    good: list[Event] = [Asked(1, "a", "97"), shown(2, "a")]
+    bad: list[Event] = [Asked(1, "b", "97"), shown(2, "b", 2, "composite"), Asked(3, "c", "97")]
+    assert blamed([BEGIN, *good, *bad]) == [BEGIN, *bad]
 
 
 def test_nothing_asked_proves_nothing() -> None:

@@ -1,0 +1,35 @@
+"""What a seed draws, against real processes: clients that do all that clients may, and faults of every part meanwhile."""
+
+import os
+from collections.abc import Callable
+
+from tests.chaos.cases import FULL
+from tests.chaos.drawn import Faults, crowd, leftovers
+from tests.chaos.history import Figures, blamed
+from tests.chaos.processes import Processes, have_each_worker_compute, wait_for_all
+from tests.integration.waiting import wait_until
+from tests.seeds import of_commit
+
+SEED = int(os.environ.get("CHAOS_SEED") or of_commit())
+CLIENTS, SECONDS = (40, 600.0) if FULL else (16, 20.0)
+
+
+def test_what_a_seed_draws_loses_nothing(stage: Processes, record: Callable[[str, str, Figures], None]) -> None:
+    print("seed", SEED)
+    with crowd(stage, SEED, CLIENTS, SECONDS) as asking:
+        wait_until(lambda: asking.answered > CLIENTS // 2, "answers come")
+        with Faults(stage, SEED) as faults:
+            faults.over.wait(SECONDS)
+        print(*faults.told, sep="\n")
+        stage.wait_ready()
+        wait_for_all(asking)
+    figures = asking.figures()
+    print(figures)
+    record("processes", f"drawn by seed {SEED}", figures)
+    for client in asking.clients:
+        if not client.figures().clean:
+            print(*blamed(client.history), sep="\n", end="\n\n")
+    assert figures.clean
+    have_each_worker_compute(stage)
+    wait_until(lambda: not leftovers(stage), "nothing is left")
+    assert all(service.running for service in stage.services.values())
