@@ -6,6 +6,7 @@ from pathlib import Path
 from services.jobs.names import HISTORY
 from services.web.queue.ledger import ACCOUNTS, HEAVY_ENTRIES, PLACE, QUICK_WORK
 from services.web.settings import WebSettings
+from services.web.shares import BURST, MOST, MOST_WAITING
 from services.web.socket import MAX_MESSAGE
 from services.web.upload.writer import WINDOW
 from services.web.v1.outbox import MOST_QUEUED
@@ -42,6 +43,19 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         f"{ACCOUNTS:,}",
         "the fullest are forgotten",
     )
+    yield (
+        "µs that a client may take of the process before its share counts",
+        "fixed",
+        f"{BURST:,}",
+        "it waits while others are served",
+    )
+    yield (
+        "requests and handshakes of one client that wait for that",
+        "fixed",
+        f"{MOST_WAITING}",
+        "HTTP 429 `busy`",
+    )
+    yield "clients without a socket whose shares are remembered", "fixed", f"{MOST:,}", "idle ones are forgotten"
     yield (
         "messages of a plain socket without a written reply",
         "`MAX_IN_FLIGHT`",
