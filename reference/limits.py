@@ -8,6 +8,7 @@ from services.web.queue.ledger import ACCOUNTS, HEAVY_ENTRIES, PLACE, QUICK_WORK
 from services.web.settings import WebSettings
 from services.web.shares import BURST, MOST, MOST_WAITING
 from services.web.socket import MAX_MESSAGE
+from services.web.upload.begins import SECONDS
 from services.web.upload.writer import WINDOW
 from services.web.v1.outbox import MOST_QUEUED
 from services.worker.settings import WorkerSettings
@@ -71,6 +72,12 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         "`MAX_UPLOADS` / 2, rounded up",
         f"{-(-has.max_uploads // 2):,}",
         "HTTP 503 `busy`",
+    )
+    yield (
+        "uploads that one client begins at once, and then a second",
+        f"{SECONDS:g} times `UPLOAD_BEGINS`",
+        f"{SECONDS * has.upload_begins:,.0f} and {has.upload_begins:g}",
+        "HTTP 429 `busy`",
     )
     yield "seconds that an upload sends nothing", "`UPLOAD_SILENCE`", f"{has.upload_silence:g}", "HTTP 408"
     yield "bytes a second of an upload, at least", "`UPLOAD_RATE`", f"{has.upload_rate:,}", "HTTP 408"

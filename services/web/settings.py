@@ -66,6 +66,9 @@ class WebSettings(Settings):
     max_uploads: Annotated[int, Field(ge=1, le=1_000)] = Field(
         4, description="uploads per process that are read or queued at once; above, new ones are refused as busy"
     )
+    upload_begins: Annotated[float, Field(ge=0, le=10_000)] = Field(
+        20.0, description="uploads a second that one client may begin, per process, and ten seconds' worth at once; 0: no bound"
+    )
     upload_silence: Seconds = Field(20.0, description="seconds that an upload's client may send nothing; then it is ended with 408")
     upload_rate: Annotated[int, Field(ge=0, le=1_048_576)] = Field(
         1_024, description="bytes a second that an upload's body has at least, after `upload_silence` seconds of grace; 0: no bound"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.shares import BYTE, LOOKUP, Share
+from services.web.upload.begins import TooOften
 from services.web.upload.cutter import CHUNK_COST, Cutter, NoList
 from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
 from services.web.upload.ndjson import LOST
@@ -31,6 +32,7 @@ class Rejection:
     message: str
     retryable: bool = False
     location: str = ""  # of the upload that is in the way
+    seconds: float = 0.0  # after which it may be taken; 0: nobody knows
 
 
 UNAVAILABLE = Rejection(503, "unavailable", "Redis cannot take the upload at the moment", retryable=True)
@@ -166,6 +168,8 @@ class Intake:
 
 
 def _busy(error: NoRoom) -> Rejection:
+    if isinstance(error, TooOften):
+        return Rejection(429, "busy", f"Busy: {error}", retryable=True, seconds=error.seconds)
     return Rejection(503, "busy", f"Busy: {error}", retryable=True)
 
 

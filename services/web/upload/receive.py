@@ -2,6 +2,7 @@
 
 import asyncio
 import codecs
+import math
 import re
 
 from tornado.web import Finish, stream_request_body
@@ -139,6 +140,8 @@ class ReceiveHandler(ListHandler):
         rejection = self._intake.rejection
         if rejection is None or self._finished:
             return
+        if rejection.seconds:
+            self.set_header("Retry-After", str(math.ceil(rejection.seconds)))
         if rejection.location:
             self.set_header("Location", rejection.location)
         self.fail(rejection.status, rejection.code, rejection.message, rejection.retryable)
