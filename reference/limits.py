@@ -6,7 +6,9 @@ from pathlib import Path
 from services.jobs.names import HISTORY
 from services.web.queue.ledger import ACCOUNTS, HEAVY_ENTRIES, PLACE, QUICK_WORK
 from services.web.settings import WebSettings
+from services.web.shares import BURST, MOST, MOST_WAITING
 from services.web.socket import MAX_MESSAGE
+from services.web.upload.begins import SECONDS
 from services.web.upload.writer import WINDOW
 from services.web.v1.outbox import MOST_QUEUED
 from services.worker.settings import WorkerSettings
@@ -43,6 +45,19 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         "the fullest are forgotten",
     )
     yield (
+        "µs that a client may take of the process before its share counts",
+        "fixed",
+        f"{BURST:,}",
+        "it waits while others are served",
+    )
+    yield (
+        "requests and handshakes of one client that wait for that",
+        "fixed",
+        f"{MOST_WAITING}",
+        "HTTP 429 `busy`",
+    )
+    yield "clients without a socket whose shares are remembered", "fixed", f"{MOST:,}", "idle ones are forgotten"
+    yield (
         "messages of a plain socket without a written reply",
         "`MAX_IN_FLIGHT`",
         f"{has.max_in_flight:,}",
@@ -57,6 +72,12 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         "`MAX_UPLOADS` / 2, rounded up",
         f"{-(-has.max_uploads // 2):,}",
         "HTTP 503 `busy`",
+    )
+    yield (
+        "uploads that one client begins at once, and then a second",
+        f"{SECONDS:g} times `UPLOAD_BEGINS`",
+        f"{SECONDS * has.upload_begins:,.0f} and {has.upload_begins:g}",
+        "HTTP 429 `busy`",
     )
     yield "seconds that an upload sends nothing", "`UPLOAD_SILENCE`", f"{has.upload_silence:g}", "HTTP 408"
     yield "bytes a second of an upload, at least", "`UPLOAD_RATE`", f"{has.upload_rate:,}", "HTTP 408"

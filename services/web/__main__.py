@@ -34,6 +34,7 @@ from services.web.instance import Instance
 from services.web.operators import dead_letters, figures
 from services.web.operators.access import read_access
 from services.web.settings import WebSettings
+from services.web.shares import Shares
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.sockets.heartbeat import beat
 from services.web.upload.answer import AnswerHandler
@@ -57,6 +58,7 @@ class Web:
         self._instance = Instance(self._redis, settings)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
+        self._shares = Shares(settings.client_share)
         self._draining = False
         self._stop = asyncio.Event()
 
@@ -69,7 +71,8 @@ class Web:
     def application(self) -> Application:
         """The routes for clients."""
         dispatcher, settings = self._instance.dispatcher, self._settings
-        sockets = {"dispatcher": dispatcher, "sessions": self._instance.sessions, "settings": settings, "sockets": self._clients}
+        sessions, shares = self._instance.sessions, self._shares
+        sockets = {"dispatcher": dispatcher, "sessions": sessions, "settings": settings, "sockets": self._clients, "shares": shares}
         uploads = {"uploads": self._instance.uploads, "settings": settings}
         return Application(
             [
@@ -86,6 +89,7 @@ class Web:
             default_handler_class=NotFound,
             websocket_max_message_size=MAX_MESSAGE,
             requests=self._requests,
+            shares=shares,
             log_function=lambda handler: None,  # nginx writes the access log; faults are logged with their stack
         )
 
@@ -124,6 +128,7 @@ class Web:
         """Take no new clients, send those that are here elsewhere, answer or hand over what was asked."""
         self._draining = True
         server.stop()
+        self._shares.lift()
         self._instance.dispatcher.hasten()
         await Drain(self._clients, self._requests, self._instance.handed_over, self._settings.drain).run()
         try:

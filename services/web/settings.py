@@ -39,6 +39,9 @@ class WebSettings(Settings):
         "address",
         description="what is one client, whose questions take turns with others': address (IPv6: its /64) or socket",
     )
+    client_share: Annotated[float, Field(gt=0, le=1)] = Field(
+        0.125, description="part of a process' time that one client may take while others are served; 1: no bound"
+    )
     client_rate: Annotated[float, Field(ge=0, le=10_000)] = Field(
         1.0, description="seconds of estimated work that a client may have done in a second, per process; 0: no bound"
     )
@@ -62,6 +65,9 @@ class WebSettings(Settings):
     long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N, or the next line of an upload, is waited for at most")
     max_uploads: Annotated[int, Field(ge=1, le=1_000)] = Field(
         4, description="uploads per process that are read or queued at once; above, new ones are refused as busy"
+    )
+    upload_begins: Annotated[float, Field(ge=0, le=10_000)] = Field(
+        20.0, description="uploads a second that one client may begin, per process, and ten seconds' worth at once; 0: no bound"
     )
     upload_silence: Seconds = Field(20.0, description="seconds that an upload's client may send nothing; then it is ended with 408")
     upload_rate: Annotated[int, Field(ge=0, le=1_048_576)] = Field(

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import itertools
+import math
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
@@ -17,6 +18,7 @@ from services.web.drain import RESTART
 from services.web.plain.peer import PlainPeer
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
+from services.web.shares import BYTE, FRAME, HANDSHAKE, Crowded, Shares
 from services.web.sockets import handshake
 from services.web.sockets.heartbeat import DEAD
 from services.web.sockets.lean import LeanHandler
@@ -47,7 +49,9 @@ LAST_REPLIES = 1.0
 class ChatSocket(LeanHandler):
     """One socket; without a subprotocol it speaks the plain protocol."""
 
-    def initialize(self, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings, sockets: set["ChatSocket"]) -> None:
+    def initialize(
+        self, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings, sockets: set["ChatSocket"], shares: Shares
+    ) -> None:
         """`sockets` is the process' set of open ones."""
         self._dispatcher = dispatcher
         self._sessions = sessions
@@ -58,26 +62,46 @@ class ChatSocket(LeanHandler):
         self._said: int | None = None  # the code of our close frame
         self._client: PlainPeer | V1Peer  # once the socket is open
         self.phase = next(_phases)
+        number = f"{settings.instance}/{self.phase}"
+        address = client.name(self.request.remote_ip or "")
+        self._who = Client(address, number) if settings.clients_by == "address" else Client(number)
+        self.share = shares.get(self._who.name)
 
-    def prepare(self) -> None:
-        """Refuse what is no handshake, and a client that offers only subprotocols that we do not speak."""
+    async def prepare(self) -> None:
+        """Refuse what is no handshake, and a client that offers only subprotocols that we do not speak.
+
+        Of a client that had its share of this process' time the others wait.
+        """
+        if self._refuse_head():
+            return
+        try:
+            if (turn := self.share.begin(HANDSHAKE)) is not None:
+                await turn
+        except Crowded as error:
+            self.set_header("Retry-After", str(math.ceil(error.seconds)))
+            self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "busy", f"Busy: {error}", retryable=True)
+
+    def _refuse_head(self) -> bool:
+        """Whether the request's head was refused."""
         if (refusal := handshake.refuse(self.request)) is not None:
             if refusal.status == HTTPStatus.UPGRADE_REQUIRED:
                 self.set_header("Upgrade", "websocket")
                 self.set_header("Connection", "Upgrade")
                 self.set_header("Sec-WebSocket-Version", handshake.VERSION)
             self._refuse(refusal.status, "no_handshake", refusal.message)
-            return
+            return True
         self.request.headers["Upgrade"] = "websocket"  # it may be a list, which Tornado does not read
         offered = [name.strip() for name in self.request.headers.get("Sec-WebSocket-Protocol", "").split(",")]
         if offered != [""] and SUBPROTOCOL not in offered:
             got = ", ".join(offered)[:100]
             message = f"Expected the subprotocol {SUBPROTOCOL}, or none for the plain protocol, got {got!r}"
             self._refuse(400, "unknown_subprotocol", message)
+            return True
+        return False
 
-    def _refuse(self, status: int, code: str, message: str) -> None:
+    def _refuse(self, status: int, code: str, message: str, *, retryable: bool = False) -> None:
         self.set_status(status)
-        self.finish({"error": {"code": code, "message": message, "retryable": False}})
+        self.finish({"error": {"code": code, "message": message, "retryable": retryable}})
 
     def _check_cross_origin(self, check: Callable[[str], bool]) -> str | None:
         """In place of Tornado's rules, which let in every page whose Origin equals Host: its own DNS says which host that is."""
@@ -98,9 +122,8 @@ class ChatSocket(LeanHandler):
         self.set_nodelay(True)
         self._sockets.add(self)
         CONNECTIONS.inc()
-        number = f"{self._settings.instance}/{self.phase}"
-        by_address = self._settings.clients_by == "address"
-        who = Client(client.name(self.request.remote_ip or ""), number) if by_address else Client(number)
+        self.share.sockets += 1
+        who = self._who
         if self.selected_subprotocol:
             self._client = V1Peer(self, self._dispatcher, self._sessions, self._settings, who)
         else:
@@ -109,6 +132,7 @@ class ChatSocket(LeanHandler):
     def on_message(self, message: str | bytes) -> Awaitable[None] | None:
         """Pass it on; awaited, it holds the socket's next message back."""
         self._heard = time.monotonic()
+        self.share.left -= FRAME + len(message) * BYTE
         return None if self._closing else self._client.hear(message)
 
     def on_ascii(self, message: bytes) -> Awaitable[None] | None:
@@ -151,7 +175,7 @@ class ChatSocket(LeanHandler):
 
     def beat(self, now: float) -> None:
         """Ping the peer; close the socket when it was silent for too long, though its frames are read."""
-        if self._client.paused:
+        if self._client.paused or self.held:
             self._heard = now  # its pongs are still to be read
         try:
             if now - self._heard > DEAD * self._settings.ping:
@@ -165,6 +189,7 @@ class ChatSocket(LeanHandler):
         """Forget the client; answers that still come find a closed socket."""
         if self in self._sockets:
             self._sockets.discard(self)
+            self.share.sockets -= 1
             CONNECTIONS.dec()
             _closes.get(self._said or self.close_code or NO_FRAME, _closes_other).inc()
             self._client.close()

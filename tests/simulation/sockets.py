@@ -13,6 +13,7 @@ from services.web.ask.client import Client
 from services.web.plain.peer import PlainPeer
 from services.web.queue.dispatcher import Dispatcher
 from services.web.settings import WebSettings
+from services.web.shares import Shares
 from services.web.v1.peer import V1Peer
 from services.web.v1.sessions import Sessions
 from tests.simulation.loop import Loop
@@ -91,6 +92,7 @@ class ServerSocket:
         self.loop = web.loop
         self.request = SimpleNamespace(headers={})
         self.queued = 0
+        self.share = Shares(1.0).get("")
         self._web = web
         self._client = client
         self._closing = self._gone = False

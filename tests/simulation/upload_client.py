@@ -8,6 +8,7 @@ from typing import Any
 
 from services.web.instance import Instance
 from services.web.settings import WebSettings
+from services.web.shares import Shares
 from services.web.upload.follow import follow
 from services.web.upload.intake import Intake
 from services.web.upload.patience import Unavailable
@@ -102,7 +103,7 @@ class UploadClient:
 
 async def _receive(instance: Instance, settings: WebSettings, lines: list[str], key: str, pause: float) -> str:
     """As the handler of `POST /jobs` takes a body that comes in pieces: the upload's id, empty if it is refused."""
-    intake = Intake(instance.uploads, settings.max_digits, "192.0.2.3")
+    intake = Intake(instance.uploads, settings.max_digits, Shares(1.0).get("192.0.2.3"))
     await intake.begin(key, compressed=False)
     async for piece in _pieces("\n".join(lines).encode(), pause):
         await intake.take(piece)

@@ -1,11 +1,15 @@
 """What every HTTP handler has in common: JSON for every answer and every failure."""
 
 import http
+import math
 from collections.abc import Awaitable
 from typing import Any
 
 from prometheus_client import Counter
 from tornado.web import Finish, HTTPError, RequestHandler
+
+from services.web.ask import client
+from services.web.shares import REQUEST, Crowded, Share, Shares
 
 REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", ["route", "status"])
 
@@ -16,6 +20,7 @@ class JSONHandler(RequestHandler):
     """Failures are `{"error": {code, message, retryable}}`, with Retry-After where trying again makes sense."""
 
     ROUTE = "other"  # label of the requests' metric
+    _gone = False  # whether the client is
 
     def __init_subclass__(cls) -> None:
         """HEAD is taken wherever GET is: load balancers and health checks ask so."""
@@ -24,13 +29,32 @@ class JSONHandler(RequestHandler):
             cls.SUPPORTED_METHODS = ("HEAD", *cls.SUPPORTED_METHODS)
 
     def prepare(self) -> Awaitable[None] | None:
-        """Be known as under way, so that the process does not end before the answer is out."""
+        """Be known as under way, so that the process does not end before the answer is out; wait for the client's turn."""
         self.settings["requests"].add(self)
-        return None
+        try:
+            turn = self.share.begin(REQUEST)
+        except Crowded as error:
+            self.set_header("Retry-After", str(math.ceil(error.seconds)))
+            self.fail(429, "busy", f"Busy: {error}", retryable=True)
+            raise Finish from error
+        return None if turn is None else self._begin(turn)
+
+    async def _begin(self, turn: Awaitable[bool]) -> None:
+        """Wait for it; nothing is begun for a client that has left by then."""
+        await turn
+        if self._gone:
+            self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+            raise Finish
 
     def head(self, *arguments: str) -> Awaitable[None] | None:
         """What GET answers, whose body Tornado counts and leaves out; 405 where there is no GET."""
         return self.get(*arguments)
+
+    @property
+    def share(self) -> Share:
+        """Of its client, in this process' time."""
+        shares: Shares = self.settings["shares"]
+        return shares.get(client.name(self.request.remote_ip or ""))
 
     @property
     def request_id(self) -> str:
@@ -68,6 +92,11 @@ class JSONHandler(RequestHandler):
             raise HTTPError(400, f"timeout: expected seconds {expected}, got {text[:40]!r}")
         return seconds
 
+    def on_connection_close(self) -> None:
+        """The client left."""
+        super().on_connection_close()
+        self._gone = True
+
     def on_finish(self) -> None:
         """Count the request."""
         self.settings["requests"].discard(self)
@@ -77,7 +106,9 @@ class JSONHandler(RequestHandler):
 class NotFound(JSONHandler):
     """Whatever has no route."""
 
-    def prepare(self) -> None:
+    async def prepare(self) -> None:
         """Refuse every method alike."""
+        if (turn := super().prepare()) is not None:
+            await turn
         self.fail(404, "not_found", f"No resource at {self.request.path[:200]}")
         raise Finish

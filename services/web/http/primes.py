@@ -119,6 +119,7 @@ class Primes(JSONHandler):
 
     def on_connection_close(self) -> None:
         """Stop waiting for a client that left."""
+        super().on_connection_close()
         self._answer.cancel()
 
     def interrupt(self) -> None:

@@ -11,6 +11,7 @@ import tornado
 from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
+from services.web.shares import BYTE, CONTROL, FRAME, Share, Shares
 from services.web.sockets import frames
 from services.web.sockets.strict import StrictProtocol
 from services.web.sockets.transport import Transport
@@ -33,6 +34,8 @@ METHODS = {
 }
 FIELDS = ("params", "mask_outgoing", "client_terminated", "_compressor", "_decompressor")
 
+UNSHARED = Shares(1.0).get("")  # no bound
+
 MOST_FRAMES = 64  # handled of one socket before others get their turn: a millisecond or so; a guess
 
 
@@ -40,7 +43,7 @@ class Step(Enum):
     """What comes next when no more text messages can be handled at once."""
 
     ANOTHER = "a frame of another kind, or a part of one"
-    TURN = "the turn of the other sockets"
+    TURN = "the turn of the other sockets, or of the other clients"
     END = "nothing"
 
 
@@ -52,6 +55,7 @@ class LeanProtocol(StrictProtocol):
 
     _left = MOST_FRAMES  # frames that may be handled in this turn
     _wanted = 1  # bytes that must be unread before more can be handled
+    _share = UNSHARED  # of its client
 
     @property
     def compresses(self) -> bool:
@@ -63,15 +67,17 @@ class LeanProtocol(StrictProtocol):
         if not isinstance(stream, Transport):
             await super()._receive_frame_loop()
             return
+        self._share = cast("LeanHandler", self.handler).share
         try:
             await stream.connect()
             while not self.client_terminated:
                 step = self._handle_unread(stream.unread) or await stream.listen(self._hear)
                 if step is Step.ANOTHER:
                     self._left -= 1
+                    self._share.left -= CONTROL
                     await self._receive_frame()
                 elif step is Step.TURN:
-                    await asyncio.sleep(0)
+                    await self._wait_for_turn(stream)
                     self._left = MOST_FRAMES
                 elif isinstance(step, asyncio.Future):
                     await step
@@ -80,11 +86,26 @@ class LeanProtocol(StrictProtocol):
         finally:
             self.handler.on_ws_connection_close(self.close_code, self.close_reason)
 
+    async def _wait_for_turn(self, stream: Transport) -> None:
+        """Others go first. Raises StreamClosedError when the client has left meanwhile: what it left behind nobody waits for."""
+        handler = cast("LeanHandler", self.handler)
+        handler.held = True
+        try:
+            if await self._share.turn():
+                handler.on_piece()
+                if stream.deserted:
+                    raise StreamClosedError
+        finally:
+            handler.held = False
+
     def _hear(self, read: bytes) -> "Step | asyncio.Future[None] | None":
         """Handle what came in this turn; returns how to go on, or None if more must come first."""
         self._left = MOST_FRAMES
+        share = self._share
+        if share.shares.last is not share:
+            share.shares.change(share)
         unread: bytearray = self.stream.unread
-        if unread:
+        if unread or share.left <= 0:
             unread += read
             return self._handle_unread(unread)
         used, step = self._handle(read)
@@ -93,7 +114,7 @@ class LeanProtocol(StrictProtocol):
         return step
 
     def _handle_unread(self, unread: bytearray) -> "Step | asyncio.Future[None] | None":
-        if self._left <= 0:
+        if self._left <= 0 or (unread and self._share.left <= 0):
             return Step.TURN
         if self._parts is not None:  # what comes next is a part of it
             return Step.ANOTHER
@@ -105,27 +126,30 @@ class LeanProtocol(StrictProtocol):
 
     def _handle(self, read: bytes) -> "tuple[int, Step | asyncio.Future[None] | None]":
         """Handle the text frames at the beginning; returns how many bytes they take."""
-        at, self._wanted = 0, 1
+        at, self._wanted, left = 0, 1, self._left
         most = self.params.max_message_size
         hear = cast("LeanHandler", self.handler).on_ascii
-        while at < len(read):
-            if self._left <= 0:
-                return at, Step.TURN
-            payload, end = frames.read_text(read, at, most)
-            if payload is None:
-                if end == frames.ANOTHER or end >= frames.HEADER:  # a part is read as it comes: it may be wrong, or slow
-                    return at, Step.ANOTHER
-                self._wanted = end
-                break
-            at = end
-            self._left -= 1
-            # ASCII is surely UTF-8, so all that is left of Tornado's `_handle_message` is the callback
-            wait = self._run_callback(hear, payload) if payload.isascii() else self._handle_message(0x1, payload)
-            if self.client_terminated:
-                return at, Step.END
-            if wait is not None:
-                return at, wait
-        return at, None
+        try:
+            while at < len(read):
+                if self._left <= 0:
+                    return at, Step.TURN
+                payload, end = frames.read_text(read, at, most)
+                if payload is None:
+                    if end == frames.ANOTHER or end >= frames.HEADER:  # a part is read as it comes: it may be wrong, or slow
+                        return at, Step.ANOTHER
+                    self._wanted = end
+                    break
+                at = end
+                self._left -= 1
+                # ASCII is surely UTF-8, so all that is left of Tornado's `_handle_message` is the callback
+                wait = self._run_callback(hear, payload) if payload.isascii() else self._handle_message(0x1, payload)
+                if self.client_terminated:
+                    return at, Step.END
+                if wait is not None:
+                    return at, wait
+            return at, None
+        finally:
+            self._share.left -= (left - self._left) * FRAME + at * BYTE
 
 
 def missing(stock: WebSocketProtocol13) -> list[str]:
@@ -148,6 +172,8 @@ def tell_once(names: str) -> None:
 class LeanHandler(WebSocketHandler):
     """A WebSocketHandler on a LeanProtocol, or on Tornado's own where that cannot be."""
 
+    share: Share = UNSHARED  # of its client
+    held = False  # whether its frames are not read, since it is others' turn
     _stream: Transport | None = None  # what Tornado's own protocol runs on has none
     _unwritten = 0  # bytes sent by Tornado's own protocol and not yet written
 

@@ -1,6 +1,7 @@
 """A connection on a transport of the event loop, with what Tornado's WebSocket protocol asks of a stream."""
 
 import asyncio
+import select
 import socket
 from collections.abc import Callable
 from typing import Any, cast
@@ -195,6 +196,15 @@ class Transport(asyncio.Protocol):
     def closed(self) -> bool:
         """Whether the connection has ended."""
         return self._closed
+
+    @property
+    def deserted(self) -> bool:
+        """Whether the peer has ended, though some of what it sent before that may not be read yet."""
+        if self._transport is None or self._ended:
+            return True
+        look = select.poll()
+        look.register(self._socket.fileno(), select.POLLRDHUP)
+        return bool(look.poll(0))
 
     def connection_lost(self, error: Exception | None) -> None:
         """The peer is gone, or we are."""

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
-from services.web.upload.cutter import Cutter, NoList
+from services.web.shares import BYTE, LOOKUP, Share
+from services.web.upload.begins import TooOften
+from services.web.upload.cutter import CHUNK_COST, Cutter, NoList
 from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
 from services.web.upload.ndjson import LOST
 from services.web.upload.patience import Unavailable
@@ -17,6 +19,7 @@ from services.web.upload.uploads import Uploads
 from services.web.upload.writer import Gone
 
 MAX_BODY = 50 << 20  # bytes of an upload, as it came and decompressed; nginx has the same bound (limits.conf)
+CHUNKS = {Lane.QUICK: CHUNK_COST, Lane.HEAVY: LOOKUP, Lane.PROOF: 0}  # µs that a chunk counts of its client's share
 TURN = 0.001  # seconds of work on a body before others get their turn; a piece may take some milliseconds more
 
 
@@ -29,6 +32,7 @@ class Rejection:
     message: str
     retryable: bool = False
     location: str = ""  # of the upload that is in the way
+    seconds: float = 0.0  # after which it may be taken; 0: nobody knows
 
 
 UNAVAILABLE = Rejection(503, "unavailable", "Redis cannot take the upload at the moment", retryable=True)
@@ -45,9 +49,10 @@ class Intake:
     Under an idempotency key that has an upload, it queues nothing and only compares.
     """
 
-    def __init__(self, uploads: Uploads, most_digits: int, client: str) -> None:
+    def __init__(self, uploads: Uploads, most_digits: int, share: Share) -> None:
+        """`share`: of its client, in this process' time."""
         self._uploads = uploads
-        self._client = client
+        self._share = share
         self._cutter = Cutter(most_digits)
         self._digest = hashlib.sha256()
         self._inflater: Inflater | None = None
@@ -60,7 +65,7 @@ class Intake:
         """Under this idempotency key, if it is not empty."""
         self._inflater = Inflater() if compressed else None
         try:
-            self._upload = await self._uploads.begin(key, self._client)
+            self._upload = await self._uploads.begin(key, self._share.name)
         except NoRoom as error:
             self.reject(_busy(error))
         except BeingRead as error:
@@ -81,15 +86,17 @@ class Intake:
         self._received += len(data)
         if self.overrun:
             return self.reject(TOO_LARGE)
-        loop = asyncio.get_running_loop()
+        loop, share = asyncio.get_running_loop(), self._share
         turn = loop.time()
+        if share.shares.last is not share:
+            share.shares.change(share)
         try:
             for text in self._inflater.feed(data) if self._inflater else _part(data):
                 if self.rejection:
                     return None
                 await self._take_text(text)
-                if loop.time() - turn > TURN:
-                    await asyncio.sleep(0)
+                if loop.time() - turn > TURN or share.left <= 0:
+                    await share.turn()
                     turn = loop.time()
         except BrokenGzip as error:
             self.reject(Rejection(400, "bad_request", str(error)))
@@ -98,6 +105,7 @@ class Intake:
 
     async def _take_text(self, text: bytes) -> None:
         self._size += len(text)
+        self._share.left -= len(text) * BYTE
         if self._size > MAX_BODY:
             return self.reject(TOO_LARGE)
         self._digest.update(text)
@@ -107,6 +115,7 @@ class Intake:
     async def _queue(self, upload: Upload, cut: Iterable[tuple[Lane, Chunk]]) -> None:
         try:
             for lane, chunk in cut:
+                self._share.left -= CHUNKS[lane]
                 await self._uploads.append(upload, lane, chunk)
         except NoList as error:
             self.reject(Rejection(400, "bad_request", str(error)))
@@ -159,6 +168,8 @@ class Intake:
 
 
 def _busy(error: NoRoom) -> Rejection:
+    if isinstance(error, TooOften):
+        return Rejection(429, "busy", f"Busy: {error}", retryable=True, seconds=error.seconds)
     return Rejection(503, "busy", f"Busy: {error}", retryable=True)
 
 

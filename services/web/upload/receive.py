@@ -2,11 +2,11 @@
 
 import asyncio
 import codecs
+import math
 import re
 
 from tornado.web import Finish, stream_request_body
 
-from services.web.ask import client
 from services.web.settings import WebSettings
 from services.web.upload.answer import ListHandler
 from services.web.upload.intake import GOING_AWAY, MAX_BODY, TOO_SLOW, Intake, Rejection
@@ -34,8 +34,7 @@ class ReceiveHandler(ListHandler):
     def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
         """Nothing was read yet."""
         super().initialize(uploads, settings)
-        self._intake = Intake(uploads, settings.max_digits, client.name(self.request.remote_ip or ""))
-        self._gone = False  # whether the client is
+        self._intake = Intake(uploads, settings.max_digits, self.share)
         self._reading = True  # whether the body is not over
         self._pace = Pace(settings.upload_silence, settings.upload_rate)
         self._since = 0.0  # by the loop's clock: when the wait for the next piece began
@@ -43,7 +42,8 @@ class ReceiveHandler(ListHandler):
 
     async def prepare(self) -> None:
         """Read the head: what is refused by that alone, and whether the body's answers are there already."""
-        super().prepare()
+        if (turn := super().prepare()) is not None:
+            await turn
         self.request.connection.set_max_body_size(1 << 62)  # type: ignore[union-attr]  # counted here, for a better answer
         length = self.request.headers.get("Content-Length", "")
         if re.fullmatch("[0-9]{1,20}", length) and int(length) > MAX_BODY:
@@ -128,7 +128,6 @@ class ReceiveHandler(ListHandler):
         """Nobody waits for an answer any more."""
         super().on_connection_close()
         self.settings["requests"].discard(self)  # Tornado does not finish a request whose body ends early
-        self._gone = True
         self._stop_waiting()
         self._intake.leave()
 
@@ -141,6 +140,8 @@ class ReceiveHandler(ListHandler):
         rejection = self._intake.rejection
         if rejection is None or self._finished:
             return
+        if rejection.seconds:
+            self.set_header("Retry-After", str(math.ceil(rejection.seconds)))
         if rejection.location:
             self.set_header("Location", rejection.location)
         self.fail(rejection.status, rejection.code, rejection.message, rejection.retryable)

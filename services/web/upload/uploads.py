@@ -9,6 +9,7 @@ from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.settings import WebSettings
 from services.web.upload.attendant import Attendant
+from services.web.upload.begins import Begins
 from services.web.upload.patience import once
 from services.web.upload.registry import Registry
 from services.web.upload.store import FormerUpload, Progress, UploadStore
@@ -27,13 +28,13 @@ class Uploads:
         self._watchers = Watchers()
         self._store = UploadStore(redis, settings, reply_to)
         self._registry = Registry(self._watchers, settings.max_uploads)
-        self._writer = UploadWriter(self._store, self._registry)
+        self._writer = UploadWriter(self._store, self._registry, Begins(settings.upload_begins))
         self._attendant = Attendant(self._store, self._registry, self._writer)
 
     async def begin(self, key: str, client: str) -> Upload | FormerUpload:
         """A new upload of this client, or the one that this idempotency key (empty: none) has.
 
-        Raises NoRoom, BeingRead, Unavailable.
+        Raises NoRoom, of which TooOften is one, BeingRead, Unavailable.
         """
         return await self._writer.begin(key, client)
 

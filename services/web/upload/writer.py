@@ -12,6 +12,7 @@ from services.jobs import turn as turns
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.ask import cost
+from services.web.upload.begins import Begins
 from services.web.upload.patience import Unavailable, patiently
 from services.web.upload.registry import ENDED, Registry
 from services.web.upload.store import FULL, FormerUpload, NoRoom, Obstacle, UploadStore
@@ -37,15 +38,19 @@ class UploadWriter:
     What that costs is that a sender of costly numbers is held back by TCP until they are computed.
     """
 
-    def __init__(self, store: UploadStore, registry: Registry) -> None:
+    def __init__(self, store: UploadStore, registry: Registry, begins: Begins) -> None:
         self._store = store
         self._registry = registry
+        self._begins = begins
 
     async def begin(self, key: str, client: str) -> Upload | FormerUpload:
-        """A new upload, or the one that this idempotency key (empty: none) has. Raises NoRoom, BeingRead, Unavailable."""
+        """A new upload, or the one that this idempotency key (empty: none) has. Raises NoRoom, of which
+        TooOften is one, BeingRead, Unavailable.
+        """
         upload = Upload(secrets.token_urlsafe(TOKEN), bool(key), client)
         try:
             with self._registry.place(client):
+                self._begins.take(client)
                 former = await patiently(lambda: self._store.begin(upload.id, key, client), FIRST_PATIENCE)
                 if former is None:
                     self._registry.add(upload)

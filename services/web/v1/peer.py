@@ -1,6 +1,5 @@
 """A socket's side of `primes.v1`."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
@@ -17,6 +16,7 @@ from services.web.ask.question import expiry
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import LedgerFull
 from services.web.settings import WebSettings
+from services.web.shares import FRAME, LOOKUP
 from services.web.sockets.lean import LeanHandler
 from services.web.v1 import requests, responses
 from services.web.v1.batch import Batch
@@ -76,6 +76,7 @@ class V1Peer:
         call = calls[0]
         if isinstance(call, Resuming):
             _requests["resume"].inc()
+            self._socket.share.left -= LOOKUP
             return self._resume(call)
         return self._hear(call, None)
 
@@ -89,6 +90,7 @@ class V1Peer:
         return None
 
     def _hear_turn(self, calls: list[Call], batch: Batch) -> list[Awaitable[None]]:
+        self._socket.share.left -= FRAME * len(calls)
         return [wait for call in calls if (wait := self._hear(call, batch)) is not None]
 
     async def _finish_batch(self, batch: Batch, waits: list[Awaitable[None]], turns: Iterator[list[Call]]) -> None:
@@ -96,10 +98,11 @@ class V1Peer:
 
         What is left when the socket closes is not taken: its client asks again, perhaps elsewhere, where its session is by now.
         """
-        await asyncio.sleep(0)
+        share = self._socket.share
+        await share.turn()
         while not self._socket.closing and (calls := next(turns, None)) is not None:
             waits += self._hear_turn(calls, batch)
-            await asyncio.sleep(0)
+            await share.turn()
         for wait in waits:
             await wait
         self._outbox.release(batch)
@@ -124,6 +127,7 @@ class V1Peer:
         if isinstance(call, Cancelling):
             _requests["cancel"].inc()
             self._begun = True
+            self._socket.share.left -= LOOKUP
             return self._cancel(call, batch)
         if isinstance(call, Rejected):
             _requests["unreadable"].inc()

@@ -1,11 +1,16 @@
 """One client that asks for much keeps nobody waiting, and takes no more than its share."""
 
+import contextlib
 import json
+import re
+import select
+import socket
 
 import gmpy2
 import pytest
 
 from services.jobs.names import Lane
+from services.web.shares import BURST, MOST_WAITING, REQUEST
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import NOT_PRIME, PRIME, RawClient
 from tests.integration.processes import frozen
@@ -72,6 +77,49 @@ def test_a_client_that_fills_its_share_leaves_room_for_others(manned: Front) -> 
         wait_until(lambda: web.metric("primes_web_jobs_refused_total", reason="busy") == 1, "the sixth is refused")
         polite.send("7")
         wait_until(lambda: web.pending == 6, "the other's is taken")
+
+
+def test_a_client_that_had_its_share_of_a_process_waits_while_another_is_served(manned: Front) -> None:
+    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
+    manned.wait_ready()
+    count = 5_000  # twice what it may take before its share counts
+    with RawClient(web.url, address=POLITE) as polite, RawClient(web.url, address=GREEDY) as greedy:
+        others = sent = 0
+        while polite.pings < 4 or sent < count:  # for several times as long as a peer may be silent
+            polite.send("91")
+            assert polite.receive() == NOT_PRIME
+            others += 1
+            for _ in range(min(100, count - sent)):
+                greedy.send("97")
+                sent += 1
+        assert web.metric("primes_web_messages_total", outcome="integer") < count + others
+        assert web.metric("primes_web_closes_total", code="1011") == 0
+        assert list(greedy.messages(count)) == [PRIME] * count  # once it is alone
+
+
+def test_requests_of_a_client_that_had_its_share_wait_and_too_many_are_told_when_to_come_again(manned: Front) -> None:
+    web = manned.web("crowded", "--client-share", "0.001")
+    manned.wait_ready()
+    most = BURST // REQUEST + 1 + MOST_WAITING
+    with contextlib.ExitStack() as held, RawClient(web.url, address=POLITE) as polite:
+
+        def ask() -> socket.socket:
+            polite.send("91")
+            assert polite.receive() == NOT_PRIME
+            sock = held.enter_context(socket.create_connection(("127.0.0.1", web.port), source_address=(GREEDY, 0)))
+            sock.sendall(b"GET /primes/97 HTTP/1.0\r\n\r\n")
+            return sock
+
+        asked = [ask() for _ in range(most)]
+        readable, _, _ = select.select([ask() for _ in range(20)], [], [], 20)  # some more, should a few have had their turn by now
+        refused = b"".join(iter(lambda: readable[0].recv(4096), b""))
+        assert refused.startswith(b"HTTP/1.1 429 ")
+        assert re.search(rb"Retry-After: [1-9][0-9]*\r\n", refused)
+        assert b"256 requests of this client wait for their turn" in refused
+        for sock in asked[BURST // REQUEST + 5 :]:
+            sock.close()  # those that left meanwhile are not asked for
+        assert b'"prime"' in asked[0].recv(4096)
+    wait_until(lambda: web.metric("primes_web_http_requests_total", route="/primes/N", status="499") > 200, "those that left")
 
 
 def test_a_budget_that_is_spent_says_when_there_is_more(manned: Front) -> None:

@@ -299,3 +299,14 @@ def test_single_numbers_are_answered_while_an_upload_is_computed(manned: Front) 
         wait_until(lambda: manned.web0.metric("primes_web_uploads_active") == 1, "the upload has begun")
         print(f"slowest single number: {interactive(manned.web0) * 1000:.0f} ms")
         check(answer.result().body, asked)
+
+
+def test_a_client_that_begins_too_many_uploads_is_told_when_it_may_begin_another(manned: Front) -> None:
+    web = manned.web("seldom", "--upload-begins", "0.2")
+    manned.wait_ready()
+    assert [post(web.port, text(["97"])).status for _ in range(2)] == [200, 200]  # ten seconds' worth
+    refused = post(web.port, text(["97"]))
+    assert (refused.status, refused.json["error"]["code"]) == (429, "busy")
+    assert refused.json["error"]["retryable"] is True
+    assert 1 <= int(refused.headers["Retry-After"]) <= 5
+    assert "this client began as many uploads as it may" in refused.json["error"]["message"]

@@ -22,6 +22,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
+from services.web.shares import Shares
 from services.web.sockets import frames, lean
 from services.web.sockets.lean import MOST_FRAMES, LeanHandler, LeanProtocol
 from tests.unit.web.sockets.rfc6455 import BINARY, CLOSE, MASK, PING, PONG, TEXT, frame
@@ -122,11 +123,22 @@ class Lean(Telling, LeanHandler):
         self.send(message)
 
 
-ROUTES = [
+class Shared(Lean):
+    """Of a client that is named in its path."""
+
+    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False) -> None:
+        super().initialize(most, deflate)
+        self.share = SHARES[-1].get(self.request.path)
+
+
+SHARES: list[Shares] = []  # of the test that runs
+
+ROUTES: list[Any] = [
     (f"/{name}/{kind.__name__}", kind, arguments)
     for kind in (Stock, Lean)
     for name, arguments in {"plain": {}, "small": {"most": 200}, "deflate": {"deflate": True}}.items()
 ]
+ROUTES.append((r"/of/.*", Shared))
 
 
 async def turns(count: int) -> None:
@@ -581,3 +593,63 @@ def test_without_one_of_its_names_it_is_tornado_as_it_is(
     assert [record.message for record in caplog.records if "_a_name_that_went_away" in record.message] == [
         "sockets cost about four times as much CPU: Tornado 6.6.1 lacks WebSocketProtocol13._a_name_that_went_away"
     ]
+
+
+def test_a_client_that_had_its_share_is_read_no_further_while_others_are_served(site: Site) -> None:
+    site.run(share_out(site))
+
+
+MANY = 5_000  # messages: twice what a client may send before its share counts
+
+
+def out_of_turn(handler: Telling) -> bool:
+    assert isinstance(handler, Shared)
+    return handler.held and handler.share.left <= 0
+
+
+async def share_out(site: Site) -> None:
+    SHARES.append(Shares(1e-9))
+    async with asyncio.timeout(SECONDS), site.client("/of/many") as (many, handler), site.client("/of/few") as (few, other):
+        loop = asyncio.get_running_loop()
+        sending = asyncio.create_task(loop.sock_sendall(many, frame(b"97") * MANY))
+        reading = asyncio.create_task(received(many))
+        while not out_of_turn(handler):  # the other one asks now and then
+            await loop.sock_sendall(few, frame(b"91"))
+            await turns(3)
+        heard = len(handler.told)
+        assert heard < MANY
+        before = len(other.told)
+        for _ in range(10):
+            await loop.sock_sendall(few, frame(b"91"))
+        await until(lambda: len(other.told) == before + 10)
+        assert len(handler.told) == heard
+        SHARES[-1].lift()
+        await until(lambda: len(handler.told) == MANY)
+        await sending
+        many.shutdown(socket.SHUT_WR)
+        few.shutdown(socket.SHUT_WR)
+        await reading
+        await asyncio.gather(handler.closed.wait(), other.closed.wait())
+
+
+def test_what_a_client_left_behind_that_waits_for_its_turn_is_not_taken(site: Site) -> None:
+    site.run(leave_behind(site))
+
+
+async def leave_behind(site: Site) -> None:
+    SHARES.append(Shares(1e-9))
+    async with asyncio.timeout(SECONDS), site.client("/of/few") as (few, other):
+        loop = asyncio.get_running_loop()
+        async with site.client("/of/many") as (many, handler):
+            sending = asyncio.create_task(loop.sock_sendall(many, frame(b"97") * MANY))
+            while not out_of_turn(handler):
+                await loop.sock_sendall(few, frame(b"91"))
+                await turns(3)
+            sending.cancel()
+        heard = len(handler.told)
+        assert not handler.closed.is_set()
+        SHARES[-1].lift()
+        await handler.closed.wait()
+        assert [event[0] for event in handler.told[heard:]] == ["close"]
+        few.shutdown(socket.SHUT_WR)
+        await other.closed.wait()

@@ -8,6 +8,7 @@ from redis.exceptions import ConnectionError
 
 from services.web.settings import WebSettings
 from services.web.upload.attendant import Attendant
+from services.web.upload.begins import Begins
 from services.web.upload.registry import Registry
 from services.web.upload.store import UploadStore
 from services.web.upload.upload import Upload
@@ -37,7 +38,7 @@ def test_what_was_abandoned_is_dropped_once_redis_can_be_reached(outcome: str, o
         redis: Any = Redis()
         registry = Registry(Watchers(), 2)
         store = UploadStore(redis, WebSettings(), "web")
-        attendant = Attendant(store, registry, UploadWriter(store, registry))
+        attendant = Attendant(store, registry, UploadWriter(store, registry, Begins(0)))
         upload = Upload("id", keyed=True, client="192.0.2.1", pending={})
         registry.add(upload)
         attendant.abandon(upload, outcome)
