@@ -67,7 +67,7 @@ class Card {
       this.#end(`Done: ${this.#counts()}`);
     } catch (error) {
       const reason = this.#abort.signal.aborted ? "Cancelled" : `Ended: ${error.message}`;
-      this.#end(`${reason}. ${this.#counts()}`);
+      this.#end(`${reason}.${this.#answered ? ` ${this.#counts()}` : ""}`);
     }
   }
 

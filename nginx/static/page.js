@@ -147,8 +147,7 @@ class Page {
   async #takeFile(file) {
     const text = file.size <= SMALL_FILE ? await file.text() : undefined;
     if (text?.trim() && text.split("\n").filter((line) => line.trim()).length <= MOST_LINES) this.#askText(text);
-    else if (file.size) this.#files.send(file);
-    else this.#announce(`${file.name} is empty`);
+    else this.#files.send(file);
   }
 
   /** The number in the address is asked; the address then goes, so that a reload does not ask again. */

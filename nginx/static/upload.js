@@ -3,6 +3,7 @@
 
 const FIRST_WAIT = 500; // ms before a request that failed is made again, at most; doubled with each that fails
 const LONGEST_WAIT = 30_000; // ms
+const MOST_BYTES = 50 * 2 ** 20; // of a file: nginx ends the connection of a larger one, which a browser takes for one that broke
 const MOST_SENT = 3; // times that a file is sent when the server lost it
 
 /** The upload was refused, or lost more often than it is sent again; `code` is for programs, as in the protocol. */
@@ -35,6 +36,9 @@ export class Upload {
 
   /** Arrays of answers as they come: {line, number, verdict, …} or {line, number, error}. Throws UploadError, or the signal's reason. */
   async *answers() {
+    const { size } = this.#file;
+    if (!size) throw new UploadError("empty", "The file is empty");
+    if (size > MOST_BYTES) throw new UploadError("body_too_large", `Files of up to 50 MB are taken, this one has ${Math.ceil(size / 2 ** 20)} MB`);
     const lines = new LineReader(this.#file);
     for (let sent = 1; ; sent += 1) {
       await this.#send();

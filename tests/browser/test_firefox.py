@@ -166,3 +166,15 @@ def test_on_a_narrow_page_nothing_scrolls_sideways_in_the_colours_that_the_visit
     behind, letters = tab.evaluate(LIGHTNESS)
     dark = tab.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
     assert (behind < 0.2 and letters > 0.8) if dark else (behind > 0.8 and letters < 0.2)
+
+
+@pytest.mark.parametrize(
+    ("size", "told"),
+    [(0, "Ended: The file is empty."), (50 * 2**20 + 1, "Ended: Files of up to 50 MB are taken, this one has 51 MB.")],
+    ids=["empty", "too large"],
+)
+def test_a_file_that_cannot_be_sent_is_told_on_the_page(tab: Tab, tmp_path: Path, size: int, told: str) -> None:
+    with (tmp_path / "numbers.txt").open("wb") as file:
+        file.truncate(size)
+    tab.choose("#file", tmp_path / "numbers.txt")
+    assert tab.wait("document.querySelector('.card')?.dataset.ended && document.querySelector('.card > p').textContent") == told

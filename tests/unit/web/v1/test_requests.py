@@ -393,3 +393,10 @@ def test_a_batch_is_read_in_turns_of_bounded_length(lengths: list[int]) -> None:
     assert [call.id for turn in turns for call in turn] == [str(id) for id in range(len(lengths))]
     for turn in turns:
         assert len(turn) == 1 or sum(len(members[int(call.id)]) for call in turn) <= TURN
+
+
+@pytest.mark.parametrize("blank", ["", " " * USUAL_BYTES])  # read in one go, and not
+def test_of_a_name_that_stands_twice_the_last_one_counts(blank: str) -> None:
+    twice = f'{{"jsonrpc":"2.0","id":1,"id":2,"method":"is_prime","params":{{"number":"7","number":"97"}}{blank}}}'
+    assert call(twice) == call(is_prime({"number": "97"}, id=2))
+    assert code(twice.replace('"2.0"', '"1.0","jsonrpc":"2.0"')) is Code.INVALID_REQUEST
