@@ -17,6 +17,7 @@ from services.worker.compute.answer import compute
 from services.worker.compute.frames import READY, Report, frame, read_jobs
 from services.worker.compute.primes import Finding
 from services.worker.prove.answer import prove, prove_unasked
+from services.worker.prove.proof import Certifier
 
 NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
 
@@ -26,13 +27,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m services.worker.compute.child", description=__doc__)
     parser.add_argument("--memory", type=int, required=True, metavar="MIB", help="address space that this process may use")
     parser.add_argument("--prove", action="store_true", help="the jobs are numbers that passed all tests, to be proven prime")
+    parser.add_argument("--briefly", action="store_true", help="with --prove: by factors where they are found soon")
     parser.add_argument("--parent", type=int, required=True, metavar="PID", help="process with which this one ends")
     arguments = parser.parse_args()
     tether(arguments.parent, signal.SIGKILL)
     limit(arguments.memory)
-    tell(READY)
-    for job in read_jobs(sys.stdin.buffer):
-        tell(prove(job, arguments.memory) if arguments.prove else prove_unasked(job, compute(job, note=note)))
+    if arguments.prove:
+        certifier = Certifier(arguments.memory // 2)
+        certifier.start()
+        tell(READY)
+        for job in read_jobs(sys.stdin.buffer):
+            tell(prove(job, certifier, briefly=arguments.briefly))
+    else:
+        tell(READY)
+        for job in read_jobs(sys.stdin.buffer):
+            tell(prove_unasked(job, compute(job, note=note)))
 
 
 def limit(memory: int) -> None:

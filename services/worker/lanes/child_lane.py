@@ -77,8 +77,8 @@ class ChildLane:
                     task = self._occupy(running, child, self._answers.answer(claim, child))
                     task.add_done_callback(partial(self._drop, claim))
                     self._leases.take(claim, task=task)
-                elif self._lane is Lane.HEAVY and not child.started:
-                    # Its clients wait for milliseconds; a proof takes longer than this start. Other children go on meanwhile.
+                elif self._reader is not None and not child.started:
+                    # Clients wait for milliseconds, less than this start takes. Other children go on meanwhile.
                     self._occupy(running, child, child.warm())
                 else:
                     self._free.put_nowait(child)

@@ -11,18 +11,18 @@ from services.worker.compute.answer import MOST_DIGITS, read_number
 from services.worker.compute.frames import Report
 from services.worker.compute.primes import by_witness, find_witness
 from services.worker.prove import factored, proof
-from services.worker.prove.proof import NotPrime, Proof, ProofFailed
+from services.worker.prove.proof import Certifier, NotPrime, Proof, ProofFailed
 
 # µs of the tests above which nothing is proven unasked: a proof by factors takes about as long as they do, and a job has 300 s.
 PROVEN_BELOW = 60_000_000
 
 
-def prove(job: Job, memory: int) -> Report:
-    """The answer with a certificate; `memory`: MiB that this process may use, half of it for PARI's stack."""
+def prove(job: Job, certifier: Certifier, *, briefly: bool = False) -> Report:
+    """The answer with a certificate; `briefly`: by factors where they are found soon, a proof that costs less and says less."""
     started = time.perf_counter_ns()
     n = read_number(job)
     try:
-        made = proof.prove(n, memory // 2)
+        made = (proof.search(n) if briefly else None) or proof.prove(n, certifier)
     except NotPrime:  # the tests were wrong, which nobody has seen yet
         finding = by_witness(find_witness(n))
         return Report(Answer(job.id, finding.verdict, finding.method, evidence=finding.evidence))

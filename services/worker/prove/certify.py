@@ -6,11 +6,13 @@ what it computes can be killed.
 """
 
 import argparse
+import contextlib
 import re
 import signal
 import sys
 from collections.abc import Sequence
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Any
 
 import gmpy2
@@ -20,6 +22,7 @@ from gmpy2 import mpz
 from certificates import FORMATS, Unwritable, read, write
 from certificates.text import MOST_DIGITS
 from services.runtime.tether import tether
+from services.worker.compute.frames import LENGTH
 from services.worker.prove import factored
 
 MEMORY = 256  # MiB of PARI's stack unless told otherwise; 1,000 digits take less than half of it
@@ -74,15 +77,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.parent:
         tether(options.parent, signal.SIGKILL)
+    if options.serve:
+        serve(options.kind, options.memory)
+        return 0
     text = sys.stdin.read(MOST_DIGITS + 2) if options.number == "-" else options.number
     if options.memory < 1 or not re.fullmatch(rf"-?[0-9]{{1,{MOST_DIGITS}}}", text.strip()):
         parser.error(f"expected a number of up to {MOST_DIGITS} decimal digits, and at least 1 MiB")
-    answer: Made | Failure
-    try:
-        answer = certify(mpz(text.strip()), options.kind, options.memory)
-    except NoCertificate as none:
-        answer = none.failure
-    tell(answer, options.format, options.frame)
+    answer = attempt(mpz(text.strip()), options.kind, options.memory)
+    tell(answer, options.format)
     return answer.status if isinstance(answer, Failure) else 0
 
 
@@ -93,7 +95,9 @@ def build_parser() -> argparse.ArgumentParser:
         description="Proves that a number is prime and prints the certificate. Check it with python -m services.worker.verify.",
         epilog="Exit status: 0 proven, 2 a bad command line, 3 not prime, 4 out of memory, 1 anything else.",
     )
-    parser.add_argument("number", metavar="N", help=f"up to {MOST_DIGITS} decimal digits; - for standard input")
+    parser.add_argument(
+        "number", metavar="N", nargs="?", default="-", help=f"up to {MOST_DIGITS} decimal digits; - for standard input"
+    )
     parser.add_argument(
         "--kind",
         type=Route,
@@ -106,9 +110,36 @@ def build_parser() -> argparse.ArgumentParser:
         "--format", choices=FORMATS, default="primo", help="of what is printed; PARI's where a certificate has no such form"
     )
     parser.add_argument("--memory", type=int, default=MEMORY, metavar="MIB", help=f"PARI's stack, at most; {MEMORY} unless given")
-    parser.add_argument("--frame", action="store_true", help="print MessagePack with both texts, for the worker")
+    parser.add_argument(
+        "--serve",
+        action="store_true",
+        help="answer one number after another, in frames of MessagePack with both texts, for the worker",
+    )
     parser.add_argument("--parent", type=int, metavar="PID", help="process with which this one ends")
     return parser
+
+
+def serve(kind: Route, memory: int) -> None:
+    """Certify the numbers that come until standard input ends: frames as in `services/worker/compute/frames.py`.
+
+    PARI is loaded once, before the first number comes, and its stack is empty after each.
+    """
+    source, sink = sys.stdin.buffer, sys.stdout.buffer
+    with contextlib.suppress(NoCertificate):  # each number is told why
+        load_pari(memory)
+    while head := source.read(LENGTH):
+        n = mpz(source.read(int.from_bytes(head, "big")).decode())
+        frame = msgspec.msgpack.encode(attempt(n, kind, memory))
+        sink.write(len(frame).to_bytes(LENGTH, "big") + frame)
+        sink.flush()
+
+
+def attempt(n: mpz, kind: Route, memory: int) -> Made | Failure:
+    """A certificate, or why there is none."""
+    try:
+        return certify(n, kind, memory)
+    except NoCertificate as none:
+        return none.failure
 
 
 def certify(n: mpz, kind: Route, memory: int) -> Made:
@@ -142,6 +173,7 @@ def ask_pari(n: mpz, n_minus_1: bool, memory: int) -> Made:
         raise NoCertificate(Status.OUT_OF_MEMORY, "this process may not use enough memory") from None
 
 
+@cache
 def load_pari(memory: int) -> tuple[Any, type[Exception]]:
     """PARI with a stack of so many MiB, and its errors' type. Raises NoCertificate."""
     interrupt = signal.SIG_IGN if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIG_DFL
@@ -154,11 +186,9 @@ def load_pari(memory: int) -> tuple[Any, type[Exception]]:
     return pari, PariError
 
 
-def tell(answer: Made | Failure, text: str, frame: bool) -> None:
+def tell(answer: Made | Failure, text: str) -> None:
     """Print a certificate, or why there is none."""
-    if frame:
-        sys.stdout.buffer.write(msgspec.msgpack.encode(answer))
-    elif isinstance(answer, Failure):
+    if isinstance(answer, Failure):
         print(answer.reason, file=sys.stderr)
     else:
         try:

@@ -30,23 +30,29 @@ def certify(n: mpz, hints: Iterable[int] = ()) -> bytes:
         return b""
     tried = frozenset(hints)
     minus = find(n - 1, tried)
-    if text := by_predecessor(n, minus):
-        return text
-    third = gmpy2.iroot(n, 3)[0] + 1
-    plus = find(n + 1, tried)
-    if chosen := enough(plus, third):
-        return f"[{n}, [], [{_listed(chosen)}]]".encode()
+    return by_predecessor(n, minus) or combine(n, minus, find(n + 1, tried))
+
+
+def combine(n: mpz, minus: Sequence[Part], plus: Sequence[Part]) -> bytes:
+    """The text by factors of n + 1, or by those of both neighbours; empty where they are too few."""
+    if chosen := enough(plus, third_of(n)):
+        return f"[{n}, [], [{listed(chosen)}]]".encode()
     known = math.prod((power for _, power in minus), start=mpz(1))
     # Both neighbours are even: the least common multiple of their parts is half of the product.
     if minus and (chosen := enough(plus, 2 * (gmpy2.isqrt(n) + 1) // known + 1)):
-        return f"[{n}, [{_listed(sorted(p for p, _ in minus))}], [{_listed(chosen)}]]".encode()
+        return f"[{n}, [{listed(sorted(p for p, _ in minus))}], [{listed(chosen)}]]".encode()
     return b""
+
+
+def third_of(n: mpz) -> mpz:
+    """What the factors of a neighbour must make up, its cube root."""
+    return gmpy2.iroot(n, 3)[0] + 1
 
 
 def by_predecessor(n: mpz, minus: Sequence[Part] | None = None) -> bytes:
     """The text by factors of n - 1 alone, which are given or found here; empty where they are too few."""
-    chosen = enough(find(n - 1, ()) if minus is None else minus, gmpy2.iroot(n, 3)[0] + 1)
-    return f"[{n}, [{_listed(chosen)}]]".encode() if chosen else b""
+    chosen = enough(find(n - 1, ()) if minus is None else minus, third_of(n))
+    return f"[{n}, [{listed(chosen)}]]".encode() if chosen else b""
 
 
 def enough(parts: Sequence[Part], least: mpz) -> list[mpz]:
@@ -61,7 +67,8 @@ def enough(parts: Sequence[Part], least: mpz) -> list[mpz]:
     return []
 
 
-def _listed(primes: Iterable[mpz]) -> str:
+def listed(primes: Iterable[mpz]) -> str:
+    """Primes as they stand in a certificate."""
     return ", ".join(map(str, primes))
 
 
@@ -72,7 +79,12 @@ def find(m: mpz, hints: Iterable[int]) -> list[Part]:
         rest, count = gmpy2.remove(m, p)
         if count:
             parts[mpz(p)] = m // rest
-    return sorted(parts.items(), key=lambda part: part[1], reverse=True)
+    return greatest_first(parts.items())
+
+
+def greatest_first(parts: Iterable[Part]) -> list[Part]:
+    """By the powers."""
+    return sorted(parts, key=lambda part: part[1], reverse=True)
 
 
 def divisors(m: mpz) -> Iterator[mpz]:

@@ -6,14 +6,16 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterable
-from typing import IO
+from typing import IO, NoReturn
 
 import gmpy2
 import msgspec
 
 from certificates import Certificate, Kind, Malformed, Rejected, read, verify
 from certificates.text import MOST_BYTES
+from services.worker.compute.frames import LENGTH
 from services.worker.prove import factored
+from services.worker.prove import search as searched
 from services.worker.prove.certify import Failure, Made, Status
 
 PIECE = 1 << 16  # bytes read at once: a stream sets aside what it is asked for, and memory is short here
@@ -41,13 +43,12 @@ class Proof(msgspec.Struct, frozen=True):
     steps: int
 
 
-def prove(n: gmpy2.mpz, memory: int) -> Proof:
-    """Have PARI certify n, with `memory` MiB for its stack, and check what it says. Raises NotPrime, ProofFailed.
+def prove(n: gmpy2.mpz, certifier: "Certifier") -> Proof:
+    """Have PARI certify n, and check what it says. Raises NotPrime, ProofFailed.
 
-    It blocks for as long as it takes: whoever has a deadline kills this process, and PARI's ends with it. Call it from the main
-    thread: the kernel ends PARI's process when the thread ends that started it.
+    It blocks for as long as it takes: whoever has a deadline kills this process, and PARI's ends with it.
     """
-    made = ask(n, memory)
+    made = certifier.ask(n)
     texts = [text for text in (made.primo, made.pari) if text]
     certificates = [check(n, text) for text in texts]  # both: a client may take either
     return Proof(certificates[0].kind, hashlib.sha256(texts[0]).hexdigest(), made.primo, made.pari, certificates[0].length)
@@ -58,7 +59,16 @@ def by_factors(n: gmpy2.mpz, hints: Iterable[int]) -> Proof | None:
 
     `hints`: primes that may be among them.
     """
-    text = factored.certify(n, hints)
+    return _checked(n, factored.certify(n, hints))
+
+
+def search(n: gmpy2.mpz) -> Proof | None:
+    """The same by factors that FLINT finds within milliseconds, for n of up to some hundred digits."""
+    return _checked(n, searched.certify(n))
+
+
+def _checked(n: gmpy2.mpz, text: bytes) -> Proof | None:
+    """The proof that a certificate by factors is, if it is one."""
     if not text:
         return None
     try:
@@ -68,39 +78,69 @@ def by_factors(n: gmpy2.mpz, hints: Iterable[int]) -> Proof | None:
     return Proof(certificate.kind, hashlib.sha256(text).hexdigest(), b"", text, certificate.length)
 
 
-def ask(n: gmpy2.mpz, memory: int) -> Made:
-    """The texts of a certificate that nobody has checked."""
-    options = ["--frame", "--memory", str(memory), "--parent", str(os.getpid())]
-    command = [sys.executable, "-m", "services.worker.prove.certify", "-", *options]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:  # noqa: S603  # our own program
+class Certifier:
+    """PARI's process: it is started when first needed, stays, and is started again after it ended."""
+
+    def __init__(self, memory: int) -> None:
+        """`memory`: MiB of PARI's stack."""
+        self._memory = memory
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> subprocess.Popen[bytes]:
+        """Have it there before the next number comes: it takes a tenth of a second. Call this from the main thread: the kernel ends
+        the process when the thread ends that started it.
+        """
+        if self._process is None or self._process.poll() is not None:
+            options = ["--serve", "--memory", str(self._memory), "--parent", str(os.getpid())]
+            command = [sys.executable, "-m", "services.worker.prove.certify", *options]
+            self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # our own program
+        return self._process
+
+    def ask(self, n: gmpy2.mpz) -> Made:
+        """The texts of a certificate that nobody has checked. Raises NotPrime, ProofFailed."""
+        process = self.start()
         assert process.stdin and process.stdout  # both are pipes
+        digits = gmpy2.digits(n).encode()
         try:
             with contextlib.suppress(BrokenPipeError):  # it ended already: its status tells more
-                process.stdin.write(gmpy2.digits(n).encode())
-                process.stdin.close()
+                process.stdin.write(len(digits).to_bytes(LENGTH, "big") + digits)
+                process.stdin.flush()
             frame = receive(process.stdout)
         except BaseException:
-            process.kill()
+            self.close()
             raise
-    return unpack(frame, process.returncode)
+        return unpack(frame) if frame else self._mourn(process)
+
+    def _mourn(self, process: subprocess.Popen[bytes]) -> NoReturn:
+        self.close()
+        raise ProofFailed(f"the certifying process ended with status {process.returncode} and no certificate")
+
+    def close(self) -> None:
+        """End it at once."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            with contextlib.suppress(BrokenPipeError):  # what it did not read
+                process.communicate()
 
 
 def receive(stream: IO[bytes]) -> bytes:
-    """All that comes. Raises ProofFailed when it is too much."""
+    """The next frame; empty where the stream ends before its end. Raises ProofFailed when it is too much."""
+    length = int.from_bytes(stream.read(LENGTH), "big")
+    if length > 2 * MOST_BYTES:
+        raise ProofFailed(f"expected at most {2 * MOST_BYTES} bytes of certificates")
     frame = bytearray()
-    while piece := stream.read(PIECE):
+    while len(frame) < length and (piece := stream.read(min(PIECE, length - len(frame)))):
         frame += piece
-        if len(frame) > 2 * MOST_BYTES:
-            raise ProofFailed(f"expected at most {2 * MOST_BYTES} bytes of certificates")
-    return bytes(frame)
+    return bytes(frame) if len(frame) == length else b""
 
 
-def unpack(frame: bytes, status: int) -> Made:
-    """What the program said before it ended with this status."""
+def unpack(frame: bytes) -> Made:
+    """What the program said. Raises NotPrime, ProofFailed."""
     try:
         answer = msgspec.msgpack.decode(frame, type=Made | Failure)
     except msgspec.DecodeError:
-        raise ProofFailed(f"the certifying process ended with status {status} and no certificate") from None
+        raise ProofFailed("the certifying process said what is no certificate") from None
     if isinstance(answer, Made):
         return answer
     if answer.status == Status.NOT_PRIME:

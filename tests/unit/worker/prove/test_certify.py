@@ -1,5 +1,6 @@
 """PARI certifies every prime, in a program of its own that says in a sentence and a status why there is no certificate."""
 
+import io
 import resource
 import signal
 import subprocess
@@ -13,6 +14,7 @@ from gmpy2 import mpz
 
 from certificates import Chain, Kind, Pocklington, read, verify
 from services.worker.prove.certify import Failure, Made, Route, Status, certify
+from services.worker.prove.proof import receive
 from tests.unit.worker.compute.test_primes import ARNAULT
 
 ROOT = Path(__file__).parents[4]
@@ -64,12 +66,34 @@ def test_both_texts_of_a_certificate_are_printed_on_demand() -> None:
         assert (certificate.n, certificate.kind, certificate.length) == (DIGITS_30, Kind.ECPP, 2)
 
 
-def test_the_worker_gets_both_in_a_frame_and_the_number_may_come_by_standard_input() -> None:
-    ran = program("-", "--frame", stdin=b"97\n")
-    made = msgspec.msgpack.decode(ran.stdout, type=Made | Failure)
+def ask_all(*numbers: int, memory: int = 16) -> list[Made | Failure]:
+    """What it answers one after another."""
+    frames = b"".join(len(text := str(n).encode()).to_bytes(4, "big") + text for n in numbers)
+    ran = program("--serve", "--memory", str(memory), stdin=frames)
     assert (ran.returncode, ran.stderr) == (0, b"")
+    source = io.BytesIO(ran.stdout)
+    answers = [msgspec.msgpack.decode(receive(source), type=Made | Failure) for _ in numbers]
+    assert not source.read()
+    return answers
+
+
+def test_the_worker_gets_both_texts_of_one_number_after_another() -> None:
+    for made, n in zip(ask_all(97, DIGITS_30, 97), (97, DIGITS_30, 97), strict=True):
+        assert isinstance(made, Made)
+        assert read(made.primo).n == read(made.pari).n == n
+
+
+def test_a_number_may_come_by_standard_input() -> None:
+    assert read(program("-", stdin=b"97\n").stdout) == Chain(mpz(97))
+
+
+def test_what_is_not_prime_or_takes_too_much_memory_is_told_and_the_next_number_is_certified() -> None:
+    composites = [0, 1, 4, 91, 561, -7, 2**67 - 1, ARNAULT]
+    *refused, short, made = ask_all(*composites, 10**149 + 183, 97, memory=2)
+    assert refused == [Failure(Status.NOT_PRIME, "the number is not prime")] * len(composites)
+    assert isinstance(short, Failure)
+    assert short.status == Status.OUT_OF_MEMORY
     assert isinstance(made, Made)
-    assert (read(made.primo), read(made.pari)) == (Chain(mpz(97)), Chain(mpz(97)))
 
 
 def test_a_certificate_by_n_minus_1_is_paris_alone_and_that_is_said() -> None:
@@ -79,14 +103,6 @@ def test_a_certificate_by_n_minus_1_is_paris_alone_and_that_is_said() -> None:
     assert isinstance(certificate, Pocklington)
     assert certificate.length == 2  # with one for a factor of more than 64 bits
     assert ran.stderr.endswith(b"several factors of N-1 or N+1: so this is PARI's text\n")
-
-
-@pytest.mark.parametrize("n", [0, 1, 4, 91, 561, -7, 2**67 - 1, ARNAULT])
-def test_what_is_not_prime_is_refused_in_a_frame(n: int) -> None:
-    ran = program("-", "--frame", stdin=str(n).encode())
-    failure = msgspec.msgpack.decode(ran.stdout, type=Made | Failure)
-    assert failure == Failure(Status.NOT_PRIME, "the number is not prime")
-    assert (ran.returncode, ran.stderr) == (3, b"")
 
 
 def test_what_is_not_prime_is_refused_in_words() -> None:
@@ -116,7 +132,7 @@ def test_an_interrupt_that_a_worker_ignores_is_ignored_after_pari_was_loaded_and
     assert (ran.returncode, ran.stdout) == ((0, b"goes on\n") if disposition == "SIG_IGN" else (-signal.SIGINT, b""))
 
 
-@pytest.mark.parametrize("arguments", [["x"], ["1.5"], [""], ["9" * 50_001], ["97", "--memory", "0"], ["97", "--kind", "x"], []])
+@pytest.mark.parametrize("arguments", [["x"], ["1.5"], [""], ["9" * 50_001], ["97", "--memory", "0"], ["97", "--kind", "x"]])
 def test_a_bad_command_line_is_refused(arguments: list[str]) -> None:
     ran = program(*arguments)
     assert (ran.returncode, ran.stdout) == (2, b"")

@@ -5,6 +5,7 @@ import io
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import msgspec
@@ -14,12 +15,28 @@ from gmpy2 import mpz
 from certificates import Kind, read
 from services.worker.prove import proof
 from services.worker.prove.certify import Failure, Made, Status
-from services.worker.prove.proof import NotPrime, OutOfMemory, Proof, ProofFailed, check, prove, receive, unpack
+from services.worker.prove.proof import Certifier, NotPrime, OutOfMemory, Proof, ProofFailed, check, receive, unpack
 from tests.integration.processes import children, killed_at_last, state
 from tests.integration.waiting import wait_until
 
 ROOT = Path(__file__).parents[4]
 DIGITS_30 = mpz(10) ** 29 + 319
+
+# A minute's work.
+LONG = "import gmpy2; from services.worker.prove.proof import Certifier, prove; prove(gmpy2.mpz(10) ** 999 + 7, Certifier(256))"
+
+
+def prove(n: mpz, memory: int) -> Proof:
+    """With a process of PARI for this number alone."""
+    certifier = Certifier(memory)
+    try:
+        return proof.prove(n, certifier)
+    finally:
+        certifier.close()
+
+
+def framed(answer: bytes) -> bytes:
+    return len(answer).to_bytes(4, "big") + answer
 
 
 def test_a_proof_brings_both_texts_and_the_hash_of_primos() -> None:
@@ -54,37 +71,82 @@ def test_too_little_memory_is_told_apart() -> None:
 @pytest.mark.parametrize(
     ("answer", "error", "words"),
     [
-        (b"", ProofFailed, "the certifying process ended with status -9 and no certificate"),
-        (b"\x93\xa4made", ProofFailed, "the certifying process ended with status -9 and no certificate"),
+        (b"\x93\xa4made", ProofFailed, "the certifying process said what is no certificate"),
         (msgspec.msgpack.encode(Failure(Status.FAILED, "PARI: a bug")), ProofFailed, "PARI: a bug"),
         (msgspec.msgpack.encode(Failure(Status.OUT_OF_MEMORY, "too little")), OutOfMemory, "too little"),
         (msgspec.msgpack.encode(Failure(Status.NOT_PRIME, "not prime")), NotPrime, "not prime"),
     ],
 )
-def test_every_other_end_of_the_program_is_an_error(answer: bytes, error: type[Exception], words: str) -> None:
+def test_every_other_word_of_the_program_is_an_error(answer: bytes, error: type[Exception], words: str) -> None:
     with pytest.raises(error, match=f"^{words}$") as caught:
-        unpack(answer, -9)
+        unpack(answer)
     assert type(caught.value) is error
 
 
 def test_more_than_the_bound_is_refused_and_less_needs_no_more_memory_than_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert receive(io.BytesIO(b"x" * 100_000)) == b"x" * 100_000
+    assert receive(io.BytesIO(framed(b"x" * 100_000))) == b"x" * 100_000
     monkeypatch.setattr(proof, "MOST_BYTES", 50_000)
-    assert len(receive(io.BytesIO(b"x" * 100_000))) == 100_000
+    assert len(receive(io.BytesIO(framed(b"x" * 100_000)))) == 100_000
     with pytest.raises(ProofFailed, match="expected at most 100000 bytes of certificates"):
-        receive(io.BytesIO(b"x" * 100_001))
+        receive(io.BytesIO(framed(b"x" * 100_001)))
+
+
+@pytest.mark.parametrize("length", [0, 3, 4, 50])
+def test_a_frame_that_ends_early_is_none(length: int) -> None:
+    assert receive(io.BytesIO(framed(b"x" * 100)[:length])) == b""
+
+
+def test_one_process_of_pari_makes_one_proof_after_another_and_another_takes_its_place_when_it_ends() -> None:
+    certifier = Certifier(16)
+    try:
+        process = certifier.start()
+        for n in (DIGITS_30, mpz(10) ** 24 + 7, DIGITS_30):
+            assert proof.prove(n, certifier).kind is Kind.ECPP
+        with pytest.raises(NotPrime):
+            proof.prove(mpz(91), certifier)
+        assert certifier.start() is process
+
+        process.kill()
+        process.wait(10)
+        assert proof.prove(DIGITS_30, certifier).kind is Kind.ECPP
+        assert certifier.start() is not process
+    finally:
+        certifier.close()
+
+
+def test_the_end_of_the_program_in_the_midst_of_a_proof_is_an_error_and_the_next_proof_has_a_new_one() -> None:
+    certifier = Certifier(16)
+    try:
+        process = certifier.start()
+        process.send_signal(signal.SIGSTOP)
+        killer = threading.Timer(0.2, process.kill)
+        killer.start()
+        with pytest.raises(ProofFailed, match=r"^the certifying process ended with status -9 and no certificate$"):
+            proof.prove(DIGITS_30, certifier)
+        assert proof.prove(DIGITS_30, certifier).steps == 2
+    finally:
+        certifier.close()
+
+
+def test_what_a_search_finds_is_a_proof_and_what_it_does_not_find_is_none() -> None:
+    made = proof.search(mpz(2) ** 521 - 1)
+    assert made is not None
+    assert (made.kind, made.primo, read(made.pari).n) == (Kind.N_PLUS_1, b"", 2**521 - 1)
+    assert proof.search(mpz(10) ** 99 + 289) is None
+    assert proof.search(mpz(2) ** 67 - 1) is None
 
 
 def test_a_proof_needs_little_more_address_space_than_paris_stack() -> None:
     code = (
         "import resource, gmpy2; resource.setrlimit(resource.RLIMIT_AS, (160 << 20, 160 << 20));"
-        "from services.worker.prove.proof import prove; print(prove(gmpy2.mpz(10) ** 29 + 319, 16).steps)"
+        "from services.worker.prove.proof import Certifier, prove;"
+        "print(prove(gmpy2.mpz(10) ** 29 + 319, Certifier(16)).steps, flush=True)"
     )
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"2\n"
 
 
 def test_what_the_program_made_is_taken_as_it_is() -> None:
-    assert unpack(msgspec.msgpack.encode(Made(b"1", b"2")), 0) == Made(b"1", b"2")
+    assert unpack(msgspec.msgpack.encode(Made(b"1", b"2"))) == Made(b"1", b"2")
 
 
 @pytest.mark.parametrize(
@@ -101,8 +163,7 @@ def test_a_certificate_that_does_not_hold_is_never_handed_out(n: int, text: byte
 
 
 def test_the_certifying_process_ends_with_the_one_that_was_killed() -> None:
-    code = "import gmpy2; from services.worker.prove.proof import prove; prove(gmpy2.mpz(10) ** 999 + 7, 256)"  # a minute's work
-    with killed_at_last(subprocess.Popen([sys.executable, "-c", code], cwd=ROOT)) as asker:
+    with killed_at_last(subprocess.Popen([sys.executable, "-c", LONG], cwd=ROOT)) as asker:
         (certifier,) = wait_until(lambda: children(asker.pid), "it asks another process")
         wait_until(lambda: has_loaded_pari(certifier) and state(certifier) == "R", "that process computes")
 
@@ -113,8 +174,7 @@ def test_the_certifying_process_ends_with_the_one_that_was_killed() -> None:
 
 
 def test_the_certifying_process_ends_when_the_proof_is_interrupted() -> None:
-    code = "import gmpy2; from services.worker.prove.proof import prove; prove(gmpy2.mpz(10) ** 999 + 7, 256)"
-    with killed_at_last(subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stderr=subprocess.PIPE)) as asker:
+    with killed_at_last(subprocess.Popen([sys.executable, "-c", LONG], cwd=ROOT, stderr=subprocess.PIPE)) as asker:
         (certifier,) = wait_until(lambda: children(asker.pid), "it asks another process")
         wait_until(lambda: has_loaded_pari(certifier), "that process computes")
 
