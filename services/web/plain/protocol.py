@@ -62,8 +62,9 @@ class Window:
 
     def wait(self, job: int) -> bool:
         """The message that came now has its reply from this job. Returns whether the window is full."""
-        self._waiting.append(job)
-        return self.full
+        waiting = self._waiting
+        waiting.append(job)
+        return len(waiting) + self._unflushed >= self._size
 
     def reply(self, reply: bytes) -> None:
         """The message that came now has this reply."""

@@ -31,6 +31,7 @@ AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is 
 QUICK_WORK = 8_000  # µs of estimated work: a few milliseconds more than workers take while the next write is under way
 HANDLING = 6  # µs of it for each job besides its test
 HEAVY_ENTRIES = 256  # of one client in the heavy lane, which has turns of its own: bounds what one takes of Redis' memory
+REFILL = 0.01  # seconds within which nothing comes back to a client's budget that holds enough: each look at it costs
 ACCOUNTS = 10_000  # clients whose budgets are remembered though they have nothing pending: 2 MB
 PLACE = 1_000  # characters of a number for which a job takes one more place in the ledger
 
@@ -65,6 +66,8 @@ class Budget(NamedTuple):
 
 NO_BOUND = Budget()
 
+_QUICK = Lane.QUICK  # the class is asked for its member each time
+
 
 @dataclass(slots=True, eq=False)
 class Account:
@@ -87,7 +90,7 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     answered: OnAnswer
     client: Client
     account: Account
-    places: int  # that it takes in the ledger
+    more_places: int  # that it takes in the ledger, besides one
     noted: OnAnswer | None = None  # told what is known before the answer
     digits: int = 0  # of its expression's value at most; 0: its number is decimal
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
@@ -115,12 +118,17 @@ class Lanes:
 
     unwritten: Unwritten = field(default_factory=Unwritten)
     entries: dict[Entry, None] = field(default_factory=dict)  # in Redis with jobs still pending; oldest audit first
-    pending: int = 0
     accepted: int = 0  # ever
+    closed: int = 0  # of these
     outgoing: int = 0  # entries of the write that is under way
     work: int = 0  # µs of estimated work in Redis, of quick jobs alone
     stalled: bool = False  # whether jobs wait for room in Redis
     room: Callable[[], None] = field(default=lambda: None)  # called once there is some again
+
+    @property
+    def pending(self) -> int:
+        """Jobs that are accepted and not closed."""
+        return self.accepted - self.closed
 
 
 class Ledger:
@@ -138,7 +146,7 @@ class Ledger:
         self._most_accounts = ACCOUNTS
         self._pending: dict[int, Pending] = {}  # by job id
         self._accounts: dict[str, Account] = {}  # by client, of those with pending jobs or a budget that is not full
-        self._places = 0  # that are taken
+        self._more_places = 0  # that are taken by large numbers, besides one for each job
         self._last_id = 0
         self._deadlines: list[tuple[int, int]] = []  # heap of when (ms since 1970) which job expires
         self.lanes = {lane: Lanes() for lane in Lane}
@@ -160,38 +168,43 @@ class Ledger:
         number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
         now = time.monotonic()
-        places = 1 + len(number) // PLACE
-        account = self._charge(client.name, places, estimate, now)
+        more_places = len(number) // PLACE
+        account = self._charge(client.name, more_places, estimate, now)
         self._last_id = id = self._last_id + 1
         job = Job(id, number, operation, asker.session, asker.request, asker.expires, digits > 0, wanted)
-        pending = Pending(job, name, estimate, now, answered, client, account, places, noted, digits)
+        pending = Pending(job, name, estimate, now, answered, client, account, more_places, noted, digits)
         self._pending[id] = pending
         lane = self.lanes[name]
-        lane.pending += 1
         lane.accepted += 1
         lane.unwritten.add(pending)
         if asker.expires:
             heapq.heappush(self._deadlines, (asker.expires, id))
         return pending
 
-    def _charge(self, client: str, places: int, work: int, now: float) -> Account:
-        """A client's account, with so many more places taken and µs of work spent. Raises LedgerFull."""
-        account = self._accounts.get(client)
-        if account is None:
-            account = Account(client)
-        if account.places + self._places + places > self._most_pending:
+    def _charge(self, client: str, more_places: int, work: int, now: float) -> Account:
+        """A client's account, with so many places more than one taken, and µs of work spent. Raises LedgerFull."""
+        account = self._accounts.get(client) or Account(client, at=now)
+        places = account.places + 1 + more_places
+        if places + len(self._pending) + self._more_places > self._most_pending:
             raise LedgerFull(f"{len(self._pending):,} jobs are pending, and too many of them are of this client")
         if self._limited:
-            spent = self._refill(account, now)
-            if spent and spent + work > self._budget.burst:  # the largest job may cost more than any budget
-                raise OverBudget((spent + work - max(work, self._budget.burst)) / self._budget.rate)
-            account.spent = spent + work
-            if len(self._accounts) > self._most_accounts:
-                self._close_idle(now)
-        self._accounts[client] = account
-        account.places += places
-        self._places += places
+            if now - account.at > REFILL or account.spent + work > self._budget.burst:
+                self._refill(account, now)
+                if account.spent and account.spent + work > self._budget.burst:  # the largest job may cost more than any budget
+                    raise OverBudget((account.spent + work - max(work, self._budget.burst)) / self._budget.rate)
+            account.spent += work
+        if not account.places:  # it may be new
+            self._open(account, now)
+        account.places = places
+        if more_places:
+            self._more_places += more_places
         return account
+
+    def _open(self, account: Account, now: float) -> None:
+        """Remember an account."""
+        if self._limited and len(self._accounts) > self._most_accounts:
+            self._close_idle(now)
+        self._accounts[account.name] = account
 
     def _refill(self, account: Account, now: float) -> float:
         """What of an account's budget is spent now."""
@@ -199,16 +212,14 @@ class Ledger:
         account.at = now
         return account.spent
 
-    def _release(self, pending: Pending, answer: Answer) -> None:
-        """Give back the places of a job that is closed, and what it cost less than was estimated."""
-        account = pending.account
-        self._places -= pending.places
-        account.places -= pending.places
-        if account.spent:
-            kept = pending.lane is not Lane.QUICK and (pending.entry is None or pending.entry.lane is Lane.QUICK)
-            computed = 0 if kept else answer.compute_us
-            if computed < pending.cost:
-                account.spent = max(0.0, account.spent - (pending.cost - computed))
+    def _refund(self, account: Account, pending: Pending, answer: Answer) -> None:
+        """Give back what a job that is closed cost less than was estimated."""
+        computed = answer.compute_us
+        if pending.lane is not _QUICK and (pending.entry is None or pending.entry.lane is Lane.QUICK):
+            computed = 0  # its answer was kept
+        if computed < pending.cost:
+            spent = account.spent - pending.cost + computed
+            account.spent = spent if spent > 0 else 0.0
         if not account.places and not account.spent:
             self._accounts.pop(account.name, None)
 
@@ -243,13 +254,14 @@ class Ledger:
     def _fill_quick(self, part: Lanes) -> Entry | None:
         """As many jobs as an entry's bounds and Redis allow; None where there is none."""
         entry, room, take = Entry(Lane.QUICK, [], 0), math.inf, part.unwritten.take
-        jobs = entry.jobs
-        while part.work < self._quick_work and len(jobs) < ENTRY_JOBS and (pending := take(room)) is not None:
-            room = (room if jobs else ENTRY_COST) - pending.cost
-            part.work += pending.cost + HANDLING
+        jobs, work, most = entry.jobs, part.work, self._quick_work
+        while work < most and len(jobs) < ENTRY_JOBS and (pending := take(room)) is not None:
+            cost = pending.cost
+            room = (room if jobs else ENTRY_COST) - cost
+            work += cost + HANDLING
             pending.entry = entry
             jobs.append(pending.job)
-        entry.open = len(jobs)
+        part.work, entry.open = work, len(jobs)
         return entry if jobs else None
 
     def _fill_heavy(self, part: Lanes) -> Entry | None:
@@ -270,7 +282,7 @@ class Ledger:
     def _leave(self, pending: Pending, entry: Entry) -> None:
         """It is in this entry no more, or the entry in the heavy lane no more."""
         part = self.lanes[pending.lane]
-        if pending.lane is Lane.QUICK:
+        if pending.lane is _QUICK:
             part.work -= pending.cost + HANDLING
         elif entry.lane is Lane.HEAVY:
             pending.account.heavy -= 1
@@ -364,9 +376,16 @@ class Ledger:
         if pending is None:
             return None
         lane = self.lanes[pending.lane]
-        lane.pending -= 1
-        self._release(pending, answer)
-        entry = pending.entry
+        lane.closed += 1
+        account, entry = pending.account, pending.entry
+        account.places -= 1
+        if pending.more_places:
+            account.places -= pending.more_places
+            self._more_places -= pending.more_places
+        if account.spent:
+            self._refund(account, pending, answer)
+        elif not account.places:
+            self._accounts.pop(account.name, None)
         if entry is None:  # answered from an earlier entry while it waited to be written again
             lane.unwritten.remove(pending)
         else:

@@ -58,8 +58,9 @@ class Settlement:
             if pending is None:
                 REPEATED.inc()
                 continue
-            outcomes.append((pending.lane, outcome(answer)))
-            durations[pending.lane].append(now - pending.accepted)
+            lane = pending.lane
+            outcomes.append((lane, answer.verdict if answer.fault is None else outcome(answer)))
+            durations[lane].append(now - pending.accepted)
             if tells:
                 log.debug("answered", extra=self._about(pending, answer, now))
             pending.answered(answer)

@@ -93,12 +93,13 @@ class Unwritten:
         if not self._sorted:
             if not self._arrived:
                 return None
-            pending = next(iter(self._arrived.values()))
+            id, pending = self._arrived.popitem(last=False)
+            if pending.cost <= room and (admits is _all or admits(pending)):
+                return pending
+            self._arrived[id] = pending
+            self._arrived.move_to_end(id, last=False)
             if pending.cost > room:
                 return None
-            if admits is _all or admits(pending):
-                del self._arrived[pending.job.id]
-                return pending
         head = self._next(admits)
         if head is None or head.cost > room:
             return None

@@ -24,6 +24,16 @@ def read_text(read: bytes, at: int, most: int) -> tuple[bytes | None, int]:
 
     Without a payload comes how many bytes must be there, from `at` on, before more can be said; or ANOTHER.
     """
+    begin = at + HEADER
+    if len(read) >= begin and read[at] == _FINAL_TEXT and _MASKED <= (second := read[at + 1]) < _MASKED | _LENGTH_16:
+        end = begin + second - _MASKED  # a short one, as nearly all are
+        if end <= len(read) and second - _MASKED <= most:
+            return mask(read[begin - 4 : begin], read[begin:end]), end
+    return _read_text(read, at, most)
+
+
+def _read_text(read: bytes, at: int, most: int) -> tuple[bytes | None, int]:
+    """Likewise, of any length."""
     there = len(read) - at
     if there < 2:
         return None, ANOTHER if there and read[at] != _FINAL_TEXT else 2

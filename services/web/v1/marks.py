@@ -24,12 +24,14 @@ def mark(seats: Seats, entries: Iterable[Entry], since: Callable[[int], int]) ->
     Redis lost the one that was meant, and its client knows, or will, that it must ask again for what it has no answer to.
     """
     requests: dict[str, list[str | int]] = defaultdict(list)  # by token, four for each
+    last, seat, of_session = "", None, list[str | int]()
     for number, entry in enumerate(entries, 1):
         for job in entry.jobs:
-            if job.session:
-                seat = seats.get(job.session)
+            if token := job.session:
+                if token != last:  # neighbours are often of one session
+                    last, seat, of_session = token, seats.get(token), requests[token]
                 waited = seat is not None and seat.session.waits_for(job.request, job.id)
-                requests[job.session] += (number, job.id, job.request, 0 if waited else since(job.id))
+                of_session += (number, job.id, job.request, 0 if waited else since(job.id))
     keys = [key for token in requests for key in (names.session(token), names.history(token))]
     marks: list[str | int] = []
     for token, ids in requests.items():

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
-from services.jobs.evidence import describe
+from services.jobs.evidence import Evidence, describe
 from services.jobs.messages import SENTENCES, Answer, Verdict, describe_unknown
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
 
@@ -94,15 +94,15 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
     """What an answer tells its client."""
     if answer.fault is not None:
         return error(id, Code(answer.fault), SENTENCES[answer.fault], offset, describe_unknown(answer))
-    if answer.evidence is None and not answer.number:
+    if not answer.number:
         opening, ms = _opening(answer.verdict, answer.method), answer.compute_us / 1000
+        ending = _ending(answer.evidence) if answer.evidence is not None else "}}"
         times = f'"queue_ms":{answer.queue_ms},"compute_ms":{ms}'
-        return f'{{"jsonrpc":"2.0","id":{id},{opening},{times},"offset":"{offset}"}}}}'.encode()
+        return f'{{"jsonrpc":"2.0","id":{id},{opening},{times},"offset":"{offset}"{ending}'.encode()
     shown = describe(answer.evidence) if answer.evidence else UNSET
     found = Conclusion(
-        answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown,
-        answer.number or UNSET,
-    )  # fmt: skip
+        answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown, answer.number
+    )
     return result(id, found)
 
 
@@ -110,6 +110,12 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
 def _opening(verdict: Verdict, method: str) -> str:
     """What begins the result of nearly every answer: its text is put together, which costs less than to encode it."""
     return f'"result":{{"verdict":"{verdict}","proven":{str(verdict.proven).lower()},"method":{_encoder.encode(method).decode()}'
+
+
+@lru_cache(maxsize=1_000)  # as `describe`
+def _ending(evidence: Evidence) -> str:
+    """What ends the result of an answer with evidence."""
+    return f',"evidence":{_encoder.encode(describe(evidence)).decode()}}}}}'
 
 
 def notification(standing: Standing) -> bytes:

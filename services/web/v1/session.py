@@ -47,7 +47,7 @@ class Session:
     """Answers go out in the order of their numbers, each once; what is missing is asked for, what cannot be had is admitted.
 
     Redis decides what is answered; this is a copy that follows it, exact at `last`. It costs about 150 bytes for each
-    request of the last HISTORY, for an answer to "was this asked before" without asking Redis; and about 100 more for each that
+    request of the last HISTORY, for an answer to "was this asked before" without asking Redis; and about 90 more for each that
     was asked over this socket, for an answer to "was it this question": 250 kB at most.
     """
 
@@ -57,8 +57,8 @@ class Session:
         self.last = 0  # number of the last answer that was sent
         self.moves = 0  # when Redis gave it to this process (ms); 0: it began here
         self.in_flight: dict[str, Flight] = {}  # by request id
-        self._answered: OrderedDict[str, int] = OrderedDict()  # number of the answer by request id, oldest first
-        self._questions: dict[str, int] = {}  # fingerprint by request id, of those of `_answered` that were asked over this socket
+        # By request id, oldest first: the number of the answer, and a fingerprint of what was asked; None: over another socket.
+        self._answered: OrderedDict[str, tuple[int, int | None]] = OrderedDict()
         # Answered over this socket while the client may be about to ask for them once more, oldest first.
         self._unasked: dict[str, None] = {}
         # The client's offset when Redis lost its data, or had lost it when the client came back: until an answer comes.
@@ -95,7 +95,8 @@ class Session:
     def ask(self, request: str, question: int | None = None) -> Repeat:
         """What a request with this id means now; `question`: fingerprint of what it asks, None where that does not matter."""
         flight = self.in_flight.get(request)
-        known = self._questions.get(request) if flight is None else flight.question
+        answered = self._answered.get(request)
+        known = flight.question if flight is not None else answered[1] if answered is not None else None
         if known is not None and question is not None and known != question:
             return Repeat.REUSED
         if flight is not None:
@@ -105,7 +106,7 @@ class Session:
             if not self._told_loss:
                 del self._unasked[request]
             return Repeat.CROSSED
-        return Repeat.ANSWERED if request in self._answered else Repeat.NEW
+        return Repeat.NEW if answered is None else Repeat.ANSWERED
 
     def submitted(self, request: str, job: int, question: int | None = None) -> None:
         """This process' ledger holds the request's job; `question`: fingerprint of what it asks."""
@@ -113,8 +114,8 @@ class Session:
 
     def settled(self, request: str, job: int) -> None:
         """It does no longer: the delivery comes next, or never, when Redis had lost the session before the job ended."""
-        if self.waits_for(request, job):
-            flight = self.in_flight[request]
+        flight = self.in_flight.get(request)
+        if flight is not None and flight.job == job:
             flight.job, flight.orphan = None, True
 
     def waits_for(self, request: str, job: int) -> bool:
@@ -149,18 +150,17 @@ class Session:
         if flight is None:
             return False
         self._bury([request])
-        if final:
-            self._expect_repetition(request, flight)
+        if final and (self._told_loss or not flight.asked):
+            self._expect_repetition(request)
         return True
 
     def number_of(self, request: str) -> int:
         """The number of a request's answer in the history."""
-        return self._answered[request]
+        return self._answered[request][0]
 
     def forget(self, request: str) -> None:
         """The history has dropped the request's answer."""
         self._answered.pop(request, None)
-        self._questions.pop(request, None)
 
     def hear(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Take answers, repeated or not, in any order; returns those whose turn it is now."""
@@ -189,31 +189,28 @@ class Session:
         return sent
 
     def _is_wanted(self, delivery: Delivery) -> bool:
-        repeated = delivery.request in self._before_loss and delivery.request not in self.in_flight
-        flight = self.in_flight.pop(delivery.request, None)
-        asked = flight is not None and flight.asked
-        if flight is not None and flight.question is not None:
-            self._questions[delivery.request] = flight.question
-        if delivery.request in self._doubtful and not asked:  # who asks for it gets it from the history
-            self._remember(delivery.request, delivery.number)
-            return False
-        self._expect_repetition(delivery.request, flight)
-        self._remember(delivery.request, delivery.number)
-        return not repeated
+        request = delivery.request
+        flight = self.in_flight.pop(request, None)
+        self._remember(request, delivery.number, None if flight is None else flight.question)
+        if self._told_loss or flight is None or not flight.asked:
+            if request in self._doubtful and (flight is None or not flight.asked):  # who asks for it gets it from the history
+                return False
+            self._expect_repetition(request)
+        return flight is not None or request not in self._before_loss
 
-    def _expect_repetition(self, request: str, flight: Flight | None) -> None:
-        """Remember what is answered now if the client may be about to ask for it once more, before it knows."""
-        if flight is None or not flight.asked or self._told_loss:
-            self._unasked[request] = None
-            if len(self._unasked) > HISTORY:
-                del self._unasked[next(iter(self._unasked))]
+    def _expect_repetition(self, request: str) -> None:
+        """Remember what is answered now, since the client may be about to ask for it once more, before it knows."""
+        self._unasked[request] = None
+        if len(self._unasked) > HISTORY:
+            del self._unasked[next(iter(self._unasked))]
 
-    def _remember(self, request: str, number: int) -> None:
-        self._answered[request] = number
-        self._answered.move_to_end(request)
+    def _remember(self, request: str, number: int, question: int | None = None) -> None:
+        former = self._answered.pop(request, None)
+        if former is not None and question is None:
+            question = former[1]
+        self._answered[request] = number, question
         if len(self._answered) > HISTORY:
-            oldest, _ = self._answered.popitem(last=False)
-            self._questions.pop(oldest, None)
+            self._answered.popitem(last=False)
 
     def resume(
         self, kept: Kept, epoch: str, number: int, missed: list[Delivery], heard: list[Delivery]
@@ -255,7 +252,6 @@ class Session:
         self._withheld = False
         self._bury(self._answered)  # it may have lost its data twice
         self._answered.clear()
-        self._questions.clear()
         self._ahead.clear()
         self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}
         self._told_loss = True

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from msgspec import Raw
+from msgspec import UNSET, Raw
 
-from services.jobs.evidence import Evidence, Factor, Witness
+from services.jobs.evidence import CertificateName, Evidence, Factor, Witness, describe
 from services.jobs.messages import Answer, Fault, Verdict
 from services.web.v1 import responses
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
@@ -29,13 +29,18 @@ def test_a_response_carries_verdict_times_and_offset() -> None:
 @given(
     st.sampled_from([verdict for verdict in Verdict if verdict is not Verdict.UNKNOWN]), st.text(), st.integers(0, 2**53),
     st.integers(0, 10**12), st.integers() | st.text(), st.integers(0), st.integers(0),
+    st.none() | st.builds(Factor, st.integers(2, 2**64)) | st.builds(Witness, st.integers(2, 2**64))
+    | st.builds(CertificateName, st.text("0123456789abcdef", min_size=64, max_size=64)),
 )  # fmt: skip
 def test_a_usual_response_is_what_an_encoder_writes(
-    verdict: Verdict, method: str, queue_ms: int, compute_us: int, id: int | str, epoch: int, number: int
-) -> None:
+    verdict: Verdict, method: str, queue_ms: int, compute_us: int, id: int | str, epoch: int, number: int,
+    evidence: Evidence | None,
+) -> None:  # fmt: skip
     request, offset = msgspec.json.encode(id).decode(), f"{epoch}-{number}"
-    found = Conclusion(verdict, verdict.proven, method, queue_ms, compute_us / 1000, offset)
-    answer = Answer(7, verdict, method, queue_ms, compute_us)
+    found = Conclusion(
+        verdict, verdict.proven, method, queue_ms, compute_us / 1000, offset, describe(evidence) if evidence else UNSET
+    )
+    answer = Answer(7, verdict, method, queue_ms, compute_us, evidence=evidence)
     assert responses.response(request, answer, offset) == responses.result(request, found)
 
 
