@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.jobs import expression
+from services.jobs.evaluation import NoInteger, evaluate
 from services.web.ask import number, question
-from services.worker.compute.evaluation import NoInteger, evaluate
 from tests.fuzz import steps
 from tests.fuzz.sentences import check_sentence
 

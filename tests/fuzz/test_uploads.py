@@ -6,8 +6,9 @@ import zlib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from lists.item import Unreadable
 from services.jobs.chunks import Chunk
-from services.web.upload.cutter import Cutter, NoList
+from services.web.upload.cutter import Cutter
 from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
 from tests.fuzz.sentences import check_sentence
 
@@ -71,7 +72,7 @@ def cut(data: bytes, size: int) -> tuple[list[Chunk], int, int] | None:
         for piece in pieces(data, size):
             chunks += [chunk for _, chunk in cutter.feed(piece)]
         chunks += [chunk for _, chunk in cutter.end()]
-    except NoList as error:
+    except Unreadable as error:
         check_sentence(error)
         return None
     return chunks, cutter.lines, cutter.answers

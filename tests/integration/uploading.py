@@ -24,12 +24,14 @@ OURS = "127.0.0.1"  # as all of 127.0.0.0/8 is
 TEXT = {"Content-Type": "text/plain"}
 
 
-def post(port: int, body: bytes | Iterator[bytes], headers: Mapping[str, str] | None = None, address: str = OURS) -> Response:
+def post(
+    port: int, body: bytes | Iterator[bytes], headers: Mapping[str, str] | None = None, address: str = OURS, path: str = "/jobs"
+) -> Response:
     """One upload from this address and everything that it is answered."""
     with contextlib.closing(
         http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(address, 0))
     ) as connection:
-        connection.request("POST", "/jobs", body, {**TEXT, **(headers or {})})
+        connection.request("POST", path, body, {**TEXT, **(headers or {})})
         response = connection.getresponse()
         return Response(response.status, dict(response.headers), response.read())
 

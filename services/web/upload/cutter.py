@@ -1,30 +1,23 @@
 """Cuts the text of an upload, in whatever pieces it comes, into chunks of lines. No I/O."""
 
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 
+from lists.item import Unreadable
+from lists.rows import MOST_PARTS, is_continued, read_line
 from services.jobs.chunks import Chunk, Refusal
 from services.jobs.names import Lane
-from services.web.ask import cost, number
+from services.web.ask import cost
+from services.web.upload import candidate
 
 CHUNK_COST = 1_000  # µs of estimated work in a chunk: workers share the load by chunks, and others are served between them
 CHUNK_LINES = CHUNK_COST // cost.BASE  # most lines in a chunk that are not empty; refused ones count too
 
 FAST_DIGITS = 20  # what 64 bits may have: lines of so many plain digits go as they came, the worker's int() reads them
 CHUNK_BYTES = CHUNK_LINES * (FAST_DIGITS + 1)  # after so many no more lines are looked at for one chunk, empty ones neither
-SHOWN = 40  # characters of a bad line that its error repeats
 
 LINE_BYTES = 65_536  # a line this long is read whatever the most digits are: leading zeros and spaces are free
 DIGIT_BYTES = 5  # of the widest digit in UTF-8, with an underscore
-MARK = "\ufeff".encode()  # at the head of a file that says so that it is UTF-8: no part of the first line
-
-_SIEVED = re.compile(rb"ABC[D2]?[ \t]", re.IGNORECASE)  # the head of PFGW's files, whose lines are variables and no numbers
-_CONTINUED = re.compile(rb"[0-9]+\\")  # as bc breaks a long number: the next line is the rest of it
-
-
-class NoList(ValueError):
-    """The text holds numbers in another form than one a line: its lines would be taken for numbers that nobody meant."""
 
 
 class Cutter:
@@ -33,20 +26,22 @@ class Cutter:
     Where the pieces end makes no difference to the chunks.
     """
 
-    def __init__(self, most_digits: int) -> None:
+    def __init__(self, most_digits: int, lines: int = 0) -> None:
+        """`lines`: how many of the text were read before, and are blank."""
         self._most_digits = most_digits
         self._longest = max(LINE_BYTES, DIGIT_BYTES * most_digits)
         self._rest = b""  # the beginning of a line whose end has not come
         self._overlong = False  # whether that line is too long already, and no more of it is kept
         self._waiting: deque[bytes] = deque()  # whole lines
         self._bytes = self._filled = 0  # of these, and how many of them are not empty
-        self._begun = False  # whether the first line is known
+        self._joined = b""  # of a number that goes on in the next line, as bc breaks it
+        self._parts = 0  # lines of it
         self._chunks = 0
-        self.lines = 0  # that went out in chunks
+        self.lines = lines  # that went out in chunks
         self.answers = 0  # lines of these that are not blank
 
     def feed(self, piece: bytes) -> Iterator[tuple[Lane, Chunk]]:
-        """Take the next bytes; gives the chunks that are full. Iterate to the end before the next call. Raises NoList."""
+        """Take the next bytes; gives the chunks that are full. Iterate to the end before the next call. Raises Unreadable."""
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
             self._take(head)
@@ -57,34 +52,44 @@ class Cutter:
             yield from self._cut()
 
     def end(self) -> Iterator[tuple[Lane, Chunk]]:
-        """The text is over; gives what is left. Raises NoList."""
+        """The text is over; gives what is left. Raises Unreadable."""
         if self._rest:
             self._take(b"")
+        if self._parts:
+            self._wait([self._joined + b"\\", *[b""] * (self._parts - 1)])
+            self._parts = 0
         while self._fill() or self._waiting:
             yield from self._cut()
 
     def _take(self, head: bytes) -> None:
         """Whole lines, the first of them with what was kept of it."""
-        if self._begun and not (self._waiting or self._rest or self._overlong):
+        if not (self._waiting or self._rest or self._overlong or self._parts):
             head = self._skip(head)
         lines = head.split(b"\n")
         lines[0] = self._rest if self._overlong else self._rest + lines[0]
-        if not self._begun:
-            self._begun, lines[0] = True, lines[0].removeprefix(MARK)
-            if _SIEVED.match(lines[0]):
-                shown = lines[0][:SHOWN].decode(errors="replace")
-                raise NoList(f"Expected integers, one a line, got a file of PFGW: line 1 is {shown!r}. Send the numbers themselves")
         if b"\r" in head or self._rest[-1:] == b"\r":
             lines = [line.removesuffix(b"\r") for line in lines]
-        if b"\\" in head or b"\\" in lines[0]:
-            self._check_ends(lines)
         self._rest, self._overlong = b"", False
-        self._wait(lines)
+        self._wait(self._join(lines) if self._parts or b"\\" in head or b"\\" in lines[0] else lines)
 
-    def _check_ends(self, lines: Sequence[bytes]) -> None:
-        for place, line in enumerate(lines, self.lines + len(self._waiting) + 1):
-            if _CONTINUED.fullmatch(line):
-                raise NoList(f"Expected integers, one a line, got line {place:,} that ends in \\: with bc, set BC_LINE_LENGTH=0")
+    def _join(self, lines: Sequence[bytes]) -> list[bytes]:
+        """The same with numbers whole that a backslash parts; the lines after the first of one are empty. Raises Unreadable."""
+        whole = []
+        for line in lines:
+            goes_on = is_continued(line.decode(errors="replace"))
+            if not (goes_on or self._parts):
+                whole.append(line)
+                continue
+            self._joined = (self._joined + line.removesuffix(b"\\"))[: self._longest + 1]
+            self._parts += 1
+            if self._parts > MOST_PARTS:
+                raise Unreadable(
+                    self.lines + len(self._waiting) + len(whole) + 1, "\\", f"a number in at most {MOST_PARTS:,} lines"
+                )
+            if not goes_on:
+                whole += [self._joined, *[b""] * (self._parts - 1)]
+                self._joined, self._parts = b"", 0
+        return whole
 
     def _skip(self, head: bytes) -> bytes:
         """Counts empty lines at the beginning all at once; returns what comes after them."""
@@ -140,15 +145,15 @@ class Cutter:
         answers = total = 0
         costly = ""
         while lines:
-            canonical, refusal = self._read(lines[0], len(texts))
+            canonical, refusal, spent = self._read(lines[0], len(texts))
             estimate = cost.estimate(canonical) if canonical else 0
-            if texts and total + estimate > CHUNK_COST:
+            if texts and total + estimate + spent > CHUNK_COST:
                 break
             lines.popleft()
             if cost.lane(estimate) is Lane.HEAVY:
                 costly = canonical
                 break
-            total += estimate
+            total += estimate + spent
             texts.append(canonical)
             answers += bool(canonical or refusal)
             if refusal:
@@ -159,19 +164,19 @@ class Cutter:
         if costly:
             yield Lane.HEAVY, self._chunk(costly, 1, 1)
 
-    def _read(self, line: bytes, index: int) -> tuple[str, Refusal | None]:
-        """The canonical integer, or nothing and the error, or neither for a blank line."""
+    def _read(self, line: bytes, index: int) -> tuple[str, Refusal | None, int]:
+        """The canonical integer, or nothing and the error, or neither for a blank line; and what reading it cost (µs)."""
         if len(line) > self._longest:
-            return "", Refusal(index, "too_large", f"Number too large: a line of more than {self._longest:,} bytes came")
-        text = line.decode(errors="replace")
-        if not text.strip():
-            return "", None
-        try:
-            return number.read(text, self._most_digits), None
-        except number.TOO_LARGE as error:
-            return "", Refusal(index, "too_large", f"Number too large: {error}")
-        except number.NotAnInteger:
-            return "", Refusal(index, "not_an_integer", f"Expected a decimal integer, got {text[:SHOWN]!r}")
+            return "", Refusal(index, "too_large", f"Number too large: a line of more than {self._longest:,} bytes came"), 0
+        if line.isdigit() and len(line) <= self._most_digits:  # as nearly all are
+            return line.decode().lstrip("0") or "0", None, 0
+        item = read_line(0, line.decode(errors="replace"))
+        if item.error:
+            return "", Refusal(index, "not_an_integer", item.error), 0
+        if not item.text:
+            return "", None, 0
+        read = candidate.read(item.text, self._most_digits)
+        return read.number, Refusal(index, read.code, read.message) if read.code else None, read.cost
 
     def _chunk(self, text: str, lines: int, answers: int, refused: list[Refusal] | None = None) -> Chunk:
         chunk = Chunk(self._chunks, self.lines + 1, text, refused or [])

@@ -5,14 +5,16 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from services.jobs.chunks import Chunk
+from lists.item import Unreadable
 from services.jobs.names import Lane
 from services.web.shares import BYTE, LOOKUP, Share
 from services.web.upload.begins import TooOften
-from services.web.upload.cutter import CHUNK_COST, Cutter, NoList
-from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
+from services.web.upload.collector import Cut, TooMuch
+from services.web.upload.cutter import CHUNK_COST
+from services.web.upload.inflater import MAGIC, PIECE, BrokenGzip, Inflater, TooDense
 from services.web.upload.ndjson import LOST
 from services.web.upload.patience import Unavailable
+from services.web.upload.source import Source
 from services.web.upload.store import BeingRead, FormerUpload, NoRoom
 from services.web.upload.upload import Upload
 from services.web.upload.uploads import Uploads
@@ -49,13 +51,14 @@ class Intake:
     Under an idempotency key that has an upload, it queues nothing and only compares.
     """
 
-    def __init__(self, uploads: Uploads, most_digits: int, share: Share) -> None:
-        """`share`: of its client, in this process' time."""
+    def __init__(self, uploads: Uploads, most_digits: int, share: Share, column: str = "") -> None:
+        """`share`: of its client, in this process' time; `column`: of CSV, which the client wants to ask about."""
         self._uploads = uploads
         self._share = share
-        self._cutter = Cutter(most_digits)
-        self._digest = hashlib.sha256()
+        self._source = Source(most_digits, column)
+        self._digest = hashlib.sha256(column.encode())  # the same text with another column is another request
         self._inflater: Inflater | None = None
+        self._head: bytes | None = b""  # the first bytes, which tell whether a body that is not called gzip is gzip
         self._received = self._size = 0  # bytes as they came, and decompressed
         self._upload: Upload | FormerUpload | None = None
         self._left = False  # the client is gone
@@ -63,7 +66,7 @@ class Intake:
 
     async def begin(self, key: str, *, compressed: bool) -> None:
         """Under this idempotency key, if it is not empty."""
-        self._inflater = Inflater() if compressed else None
+        self._inflater, self._head = (Inflater(), None) if compressed else (None, b"")
         try:
             self._upload = await self._uploads.begin(key, self._share.name)
         except NoRoom as error:
@@ -91,6 +94,7 @@ class Intake:
         if share.shares.last is not share:
             share.shares.change(share)
         try:
+            data = self._look(data)
             for text in self._inflater.feed(data) if self._inflater else _part(data):
                 if self.rejection:
                     return None
@@ -103,6 +107,19 @@ class Intake:
         except TooDense as error:
             self.reject(Rejection(413, "body_too_large", str(error)))
 
+    def _look(self, data: bytes) -> bytes:
+        """What can be taken of the next bytes: the first two tell whether the file is gzip."""
+        if self._head is None:
+            return data
+        data = self._head + data
+        if len(data) < len(MAGIC):
+            self._head = data
+            return b""
+        self._head = None
+        if data.startswith(MAGIC):
+            self._inflater = Inflater()
+        return data
+
     async def _take_text(self, text: bytes) -> None:
         self._size += len(text)
         self._share.left -= len(text) * BYTE
@@ -110,15 +127,17 @@ class Intake:
             return self.reject(TOO_LARGE)
         self._digest.update(text)
         if isinstance(self._upload, Upload):
-            await self._queue(self._upload, self._cutter.feed(text))
+            await self._queue(self._upload, self._source.feed(text))
 
-    async def _queue(self, upload: Upload, cut: Iterable[tuple[Lane, Chunk]]) -> None:
+    async def _queue(self, upload: Upload, cuts: Iterable[Cut]) -> None:
         try:
-            for lane, chunk in cut:
-                self._share.left -= CHUNKS[lane]
-                await self._uploads.append(upload, lane, chunk)
-        except NoList as error:
+            for cut in cuts:
+                self._share.left -= CHUNKS[cut.lane]
+                await self._uploads.append(upload, cut)
+        except Unreadable as error:
             self.reject(Rejection(400, "bad_request", str(error)))
+        except TooMuch as error:
+            self.reject(Rejection(413, "body_too_large", str(error)))
         except NoRoom as error:
             self.reject(_busy(error))
         except Gone:
@@ -129,6 +148,8 @@ class Intake:
     async def end(self) -> str:
         """The body is over: the id of the upload that has its answers. Empty when it is refused."""
         try:
+            if self._head and not self.rejection:  # a single byte
+                await self._take_text(self._head)
             if self._inflater and not self.rejection:
                 self._inflater.end()
         except BrokenGzip as error:
@@ -142,15 +163,25 @@ class Intake:
         return self._upload.id if self._upload and not self.rejection else ""
 
     async def _seal(self, upload: Upload, fingerprint: str) -> None:
-        await self._queue(upload, self._cutter.end())
+        await self._queue(upload, self._source.end())
         if self.rejection:
             return
         try:
-            await self._uploads.seal(upload, self._cutter.lines, self._cutter.answers, fingerprint)
+            await self._uploads.seal(upload, self._source.lines, self._source.answers, fingerprint, self._source.form)
         except Gone:
             self.reject(VANISHED)
         except Unavailable:
             self.reject(UNAVAILABLE)
+
+    @property
+    def form(self) -> str:
+        """What the text was taken for, for people; empty where it was not read since the key has an upload."""
+        return self._source.form
+
+    @property
+    def answers(self) -> int:
+        """To come."""
+        return self._source.answers
 
     def reject(self, rejection: Rejection) -> None:
         """Take no more; the first reason is the one that is told."""

@@ -8,6 +8,8 @@ import msgspec
 from services.jobs import evidence
 from services.jobs.chunks import BLANK, REFUSED, Outcome, Result, unpack
 from services.jobs.messages import SENTENCES
+from services.web.upload import origins
+from services.web.upload.origins import Origin, Origins
 from services.web.upload.store import Interrupted, Progress, Sealed
 
 LOST = "The upload is no longer there: it was deleted, it expired, or Redis lost its data. Send it again"
@@ -16,19 +18,29 @@ INTERRUPTED = "The upload was not read to its end: the web process died, or its 
 _encoder = msgspec.json.Encoder()
 
 
-def render(outcome: Outcome, after: int) -> bytes:
-    """A line of JSON for each line of the chunk that is not blank and comes after this one."""
+def render(outcome: Outcome, after: int, kept: Origins | None = None) -> bytes:
+    """A line of JSON for each number of the chunk that comes after this one, and each error."""
     tails = {code: _encoder.encode(_describe(result))[1:] for code, result in enumerate(outcome.results)}
     refusals = {
         outcome.first + refusal.index: _encoder.encode(_error(refusal.code, refusal.message))[1:] for refusal in outcome.refused
     }
     skipped = max(0, after + 1 - outcome.first)
-    lines = [
-        b'{"line":%d,%b\n' % (line, refusals[line] if code == REFUSED else tails[code])
-        for line, code in enumerate(outcome.codes[skipped:], outcome.first + skipped)
+    told = [
+        (place, refusals[place] if code == REFUSED else tails[code])
+        for place, code in enumerate(outcome.codes[skipped:], outcome.first + skipped)
         if code != BLANK
     ]
-    return b"".join(lines)
+    if kept is None:
+        return b"".join([b'{"line":%d,%b\n' % line for line in told])
+    return b"".join([_head(place, kept.each[place - outcome.first], counted=kept.counted) + tail + b"\n" for place, tail in told])
+
+
+def _head(place: int, origin: Origin | None, *, counted: bool) -> bytes:
+    """The beginning of a line: where its number stands, what it is, and a comma."""
+    if origin is None:
+        return b'{"line":%d,' % place
+    told = {"line": origin.line, **({"item": place} if counted else {}), **origins.describe(origin)}
+    return _encoder.encode(told)[:-1] + b","
 
 
 def _describe(result: Result) -> dict[str, Any]:
@@ -53,8 +65,8 @@ class AnswerList:
 
     def blocks(self, progress: Progress | None) -> Iterator[bytes]:
         """What can be told now, some lines at a time. Iterate to the end before the next call."""
-        for outcome in progress.outcomes if progress else ():
-            if text := render(unpack(outcome), self._after):
+        for outcome, kept in progress.outcomes if progress else ():
+            if text := render(unpack(outcome), self._after, origins.unpack(kept)):
                 yield text
             self.number += 1
         if (last := self._last(progress)) is not None:
@@ -66,7 +78,8 @@ class AnswerList:
             case None:
                 return _error("lost", LOST, retryable=True)
             case Sealed() if self.number == progress.chunks:
-                return {"done": True, "lines": progress.lines, "answers": progress.answers}
+                form = {"form": progress.form} if progress.form else {}
+                return {"done": True, "lines": progress.lines, "answers": progress.answers, **form}
             case Interrupted() if self.number == progress.chunks:
                 return _error("interrupted", INTERRUPTED, retryable=True)
         return None

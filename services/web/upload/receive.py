@@ -16,6 +16,8 @@ from services.web.upload.uploads import Uploads
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
 
+LONGEST_COLUMN = 200  # bytes of a title that are looked at
+
 LATE = 1.0  # seconds; a timer that is later than that tells of a standstill of this process, and of its client nothing
 
 GZIP = {"gzip", "x-gzip"}  # RFC 9110, section 8.4.1.3: two names of one coding
@@ -34,7 +36,8 @@ class ReceiveHandler(ListHandler):
     def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
         """Nothing was read yet."""
         super().initialize(uploads, settings)
-        self._intake = Intake(uploads, settings.max_digits, self.share)
+        column = self.request.query_arguments.get("column", [b""])[-1][:LONGEST_COLUMN].decode(errors="replace")
+        self._intake = Intake(uploads, settings.max_digits, self.share, column)
         self._reading = True  # whether the body is not over
         self._pace = Pace(settings.upload_silence, settings.upload_rate)
         self._since = 0.0  # by the loop's clock: when the wait for the next piece began
@@ -112,7 +115,8 @@ class ReceiveHandler(ListHandler):
             return await self.tell(id, 0, self._settings.long_poll)
         self.set_status(202)
         self.set_header("Preference-Applied", "respond-async")
-        self.finish({"job": id})
+        form = {"form": self._intake.form, "answers": self._intake.answers} if self._intake.form else {}
+        self.finish({"job": id, **form})
 
     def interrupt(self) -> None:
         """The process ends: a body that is not over has no answers."""

@@ -72,7 +72,7 @@ class Reading:
     """A web process still reads the upload."""
 
     chunks: int  # queued so far
-    outcomes: list[bytes]  # of the chunks asked for, up to the first that has none
+    outcomes: list[tuple[bytes, bytes]]  # and origins of the chunks asked for, up to the first that has no outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Interrupted:
     """The web process or the client left before the end: no chunk will follow."""
 
     chunks: int
-    outcomes: list[bytes]
+    outcomes: list[tuple[bytes, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +88,10 @@ class Sealed:
     """The upload was read to its end."""
 
     chunks: int  # all that there are
-    outcomes: list[bytes]
+    outcomes: list[tuple[bytes, bytes]]
     lines: int
     answers: int
+    form: str = ""  # what its text was taken for; empty for a plain list
 
 
 Progress = Reading | Interrupted | Sealed
@@ -126,7 +127,7 @@ class UploadStore:
         stream, upload = names.stream(pending.lane), names.upload(id)
         bell = names.bell(pending.lane) if pending.lane is not Lane.QUICK else ""
         most_entries, number = self._settings.max_queued_entries, pending.chunk.number
-        arguments = (names.GROUP, bell, most_entries, self._owner, id, number, pending.payload, pending.turn)
+        arguments = (names.GROUP, bell, most_entries, self._owner, id, number, pending.payload, pending.turn, pending.origins)
         match await APPEND(self._redis, [stream, upload], *arguments):
             case None:
                 return Obstacle.GONE
@@ -153,10 +154,10 @@ class UploadStore:
             case states:
                 return [ChunkState(state) for state in states]
 
-    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str) -> bool:
+    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str, form: str) -> bool:
         """The upload was read to its end; False when it is gone, or Redis lost chunks of it that had their outcomes."""
         pending = msgspec.msgpack.encode(list(upload.pending))
-        arguments = (self._owner, self._settings.upload_ttl, lines, answers, fingerprint, upload.queued, pending, RESERVE)
+        arguments = (self._owner, self._settings.upload_ttl, lines, answers, fingerprint, upload.queued, pending, RESERVE, form)
         return bool(await SEAL(self._redis, [names.upload(upload.id), names.UPLOADS_TAKEN], *arguments))
 
     async def delete(self, id: str) -> bool:
@@ -175,13 +176,18 @@ class UploadStore:
         """Where an upload stands, with the outcomes of so many chunks from the first on; None when there is none."""
         match await LOOK(self._redis, [names.upload(id)], int(READ_LEASE * 1000), first, count):
             case [b"reading", chunks, outcomes]:
-                return Reading(int(chunks), outcomes)
+                return Reading(int(chunks), _pairs(outcomes))
             case [b"interrupted", chunks, outcomes]:
-                return Interrupted(int(chunks), outcomes)
-            case [b"read", chunks, outcomes, lines, answers]:
-                return Sealed(int(chunks), outcomes, int(lines), int(answers))
+                return Interrupted(int(chunks), _pairs(outcomes))
+            case [b"read", chunks, outcomes, lines, answers, form]:
+                return Sealed(int(chunks), _pairs(outcomes), int(lines), int(answers), form.decode())
         return None
 
     async def find(self, id: str, line: int) -> int:
         """The chunk of this line, or an earlier one."""
         return int(await FIND(self._redis, [names.upload(id)], line))
+
+
+def _pairs(replies: list[bytes]) -> list[tuple[bytes, bytes]]:
+    """Outcomes, each with the origins that the script puts behind it."""
+    return list(zip(replies[::2], replies[1::2], strict=True))

@@ -17,6 +17,7 @@ class PendingChunk:
     lane: Lane
     payload: bytes
     turn: str  # that a heavy one takes (services/jobs/turn.py); empty for quick ones
+    origins: bytes = b""  # where its numbers come from; empty for plain lists
     entry: bytes = b""
     written: float = 0.0  # time.monotonic(), once it has an entry
     losses: int = 0

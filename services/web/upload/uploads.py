@@ -5,11 +5,10 @@ from contextlib import AbstractContextManager
 
 import redis.asyncio
 
-from services.jobs.chunks import Chunk
-from services.jobs.names import Lane
 from services.web.settings import WebSettings
 from services.web.upload.attendant import Attendant
 from services.web.upload.begins import Begins
+from services.web.upload.collector import Cut
 from services.web.upload.patience import once
 from services.web.upload.registry import Registry
 from services.web.upload.store import FormerUpload, Progress, UploadStore
@@ -38,13 +37,13 @@ class Uploads:
         """
         return await self._writer.begin(key, client)
 
-    async def append(self, upload: Upload, lane: Lane, chunk: Chunk) -> None:
+    async def append(self, upload: Upload, cut: Cut) -> None:
         """Queue the next chunk when there is room for it. Raises NoRoom, Gone, Unavailable."""
-        await self._writer.append(upload, lane, chunk)
+        await self._writer.append(upload, cut)
 
-    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str) -> None:
+    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str, form: str) -> None:
         """It was read to its end: from now on any process can tell its answers. Raises Gone, Unavailable."""
-        await self._writer.seal(upload, lines, answers, fingerprint)
+        await self._writer.seal(upload, lines, answers, fingerprint, form)
 
     @property
     def done(self) -> bool:

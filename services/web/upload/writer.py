@@ -9,10 +9,10 @@ from prometheus_client import Counter
 from services.broker.connection import Backoff
 from services.jobs import chunks
 from services.jobs import turn as turns
-from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.upload.begins import Begins
+from services.web.upload.collector import Cut
 from services.web.upload.patience import Unavailable, patiently
 from services.web.upload.registry import ENDED, Registry
 from services.web.upload.store import FULL, FormerUpload, NoRoom, Obstacle, UploadStore
@@ -61,13 +61,14 @@ class UploadWriter:
         ENDED.labels("repeated").inc()
         return former
 
-    async def append(self, upload: Upload, lane: Lane, chunk: Chunk) -> None:
+    async def append(self, upload: Upload, cut: Cut) -> None:
         """Queue the next chunk when there is room for it. Raises NoRoom, Gone, Unavailable."""
+        lane, chunk, origins = cut
         while upload.pending and upload.weight + WEIGHTS[lane] > WINDOW and not upload.gone:
             upload.news.clear()
             await upload.news.wait()
         turn = turns.write(upload.client, upload.id, turns.HANDLING + cost.estimate(chunk.text)) if lane is Lane.HEAVY else ""
-        await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk), turn))
+        await self._send(upload, PendingChunk(chunk, lane, chunks.encode(chunk), turn, origins))
         upload.queued += 1
         _chunks[lane].inc()
         LINES.inc(chunk.text.count("\n") + 1)
@@ -94,9 +95,10 @@ class UploadWriter:
                 self._registry.lose(upload)
         return False
 
-    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str) -> None:
+    async def seal(self, upload: Upload, lines: int, answers: int, fingerprint: str, form: str) -> None:
         """It was read to its end: from now on any process can tell its answers. Raises Gone, Unavailable."""
-        sealed = not upload.gone and await patiently(lambda: self._store.seal(upload, lines, answers, fingerprint), PATIENCE)
+        told = lines, answers, fingerprint, form
+        sealed = not upload.gone and await patiently(lambda: self._store.seal(upload, *told), PATIENCE)
         if not sealed:
             self._registry.lose(upload)
             raise Gone(upload.id)

@@ -5,8 +5,8 @@ import time
 import gmpy2
 
 from services.jobs import expression
+from services.jobs.evaluation import NoInteger, evaluate
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
-from services.worker.compute.evaluation import NoInteger, evaluate
 from services.worker.compute.operations import perform
 from services.worker.compute.primes import Note, examine, ignore
 

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.jobs import expression
+from services.jobs.evaluation import NoInteger
+from services.jobs.evaluation import evaluate as compute
 from services.web.ask import question
-from services.worker.compute.evaluation import NoInteger
-from services.worker.compute.evaluation import evaluate as compute
 from tests.unit.clients.node import Twin
 from tests.unit.clients.twins import judge, play, table, value
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.jobs import expression
+from services.jobs.evaluation import NoInteger, evaluate
 from services.jobs.expression import Expression, Indivisible, NotAnExpression, TooLarge
 from services.web.ask import number
-from services.worker.compute.evaluation import NoInteger, evaluate
 from tests.unit import oracle
 
 DIGITS = 10_000

@@ -5,6 +5,8 @@ local stream, upload = unpack(KEYS)
 local consumers, bell, most_entries, web = unpack(ARGV) -- bell: '' for none
 local id, number, chunk, turn = unpack(ARGV, 5) -- of the upload; of the chunk, in it; MessagePack
 -- turn: '' in the quick lane
+local origins = ARGV[9] -- of the chunk's numbers, which is kept with its outcome; '' for none
+local OVERHEAD = 64 -- bytes of a field besides what is in it; a guess
 
 local owner, chunks = unpack(redis.call('HMGET', upload, 'owner', 'chunks'))
 if owner ~= web then
@@ -25,6 +27,10 @@ if turn ~= '' then
 end
 if tonumber(chunks) <= tonumber(number) then -- not one that is sent again
     redis.call('HSET', upload, 'chunks', number + 1)
+    if origins ~= '' then
+        redis.call('HSET', upload, 'o' .. number, origins)
+        redis.call('HINCRBY', upload, 'bytes', #origins + OVERHEAD)
+    end
 end
 if rings then
     redis.call('PUBLISH', bell, '')

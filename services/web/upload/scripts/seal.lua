@@ -6,7 +6,7 @@
 local upload, known = unpack(KEYS)
 local web, ttl, lines, answers, fingerprint, queued = unpack(ARGV) -- ttl: s; queued: chunks
 local pending = cmsgpack.unpack(ARGV[7]) -- numbers of the chunks whose outcomes it has not heard of
-local reading_bytes = ARGV[8] -- that an upload counts for while it is read
+local reading_bytes, form = unpack(ARGV, 8) -- bytes that an upload counts for while it is read; its form
 
 local owner, key, stored, bytes, state, client = unpack(
     redis.call('HMGET', upload, 'owner', 'key', 'stored', 'bytes', 'state', 'client')
@@ -26,7 +26,7 @@ if state == 'reading' then
     take_more(known, client, math.min(0, bytes - reading_bytes)) -- taken.lua
 end
 redis.call('HSET', upload, 'state', 'read', 'lines', lines, 'answers', answers, 'fingerprint', fingerprint)
-redis.call('HSET', upload, 'chunks', queued)
+redis.call('HSET', upload, 'chunks', queued, 'form', form)
 redis.call('EXPIRE', upload, ttl)
 if key then
     redis.call('EXPIRE', key, ttl)

@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import json
 import random
 import select
 import signal
@@ -41,7 +42,7 @@ MIB = 1 << 20
 def of_every_kind() -> list[str]:
     """Small and large numbers, primes among them, lines that are none, and blank ones."""
     primes = [str(gmpy2.next_prime(10**digits)) for digits in (1, 5, 18, 19, 24, 30, 60, 105, 130, 300)]
-    odd = ["", "abc", "-7", "0", "1", "7.0", " ", "9" * 10_001, "18446744073709551557", "18446744073709551556", "1e3"]
+    odd = ["", "abc", "-7", "0", "1", "7.0", " ", "9" * 10_001, "18446744073709551557", "18446744073709551556", "1e3x"]
     mixed = [*numbers(3_000, 1, 100), *primes, *odd, *numbers(700, 2), *primes, *odd, HEAVY]
     return mixed + mixed[::-1]
 
@@ -61,8 +62,54 @@ def test_a_line_says_what_get_primes_says(whole: Whole) -> None:
 
     single = whole.webs[0].get("/primes/97").json
     assert lines(response.body)[0] == {"line": 1, **{name: single[name] for name in ("verdict", "proven", "method")}}
-    error = {"code": "not_an_integer", "message": "Expected a decimal integer, got 'seven'", "retryable": False}
+    message = "Expected an integer or an expression, got 'seven': column 1: expected a number or '(', got 's'"
+    error = {"code": "not_an_integer", "message": message, "retryable": False}
     assert lines(response.body)[1] == {"line": 2, "error": error}
+
+
+def test_a_file_of_a_known_form_is_answered_with_the_text_and_the_variables_of_each_line(whole: Whole) -> None:
+    body = gzip.compress(b"ABC $a*2^$b-1 // sieved\n1 127\n3 x\n1 11\n")
+
+    response = post(whole.webs[0].port, body)
+
+    assert response.status == 200, response.body
+    prime, error, composite, done = lines(response.body)
+    assert (prime["line"], prime["text"], prime["variables"]) == (2, "1*2^127-1", {"a": "1", "b": "127"})
+    assert prime["verdict"] in {"prime", "probably_prime"}
+    assert (error["line"], error["error"]["code"]) == (3, "not_an_integer")
+    assert (composite["line"], composite["verdict"], composite["evidence"]) == (4, "composite", {"factor": "23"})
+    assert done == {"done": True, "lines": 4, "answers": 3, "form": "ABC file"}
+
+
+def test_numbers_that_share_a_line_are_counted_and_the_list_goes_on_behind_the_last_one(whole: Whole) -> None:
+    response = post(whole.webs[0].port, b"[2, 3,\n 2^7-1, 91]\n")
+
+    *told, done = lines(response.body)
+    assert [(one["line"], one["item"], one["text"], one["verdict"]) for one in told] == [
+        (1, 1, "2", "prime"),
+        (1, 2, "3", "prime"),
+        (2, 3, "2^7-1", "prime"),
+        (2, 4, "91", "composite"),
+    ]
+    assert done["form"] == "list in brackets"
+    rest = whole.webs[1].get(f"{response.headers['Location']}?offset=3")
+    assert [one.get("item") for one in lines(rest.body)] == [4, None]
+
+
+def test_a_column_is_chosen_and_belongs_to_the_request(whole: Whole) -> None:
+    headers = {"Idempotency-Key": "column"}
+    first = post(whole.webs[0].port, b"a,b\n7,9\n", headers=headers, path="/jobs?column=b")
+    assert [one.get("verdict") for one in lines(first.body)] == ["composite", None]
+    other = post(whole.webs[0].port, b"a,b\n7,9\n", headers=headers, path="/jobs?column=a")
+    assert (other.status, json.loads(other.body)["error"]["code"]) == (422, "key_reused")
+
+
+def test_a_file_of_no_known_form_is_refused_as_a_whole_with_the_line_that_shows_it(whole: Whole) -> None:
+    response = post(whole.webs[0].port, b"# a page\n<html>\n7\n")
+    assert response.status == 400
+    error = json.loads(response.body)["error"]
+    assert error["code"] == "bad_request"
+    assert "got line 2: '<html>'" in error["message"]
 
 
 def test_an_empty_upload_is_answered(whole: Whole) -> None:
@@ -162,7 +209,7 @@ LARGE = random.Random(1).randbytes(20_000).hex().encode() * (MOST // 40_000 + 1)
         (b"7", {"Idempotency-Key": "k" * 256}, 400, "bad_request", "1 to 255 visible characters"),
         (b"7", {"Idempotency-Key": "a b"}, 400, "bad_request", "got 'a b'"),
         (b"7", {"Idempotency-Key": ""}, 400, "bad_request", "got ''"),
-        (gzip.compress(bytes(MOST + 1)), {"Content-Encoding": "gzip"}, 413, "body_too_large", "at most 250 times its size"),
+        (gzip.compress(b"\n" * (MOST + 1)), {"Content-Encoding": "gzip"}, 413, "body_too_large", "at most 250 times its size"),
         (gzip.compress(LARGE, 1), {"Content-Encoding": "gzip"}, 413, "body_too_large", "after decompression too"),
     ],
     ids=["type", "charset", "encoding", "no gzip", "broken gzip", "long key", "two words", "no key", "bomb", "size"],

@@ -14,8 +14,10 @@ BELL = names.bell(Lane.HEAVY)
 CHUNK = b"\x93\x00\x01\xa12"
 
 
-def append(node: Node, number: int = 0, *, stream: str = QUICK, bell: str = "", most: int = 10, turn: str = "") -> bytes | None:
-    reply: bytes | None = run(node.web, APPEND, [stream, UPLOAD], GROUP, bell, most, WEB, ID, number, CHUNK, turn)
+def append(
+    node: Node, number: int = 0, *, stream: str = QUICK, bell: str = "", most: int = 10, turn: str = "", origins: bytes = b""
+) -> bytes | None:
+    reply: bytes | None = run(node.web, APPEND, [stream, UPLOAD], GROUP, bell, most, WEB, ID, number, CHUNK, turn, origins)
     return reply
 
 
@@ -39,6 +41,14 @@ def test_a_costly_one_waits_for_its_turn(node: Node) -> None:
     entry = append(node, stream=HEAVY, turn=turns.write("192.0.2.1", ID, 700))
     assert node.admin.xrange(HEAVY)[0][1][b"turn"] == f"192.0.2.1 {ID} 700 0".encode()
     assert node.admin.zrange(f"{HEAVY}:turns:192.0.2.1", 0, -1) == [entry]
+
+
+def test_origins_are_kept_and_counted_with_their_chunk_once(node: Node) -> None:
+    keep(node, bytes=100)
+    append(node, 0, origins=b"from here")
+    append(node, 0, origins=b"from here")
+    assert fields(node)["o0"] == "from here"
+    assert fields(node)["bytes"] == str(100 + len(b"from here") + 64)
 
 
 @pytest.mark.parametrize("owner", [None, "web1"])

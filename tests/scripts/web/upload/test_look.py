@@ -18,7 +18,7 @@ def test_there_is_no_upload(node: Node) -> None:
 
 def test_an_upload_that_is_being_read(node: Node) -> None:
     keep(node, chunks=2, **{"0": "a"})
-    assert look(node) == [b"reading", b"2", [b"a"]]
+    assert look(node) == [b"reading", b"2", [b"a", b""]]
 
 
 def test_an_upload_that_nobody_reads_any_more_is_interrupted(node: Node) -> None:
@@ -41,19 +41,24 @@ def test_an_upload_that_its_owner_left_is_interrupted(node: Node) -> None:
 
 def test_an_upload_that_was_read_tells_its_lines_and_answers(node: Node) -> None:
     keep(node, state="read", chunks=1, lines=12, answers=10, **{"0": "a"})
-    assert look(node) == [b"read", b"1", [b"a"], b"12", b"10"]
+    assert look(node) == [b"read", b"1", [b"a", b""], b"12", b"10", b""]
+
+
+def test_an_outcome_has_the_origins_of_its_numbers_and_the_upload_its_form(node: Node) -> None:
+    keep(node, state="read", chunks=2, lines=3, answers=2, form="ABC file", **{"0": "a", "1": "b", "o1": "from here"})
+    assert look(node) == [b"read", b"2", [b"a", b"", b"b", b"from here"], b"3", b"2", b"ABC file"]
 
 
 def test_outcomes_begin_at_the_first_and_end_at_the_count(node: Node) -> None:
     keep(node, chunks=5, **{str(number): f"outcome {number}" for number in range(5)})
-    assert look(node, 1, 3) == [b"reading", b"5", [b"outcome 1", b"outcome 2", b"outcome 3"]]
-    assert look(node, 4, 3) == [b"reading", b"5", [b"outcome 4"]]
+    assert look(node, 1, 3) == [b"reading", b"5", [b"outcome 1", b"", b"outcome 2", b"", b"outcome 3", b""]]
+    assert look(node, 4, 3) == [b"reading", b"5", [b"outcome 4", b""]]
     assert look(node, 0, 0) == [b"reading", b"5", []]
 
 
 def test_outcomes_behind_one_that_is_missing_are_not_told(node: Node) -> None:
     keep(node, chunks=3, **{"0": "a", "2": "c"})
-    assert look(node) == [b"reading", b"3", [b"a"]]
+    assert look(node) == [b"reading", b"3", [b"a", b""]]
 
 
 @pytest.mark.parametrize("state", ["read", "interrupted"])

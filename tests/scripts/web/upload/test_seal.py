@@ -13,7 +13,7 @@ from tests.scripts.web.upload.uploads import KEY, TTL, UPLOAD, WEB, fields, keep
 
 def seal(node: Node, queued: int = 0, pending: Sequence[int] = ()) -> int:
     arguments = WEB, 500, 12, 10, "f" * 64, queued, msgspec.msgpack.encode(pending)
-    reply: int = run(node.web, SEAL, [UPLOAD, names.UPLOADS_TAKEN], *arguments, RESERVE)
+    reply: int = run(node.web, SEAL, [UPLOAD, names.UPLOADS_TAKEN], *arguments, RESERVE, "ABC file")
     return reply
 
 
@@ -21,7 +21,7 @@ def test_says_what_was_read_and_renews_it_with_its_key(node: Node) -> None:
     keep(node, chunks=3, stored=3, key=KEY)
     keep_key(node, ttl=9)
     assert seal(node, 3) == 1
-    expected = {"state": "read", "lines": "12", "answers": "10", "fingerprint": "f" * 64, "chunks": "3"}
+    expected = {"state": "read", "lines": "12", "answers": "10", "fingerprint": "f" * 64, "chunks": "3", "form": "ABC file"}
     assert fields(node).items() >= expected.items()
     for key in (UPLOAD, KEY):
         assert 498 <= node.admin.ttl(key) <= 500

@@ -27,7 +27,7 @@ def drop(node: Node, owner: str = "") -> None:
 
 
 def seal(node: Node) -> None:
-    assert run(node.web, SEAL, [UPLOAD, KNOWN], WEB, TTL, 1, 1, "f", 0, b"\x90", RESERVE) == 1
+    assert run(node.web, SEAL, [UPLOAD, KNOWN], WEB, TTL, 1, 1, "f", 0, b"\x90", RESERVE, "") == 1
 
 
 def test_of_a_look_that_is_long_ago_nothing_is_kept(node: Node, tmp_path_factory: pytest.TempPathFactory) -> None:

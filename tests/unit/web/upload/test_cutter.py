@@ -7,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lists.item import Unreadable
+from lists.rows import MOST_PARTS
 from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.ask import cost
-from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cutter, NoList
+from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cutter
 
 MOST_DIGITS = 1_000
 HEAVY = "9" * 300
@@ -104,12 +106,6 @@ def test_empty_lines_between_numbers_make_no_chunks_of_their_own() -> None:
     assert sum(map(bool, lines_of(chunks))) == 1_000
 
 
-@pytest.mark.parametrize("size", [1, 2, 3, 100])
-def test_a_byte_order_mark_at_the_head_is_no_part_of_the_first_line(size: int) -> None:
-    text = "\ufeff7\n\ufeff8".encode()
-    assert lines_of(cut(text[at : at + size] for at in range(0, len(text), size))) == ["7", "not_an_integer"]
-
-
 def test_an_empty_text_has_no_lines() -> None:
     cutter = Cutter(MOST_DIGITS)
     assert [*cutter.feed(b""), *cutter.end()] == []
@@ -119,7 +115,7 @@ def test_an_empty_text_has_no_lines() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        (b"seven", "not_an_integer", "Expected a decimal integer, got 'seven'"),
+        (b"seven", "not_an_integer", "Expected an integer or an expression, got 'seven'"),
         (b"\xff\xfe", "not_an_integer", "got '\ufffd\ufffd'"),
         (b"1" * 1_001, "too_large", "1,001 digits came, at most 1,000 are taken"),
         (b"1" * (LINE_BYTES + 1), "too_large", "a line of more than 65,536 bytes came"),
@@ -163,15 +159,52 @@ def test_no_more_than_a_chunk_of_lines_waits_for_the_next_piece() -> None:
 
 @pytest.mark.parametrize("size", [1, 3, 100])
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "lines"),
     [
-        (b"ABC 2^$a+1\n1\n2\n4\n", "a file of PFGW: line 1 is 'ABC 2\\^\\$a\\+1'"),
-        (b"\xef\xbb\xbfABCD 2^$a+1 [3]\r\n1\n", "a file of PFGW"),
-        (b"7\n\n1234\\\n5678\n", "line 3 that ends in"),
-        (b"7\n1234\\\r\n5678", "line 2 that ends in"),
+        (b"7\n\n1234\\\n5678\n9", ["7", "", "12345678", "", "9"]),
+        (b"7\n1234\\\r\n5678\\\r\n90", ["7", "1234567890", "", ""]),
+        (b"7\n1234\\", ["7", "not_an_integer"]),
+        (b"7\n1234\\\n5\\", ["7", "not_an_integer", ""]),
     ],
-    ids=["ABC", "ABCD", "bc", "bc, CRLF"],
+    ids=["LF", "CRLF", "end", "second end"],
 )
-def test_a_text_whose_lines_are_no_numbers_of_their_own_is_refused_as_a_whole(text: bytes, words: str, size: int) -> None:
-    with pytest.raises(NoList, match=words):
-        cut(text[at : at + size] for at in range(0, len(text), size))
+def test_a_number_that_goes_on_in_the_next_line_is_one(text: bytes, lines: list[str], size: int) -> None:
+    assert lines_of(cut(text[at : at + size] for at in range(0, len(text), size))) == lines
+
+
+def test_a_number_over_too_many_lines_ends_the_text_and_is_not_held() -> None:
+    cutter = Cutter(MOST_DIGITS)
+    for _ in range(MOST_PARTS):
+        list(cutter.feed(b"1" * 60 + b"\\\n"))
+        assert len(cutter._joined) <= LINE_BYTES + 1
+    with pytest.raises(Unreadable, match="a number in at most 10,000 lines"):
+        list(cutter.feed(b"1\\\n"))
+
+
+@pytest.mark.parametrize(
+    ("line", "became"),
+    [
+        (b"2^7-1", "127"),
+        (b"31# - 1", "200560490129"),
+        (b"97 # a prime", "97"),
+        (b"97 // a prime", "97"),
+        (b"# nothing", ""),
+        ("2\u00b9\u00b2\u2212\u0033".encode(), "4093"),
+        (b"7/2", "no_integer"),
+        (b"2^4000", "too_large"),
+        (b"10^1000", "too_large"),
+        (b"31 #", "not_an_integer"),
+        (b"5 -3", "not_an_integer"),
+        (b"7 7", "not_an_integer"),
+        (b"1,000", "not_an_integer"),
+        (b"2^7-1 2", "not_an_integer"),
+    ],
+)
+def test_a_line_is_an_expression_or_has_a_comment(line: bytes, became: str) -> None:
+    assert lines_of(cut([b"2\n" + line + b"\n3"])) == ["2", became, "3"]
+
+
+def test_an_expression_with_many_large_values_on_its_way_is_refused_before_it_is_computed() -> None:
+    line = "-".join(["400!"] * 60)
+    ((_, chunk),) = cut([f"2\n{line}\n3".encode()])
+    assert "too many large numbers on the way" in chunk.refused[0].message

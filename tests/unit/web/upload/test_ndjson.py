@@ -1,19 +1,25 @@
 """A list of answers: what is told of an upload as it stands, and when the list is over."""
 
 import json
+import zlib
 from typing import Any
 
+import pytest
+
+from lists.item import Item
 from services.jobs.chunks import Chunk, Outcome, pack
 from services.jobs.messages import Answer, Verdict
+from services.web.upload import origins
 from services.web.upload.ndjson import AnswerList
+from services.web.upload.origins import Origins
 from services.web.upload.store import Interrupted, Progress, Reading, Sealed
 
 
-def outcome(first: int, *numbers: int) -> bytes:
-    """That of a chunk of primes."""
+def outcome(first: int, *numbers: int) -> tuple[bytes, bytes]:
+    """That of a chunk of primes of a plain list."""
     chunk = Chunk(0, first, "\n".join(map(str, numbers)))
     answers = [Answer(index, Verdict.PRIME, "table", 0, 0) for index, _ in enumerate(numbers)]
-    return pack(Outcome.of_answers(chunk, answers))
+    return pack(Outcome.of_answers(chunk, answers)), b""
 
 
 def told(listing: AnswerList, progress: Progress | None) -> list[dict[str, Any]]:
@@ -55,3 +61,30 @@ def test_a_list_of_an_upload_that_is_gone_ends_with_an_error() -> None:
     (last,) = told(listing, None)
     assert (last["error"]["code"], last["error"]["retryable"]) == ("lost", True)
     assert listing.ended
+
+
+def test_an_answer_has_the_text_and_the_index_of_its_line() -> None:
+    packed, _ = outcome(4, 2, 3)
+    kept = origins.pack(Origins(False, [origins.of(Item(4, "2", place="1")), origins.of(Item(5, "3", place="2"))]))
+    first, second = told(AnswerList(0, 0), Reading(1, [(packed, kept)]))
+    assert (first["line"], first["text"], first["index"], first["verdict"]) == (4, "2", "1", "prime")
+    assert (second["line"], second["index"], "item" in second) == (5, "2", False)
+
+
+def test_numbers_that_share_a_line_are_counted_and_a_list_goes_on_behind_the_last_one() -> None:
+    packed, _ = outcome(1, 2, 3, 5)
+    each = [origins.of(Item(1, text, variables=(("a", text),))) for text in ("2", "3", "5")]
+    kept = origins.pack(Origins(True, list(each)))
+    (last,) = told(AnswerList(2, 0), Reading(1, [(packed, kept)]))
+    assert (last["line"], last["item"], last["text"], last["variables"]) == (1, 3, "5", {"a": "5"})
+
+
+def test_a_list_says_what_the_text_was_taken_for() -> None:
+    (last,) = told(AnswerList(0, 0), Sealed(0, [], 3, 2, "ABC file"))
+    assert last == {"done": True, "lines": 3, "answers": 2, "form": "ABC file"}
+
+
+@pytest.mark.parametrize("payload", [b"x", b"x\x9c", zlib.compress(b"\xc1")], ids=["no zlib", "cut", "no MessagePack"])
+def test_origins_that_cannot_be_read_are_an_error(payload: bytes) -> None:
+    with pytest.raises(ValueError, match="expected the origins of a chunk"):
+        origins.unpack(payload)

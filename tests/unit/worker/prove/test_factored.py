@@ -10,7 +10,7 @@ from gmpy2 import mpz
 from certificates import Kind, read, verify
 from certificates.n_minus_1 import power_in
 from services.jobs import expression
-from services.worker.compute.evaluation import evaluate
+from services.jobs.evaluation import evaluate
 from services.worker.prove.factored import by_predecessor, certify, divisors, enough, find, hints
 from tests.unit import oracle
 

@@ -19,6 +19,11 @@ def evaluate(tree: Node) -> gmpy2.mpz:
     return -values[0] if tree.operator == "-" and len(values) == 1 else _OPERATORS[tree.operator](*values)
 
 
+def effort(tree: Node) -> float:
+    """Bits of all values on the way, which bound the time that `evaluate` takes."""
+    return tree.bits + sum(map(effort, tree.operands)) if tree.operator else 0.0
+
+
 def _divide(a: gmpy2.mpz, b: gmpy2.mpz) -> gmpy2.mpz:
     if b == 0 or a % b:
         raise NoInteger("division by zero" if b == 0 else "a division leaves a remainder")

@@ -1,0 +1,49 @@
+"""Reads a number of an upload: workers are sent integers alone, as those of every release read them."""
+
+from typing import NamedTuple
+
+from services.jobs import expression
+from services.jobs.evaluation import NoInteger, effort, evaluate
+from services.web.ask import number
+
+SHOWN = 40  # characters of a bad line that its error repeats
+MOST_EFFORT = 16  # values of the largest size that are computed on the way to one: it is done while others wait
+READING = 30  # µs that reading an expression takes, measured
+BITS = 300  # of values on the way that are computed in a µs, measured with factorials, which take longest
+
+
+class Candidate(NamedTuple):
+    """An integer in canonical decimal, or the code of an error with its message."""
+
+    number: str
+    code: str = ""
+    message: str = ""
+    cost: int = 0  # µs that it took, about
+
+
+def read(text: str, most_digits: int) -> Candidate:
+    """An integer, or an expression, which is computed here within a bound."""
+    try:
+        return Candidate(number.read(text, most_digits))
+    except number.TOO_LARGE as error:
+        return Candidate("", "too_large", f"Number too large: {error}")
+    except number.NotAnInteger:
+        return _read_expression(text, most_digits)
+
+
+def _read_expression(text: str, most_digits: int) -> Candidate:
+    try:
+        read = expression.read(text, most_digits)
+        work = effort(read.tree)
+        if work > MOST_EFFORT * most_digits * 4:
+            raise expression.TooLarge("too many large numbers on the way to its value for a line of a file")
+        digits = evaluate(read.tree).digits()
+        if len(digits.lstrip("-")) > most_digits:
+            raise number.TooManyDigits(len(digits.lstrip("-")), most_digits)
+    except (*number.TOO_LARGE, expression.TooLarge) as error:
+        return Candidate("", "too_large", f"Number too large: {error}", READING)
+    except (expression.Indivisible, NoInteger) as error:
+        return Candidate("", "no_integer", f"The expression has no integer value: {error}", READING)
+    except expression.NotAnExpression as error:
+        return Candidate("", "not_an_integer", f"Expected an integer or an expression, got {text[:SHOWN]!r}: {error}", READING)
+    return Candidate(digits, cost=READING + int(work / BITS))
