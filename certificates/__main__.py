@@ -33,10 +33,10 @@ class Progress:
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, name: str = "python -m certificates") -> int:
     """Check files, one line each, and return the exit status that the help tells."""
     parser = argparse.ArgumentParser(
-        prog="python -m certificates",
+        prog=name,
         description="Checks primality certificates of Primo (format 4 or 3), PARI or Math::Prime::Util (MPU).",
         epilog="Status: 0 all are proven, 1 a certificate proves nothing, or another number, 2 a file cannot be read or written.",
     )

@@ -14,7 +14,7 @@ BLS5 and Lucas have several prime factors of N-1; Small says that N is below 2^6
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
 from .arithmetic import whole
@@ -64,8 +64,7 @@ def read_mpu(text: str) -> Certificate:
         if lines.take("Proof for:").startswith("Base") and lines.fields() != ["Base", "10"]:
             lines.fail("Base 10")
     lines.take("Proof for:")
-    fields: Fields = {}
-    _read_field(lines, fields, ("N",))
+    fields = _read_fields(lines, ("N",))
     shown: dict[int, Shown] = {}
     while lines.more:
         if not lines.next_is("Type"):
@@ -78,16 +77,23 @@ def read_mpu(text: str) -> Certificate:
     return _Tree(shown).certificate(fields["N"], 0)
 
 
-def _read_field(lines: Lines, fields: Fields, names: tuple[str, ...]) -> None:
-    """One line: a name of those, which has none yet, and its number."""
-    line = lines.take(" or ".join(names))
-    match = _FIELD.fullmatch(line)
+def _read_field(lines: Lines, fields: Fields, allowed: Callable[[str], bool], expected: str) -> None:
+    """One line: a name that is allowed and has none yet, and its number."""
+    match = _FIELD.fullmatch(lines.take(expected))
     name = match[1].upper() if match else ""
-    if not match or name not in names or name in fields:
-        lines.fail(f"{' or '.join(name for name in names if name not in fields)} and a decimal number")
+    if not match or not allowed(name) or name in fields:
+        lines.fail(f"{expected} and a decimal number")
     if len(match[2]) > MOST_DIGITS:
         lines.fail(f"{name} and at most {MOST_DIGITS} characters")
     fields[name] = whole(match[2], 10)
+
+
+def _read_fields(lines: Lines, names: Sequence[str]) -> Fields:
+    """A number for each name, in whichever order."""
+    fields: Fields = {}
+    while len(fields) < len(names):
+        _read_field(lines, fields, names.__contains__, " or ".join(name for name in names if name not in fields))
+    return fields
 
 
 def _read_type(lines: Lines) -> Shown | None:
@@ -98,9 +104,7 @@ def _read_type(lines: Lines) -> Shown | None:
     names = _NAMES.get(kind)
     if names is None:
         lines.fail(f"Type and one of {', '.join((*_NAMES, *_SEVERAL))}")
-    fields: Fields = {}
-    while len(fields) < len(names):
-        _read_field(lines, fields, names)
+    fields = _read_fields(lines, names)
     return None if kind == "SMALL" else _read_step(lines, kind, fields)
 
 
@@ -135,11 +139,10 @@ def _read_several(lines: Lines, kind: str) -> Pocklington:
     fields: Fields = {}
     count = 0  # of Q so far
     while lines.more and not lines.next_is("-", "Type"):
-        names = ("N", f"Q[{count + 1}]", *(("A",) if kind == "LUCAS" else (f"A[{at}]" for at in range(count + 1))))
-        _read_field(lines, fields, names)
-        count += f"Q[{count + 1}]" in fields
-        if count > MOST_STEPS:
-            lines.fail(f"at most {MOST_STEPS} factors")
+        following = f"Q[{count + 1}]"
+        base = "A" if kind == "LUCAS" else f"A[{count}] or less"
+        _read_field(lines, fields, lambda name: name in ("N", following) or _is_base(name, kind, count), f"N, {following}, {base}")  # noqa: B023  # called at once
+        count += following in fields
     if lines.next_is("-"):
         lines.take("-")
     elif kind == "BLS5":
@@ -152,6 +155,13 @@ def _read_several(lines: Lines, kind: str) -> Pocklington:
         return Pocklington(fields["N"], tuple(ProvenFactor(fields[name], fields["A"]) for name, _ in listed))
     two = ProvenFactor(whole("2", 10), fields.get("A[0]", 2))
     return Pocklington(fields["N"], (two, *(ProvenFactor(fields[name], base) for name, base in listed)))
+
+
+def _is_base(name: str, kind: str, count: int) -> bool:
+    """Whether this names a base of BLS5 or LUCAS after so many factors."""
+    if kind == "LUCAS":
+        return name == "A"
+    return name.startswith("A[") and name == f"A[{int(name[2:-1])}]" and int(name[2:-1]) <= count
 
 
 class _Tree:

@@ -6,7 +6,9 @@ import os
 import signal
 import sys
 
-from .arguments import Request, parse
+from certificates.__main__ import main as verify
+
+from .arguments import VERIFY, Request, parse
 from .checkpoint import Checkpoint, Unusable
 from .client import Unreachable
 from .lines import printable
@@ -21,6 +23,8 @@ def main() -> int:
     """Do what the command line asks; the status."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that has not all characters
+    if sys.argv[1:2] == [VERIFY]:
+        return verify(sys.argv[2:], "primes verify")
     request = parse(sys.argv[1:], os.environ, sys.stdin.isatty())
     kind = {"operation": request.operation, **request.options}
     try:

@@ -17,6 +17,8 @@ from .lines import printable
 from .questions import STDIN
 from .requests import LONGEST_DEADLINE, Operation
 
+VERIFY = "verify"  # in place of numbers: what follows are files with certificates
+
 _AMOUNTS = ("--deadline", "--give-up-after", "--window")  # options whose value may begin with a minus sign, and is refused then
 
 _ABOUT = "Tells of integers and expressions such as 2^127-1 whether they are prime, and checks the answers' evidence here."
@@ -29,6 +31,7 @@ examples:
   %(prog)s --file numbers.txt --json --in-order > answers.ndjson
   %(prog)s --file numbers.txt --resume run.state     # Ctrl-C; the same again goes on
   seq 1000 | %(prog)s --json
+  %(prog)s verify certificate.primo                  # no server is asked: %(prog)s verify --help
   %(prog)s -- '-2^7+131'                              # after --, a minus sign begins no option
 
 Blank lines and lines that begin with # are skipped.

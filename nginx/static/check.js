@@ -81,6 +81,20 @@ function checkCertificate(n, text, note) {
   }
 }
 
+/** Check a certificate of anybody's, in whichever format: {number, outcome, words}, the number where it could be read. */
+export function checkAnybodys(text, note) {
+  let n;
+  try {
+    const certificate = read(text);
+    ({ n } = certificate);
+    const steps = prove(certificate, note);
+    return { number: String(n), ...shown(steps > 1 ? `All ${steps} steps hold.` : "It holds.") };
+  } catch (error) {
+    if (!["Malformed", "Rejected"].includes(error.name)) throw error;
+    return { number: n && String(n), ...refuted(`It does not hold: ${error.message}.`) };
+  }
+}
+
 function randomBase() {
   return crypto.getRandomValues(new Uint8Array(BASE_BYTES)).reduce((base, byte) => base * 256n + BigInt(byte), 0n) + 2n;
 }

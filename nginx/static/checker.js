@@ -31,6 +31,12 @@ export class Checker {
     return result;
   }
 
+  /** Check a certificate of anybody's. Resolves to {number, outcome, words}; never if it was given up. */
+  async checkText(text, { signal, note } = {}) {
+    const [result] = await this.#lanes.slow.run([{ text }], signal, note);
+    return result;
+  }
+
   /** Check many answers; resolves to the results in their order. */
   checkAll(answers, signal) {
     return this.#lanes.slow.run(answers, signal);

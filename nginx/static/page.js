@@ -17,12 +17,21 @@ const MOST_SAVED = 1_000_000; // characters of that
 
 const $ = (id) => document.getElementById(id);
 
+// How a file with a certificate begins: Primo's, that of Math::Prime::Util, or PARI's vector with a vector in it.
+const CERTIFICATE = /^\s*\[(?:PRIMO - |MPU - |\s*\[\s*[0-9]+\s*,|\s*[0-9]+\s*,\s*\[)/;
+const CERTIFICATE_HEAD = 2 ** 16; // characters in which that shows: a number may be long
+
 /** The numbers that are asked, those that were, and what becomes of them. */
 class Page {
   #client;
   #checker = new Checker();
   #history = History.open();
   #table;
+  #act = {
+    alarm: (number) => this.#alarm(number),
+    announce: (words) => this.#announce(words),
+    left: () => $("numbers").focus(),
+  };
   #files;
   #asked = 0; // since nothing was open
   #open = new Set(); // entries without an answer
@@ -37,11 +46,7 @@ class Page {
       share: (entry) => this.#copy(linkTo(entry), "The link"),
       remove: (entry) => this.#remove(entry),
     });
-    this.#files = new Files($("uploads"), this.#checker, {
-      alarm: (number) => this.#alarm(number),
-      announce: (words) => this.#announce(words),
-      left: () => $("numbers").focus(),
-    });
+    this.#files = new Files($("uploads"), this.#checker, this.#act);
     this.#listen();
     const saved = readSaved();
     this.#connect(saved.session);
@@ -145,6 +150,10 @@ class Page {
   }
 
   async #takeFile(file) {
+    if (CERTIFICATE.test(await file.slice(0, CERTIFICATE_HEAD).text())) {
+      const { checkFile } = await import("./anybodys.js");
+      return checkFile(file, $("uploads"), this.#checker, this.#act);
+    }
     const text = file.size <= SMALL_FILE ? await file.text() : undefined;
     if (text?.trim() && text.split("\n").filter((line) => line.trim()).length <= MOST_LINES) this.#askText(text);
     else this.#files.send(file);

@@ -59,24 +59,99 @@ export function failsStrongTest(n, base) {
  * how many there are. Returns how many there were.
  */
 export function prove(certificate, note = () => {}) {
-  if (certificate.plus) {
-    proveMorrison(certificate);
-    note(1, 1);
-    return 1;
-  }
-  if (certificate.steps) proveChain(certificate, note);
-  else new Pocklingtons(countFactored(certificate), note).prove(certificate);
-  return certificate.steps?.length ?? countFactored(certificate);
+  const steps = count(certificate);
+  new Proof(steps, note).prove(certificate);
+  return steps;
 }
 
-function proveChain({ n: first, steps }, note) {
-  let n = first;
-  steps.forEach((step, index) => {
-    if (step.n !== n) throw new Rejected(index + 1, step.n, `expected ${shorten(n)} here`);
-    n = proveStep(step, index + 1);
-    note(index + 1, steps.length);
-  });
-  if (n >= EXACT_BELOW || !isSmallPrime(n)) throw new Rejected(steps.length, n, "the last number is no prime below 3.3e24");
+function count({ steps, end, factors }) {
+  if (steps) return steps.length + (end ? count(end) : 0);
+  return (factors ?? []).reduce((sum, { certificate }) => sum + (certificate ? count(certificate) : 0), 1);
+}
+
+/** Certificates may stand within each other: their steps are numbered as they begin. */
+class Proof {
+  #begun = 0;
+  #done = 0;
+  #steps;
+  #note;
+
+  constructor(steps, note) {
+    this.#steps = steps;
+    this.#note = note;
+  }
+
+  prove(certificate) {
+    if (certificate.steps) return this.#proveChain(certificate);
+    this.#begun += 1;
+    if (certificate.plus) proveMorrison(certificate, this.#begun);
+    else provePocklington(certificate, this.#begun, (inner) => this.prove(inner));
+    this.#hold();
+  }
+
+  #hold() {
+    this.#done += 1;
+    this.#note(this.#done, this.#steps);
+  }
+
+  #proveChain({ n: first, steps, end }) {
+    let n = first;
+    for (const step of steps) {
+      this.#begun += 1;
+      if (step.n !== n) throw new Rejected(this.#begun, step.n, `expected ${shorten(n)} here`);
+      n = (step.curve ? proveStep : step.base === undefined ? provePlusStep : proveMinusStep)(step, this.#begun);
+      this.#hold();
+    }
+    if (end && end.n !== n) throw new Rejected(this.#begun, end.n, `expected ${shorten(n)} here`);
+    if (end) this.prove(end);
+    else if (n >= EXACT_BELOW || !isSmallPrime(n)) throw new Rejected(this.#begun, n, "the last number is no prime below 3.3e24");
+  }
+}
+
+const expecting = (number, n) => (holds, reason) => {
+  if (!holds) throw new Rejected(number, n, reason);
+};
+
+/**
+ * By one prime factor q of n - 1 (Pocklington): if a^(n-1) = 1 modulo n and gcd(a^s - 1, n) = 1, q divides p - 1 for each prime p
+ * that divides n; p - 1 is even, so p > 2q.
+ */
+function proveMinusStep({ n, s, base }, number) {
+  const expect = expecting(number, n);
+  expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
+  expect(s >= 1n && (n - 1n) % s === 0n, "s does not divide n - 1");
+  const q = (n - 1n) / s;
+  expect(q > 1n && q % 2n === 1n, "q = (n - 1) / s is no odd number above 1");
+  expect((2n * q + 1n) ** 2n > n, "q = (n - 1) / s is too small: 2 q + 1 is not above sqrt(n)");
+  const power = modularPower(base, s, n);
+  const shows = gcd(power - 1n, n) === 1n && modularPower(power, q, n) === 1n;
+  expect(shows, "the base does not show that q divides p - 1 for each p that divides n");
+  return q;
+}
+
+/** By one prime factor q of n + 1 (Brillhart, Lehmer and Selfridge, theorem 15): each prime that divides n is 2q - 1 at least. */
+function provePlusStep({ n, s, p, q: lq }, number) {
+  const expect = expecting(number, n);
+  expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
+  expect(s >= 1n && (n + 1n) % s === 0n, "s does not divide n + 1");
+  const q = (n + 1n) / s;
+  expect(q > 1n && q % 2n === 1n, "q = (n + 1) / s is no odd number above 1");
+  expect((2n * q - 1n) ** 2n > n, "q = (n + 1) / s is too small: 2 q - 1 is not above sqrt(n)");
+  expect(jacobi(p * p - 4n * lq, n) === -1, "the discriminant's Jacobi symbol is not -1");
+  expect(gcd(generalLucas(p, lq, s / 2n, n), n) === 1n, "V(s/2) has a factor in common with n");
+  expect(generalLucas(p, lq, (n + 1n) / 2n, n) === 0n, "V((n+1)/2) is not 0 modulo n");
+  return q;
+}
+
+/** V of the index modulo n, of the sequence with V(0) = 2, V(1) = p, V(i+1) = p V(i) - q V(i-1). */
+function generalLucas(p, q, index, n) {
+  let [low, high, power] = [2n, p, 1n]; // V(k), V(k+1) and q^k
+  for (const bit of index ? index.toString(2) : "") {
+    const middle = (low * high - p * power) % n;
+    if (bit === "1") [low, high, power] = [middle, (high * high - 2n * power * q) % n, (power * power * q) % n];
+    else [low, high, power] = [(low * low - 2n * power) % n, middle, (power * power) % n];
+  }
+  return modulo(low, n);
 }
 
 /**
@@ -86,9 +161,7 @@ function proveChain({ n: first, steps }, note) {
  * that is O modulo no such p, with [q]Q = O modulo each. Then Q has order q modulo each p; by Hasse's bound p > sqrt(n), so n is prime.
  */
 function proveStep({ n, t, s, curve }, number) {
-  const expect = (holds, reason) => {
-    if (!holds) throw new Rejected(number, n, reason);
-  };
+  const expect = expecting(number, n);
   expect(n > 1n && gcd(n, 6n) === 1n, "n is below 5, or 2 or 3 divides it");
   expect(t * t <= 4n * n, "t lies outside Hasse's bound, |t| <= 2 sqrt(n)");
   const m = n + 1n - t;
@@ -158,57 +231,39 @@ function add(x1, z1, x2, z2, x, a, b, n) {
   return [(2n * (left + right) * ((x1 * x2 + a * zz) % n) + 4n * b * ((zz * zz) % n) - x * z) % n, z];
 }
 
-function countFactored({ factors }) {
-  return factors.reduce((count, { certificate }) => count + (certificate ? countFactored(certificate) : 0), 1);
-}
-
 /**
- * N-1 certificates within each other, by the theorems of Pocklington and of Brillhart, Lehmer and Selfridge.
+ * An N-1 certificate, by the theorems of Pocklington and of Brillhart, Lehmer and Selfridge.
  *
  * Let F be the part of n - 1 that the known prime factors p make up. If each p has a base a with a^(n-1) = 1 modulo n and
  * gcd(a^((n-1)/p) - 1, n) = 1, then every divisor of n is 1 modulo F. If F > n^(1/3), then n has at most two prime factors,
- * and if it has two, 1 + u F and 1 + v F, they are found in its digits to base F: n = 1 + (u + v) F + u v F^2.
+ * and if it has two, 1 + u F and 1 + v F, they are found in its digits to base F: n = 1 + (u + v) F + u v F^2. Where F is even,
+ * somewhat less suffices (theorem 5).
  */
-class Pocklingtons {
-  #begun = 0;
-  #done = 0;
-  #count;
-  #note;
-
-  constructor(count, note) {
-    this.#count = count;
-    this.#note = note;
-  }
-
-  prove({ n, factors }) {
-    const number = (this.#begun += 1);
-    const expect = (holds, reason) => {
-      if (!holds) throw new Rejected(number, n, reason);
-    };
-    expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
-    expect(new Set(factors.map(({ p }) => p)).size === factors.length, "a factor stands there twice");
-    for (const factor of factors) {
-      expect(factor.p > 1n && (n - 1n) % factor.p === 0n, `${shorten(factor.p)} is no factor of n - 1`);
-      this.#proveFactor(factor, expect);
-    }
-    expect(hasBases(n, factors), "there is no base for a factor");
-    const part = factors.reduce((product, { p }) => product * powerIn(n - 1n, p), 1n);
-    expect(part ** 3n > n, "the factors of n - 1 are too few: their part F is not above n^(1/3)");
-    const rest = (n - 1n) / part;
-    const discriminant = (rest % part) ** 2n - 4n * (rest / part);
-    expect(part * part > n || discriminant < 0n || !isSquare(discriminant), "n is a product of two factors 1 modulo F");
-    this.#done += 1;
-    this.#note(this.#done, this.#count);
-  }
-
-  #proveFactor({ p, certificate }, expect) {
+function provePocklington({ n, factors }, number, prove) {
+  const expect = expecting(number, n);
+  expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
+  expect(new Set(factors.map(({ p }) => p)).size === factors.length, "a factor stands there twice");
+  for (const { p, certificate } of factors) {
+    expect(p > 1n && (n - 1n) % p === 0n, `${shorten(p)} is no factor of n - 1`);
     if (certificate) {
       expect(certificate.n === p, `the certificate for the factor ${shorten(p)} is for another number`);
-      this.prove(certificate);
-    } else {
-      expect(p < EXACT_BELOW && isSmallPrime(p), `the factor ${shorten(p)} is no prime below 3.3e24 and has no certificate`);
-    }
+      prove(certificate);
+    } else expect(p < EXACT_BELOW && isSmallPrime(p), `the factor ${shorten(p)} is no prime below 3.3e24 and has no certificate`);
   }
+  expect(hasBases(n, factors), "there is no base for a factor");
+  const part = factors.reduce((product, { p }) => product * powerIn(n - 1n, p), 1n);
+  const rest = (n - 1n) / part;
+  let holds;
+  if (part ** 3n > n) {
+    const discriminant = (rest % part) ** 2n - 4n * (rest / part);
+    holds = part * part > n || discriminant < 0n || !isSquare(discriminant);
+  } else {
+    const [s, r] = [rest / (2n * part), rest % (2n * part)];
+    const enough = part % 2n === 0n && (part + 1n) * (2n * part * part + (r - 1n) * part + 1n) > n;
+    expect(enough, "the factors of n - 1 are too few: their part F is not above n^(1/3)");
+    holds = s === 0n || r * r < 8n * s || !isSquare(r * r - 8n * s);
+  }
+  expect(holds, "n is a product of two factors 1 modulo F");
 }
 
 // If n is prime, half of all numbers are no squares modulo n: more misses tell of a composite.
@@ -223,10 +278,8 @@ const MOST_TRACES = 1_024n; // of n!-1 every small number is a square: x^2 - D m
  * then each prime d that divides n is (D/d) modulo F2. For one of them that is -1: it is n modulo L, the least common multiple of
  * F1 and F2, and n/d is 1 modulo L.
  */
-function proveMorrison({ n, minus, plus }) {
-  const expect = (holds, reason) => {
-    if (!holds) throw new Rejected(1, n, reason);
-  };
+function proveMorrison({ n, minus, plus }, number) {
+  const expect = expecting(number, n);
   expect(n > 2n && n % 2n === 1n, "n is below 3 or even");
   expect(!isSquare(n), "n is a square");
   expectFactors(minus, n - 1n, "n - 1", expect);

@@ -25,7 +25,8 @@ from services.runtime.tasks import end_all_others
 from services.runtime.tether import tether
 from services.runtime.watchdog import watch
 from services.web.drain import Drain
-from services.web.http.certificate import CertificateHandler
+from services.web.http.certificate import CertificateHandler, CheckHandler
+from services.web.http.certificate_child import CertificateChildren
 from services.web.http.description import Description
 from services.web.http.handler import JSONHandler, NotFound
 from services.web.http.hello import Hello
@@ -59,6 +60,7 @@ class Web:
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
         self._shares = Shares(settings.client_share)
+        self._children = CertificateChildren()
         self._draining = False
         self._stop = asyncio.Event()
 
@@ -74,12 +76,14 @@ class Web:
         sessions, shares = self._instance.sessions, self._shares
         sockets = {"dispatcher": dispatcher, "sessions": sessions, "settings": settings, "sockets": self._clients, "shares": shares}
         uploads = {"uploads": self._instance.uploads, "settings": settings}
+        certificates = {"children": self._children, "redis": self._redis}
         return Application(
             [
                 url(r"/", Hello),
                 url(r"/chatsocket", ChatSocket, sockets),
                 url(r"/primes/(.*)", Primes, {"dispatcher": dispatcher, "settings": settings}),
-                url(r"/certificates/(.*)", CertificateHandler, {"redis": self._redis}),
+                url(r"/certificates", CheckHandler, certificates),
+                url(r"/certificates/(.*)", CertificateHandler, certificates),
                 url(r"/jobs", ReceiveHandler, uploads),
                 url(r"/jobs/([^/]*)", AnswerHandler, uploads),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),

@@ -1,6 +1,7 @@
 """The page in a second engine: Firefox, on nginx, web processes and a worker of this machine."""
 
 import csv
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests.config.nginx_server import Nginx, binaries, local_hosts
 from tests.integration.stack import Stack
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
+from tests.unit.certificates.textbook import VECTORS
 
 SCHEME = "layout.css.prefers-color-scheme.content-override"  # what pages are told that the visitor prefers
 DARK, LIGHT = 0, 1
@@ -96,6 +98,36 @@ def saved(tab: Tab, name: str) -> list[dict[str, str]]:
         rows = list(csv.DictReader(file))
     path.unlink()
     return rows
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("768-bits.out", "Proven here 1552518092300708…7221007210577919 (232 digits) is prime. All 41 steps hold."),
+        ("30-digits.mpu", "Proven here 100000000000000000000000000319 is prime. All 2 steps hold."),
+    ],
+)
+def test_a_certificate_that_is_dropped_is_checked_here(tab: Tab, name: str, words: str) -> None:
+    drop(tab, name, (VECTORS / name).read_text())
+    tab.wait("document.querySelector('.card')?.dataset.ended")
+    assert tab.evaluate("document.querySelector('.card p').innerText") == words
+
+
+def test_a_certificate_that_does_not_hold_is_told_with_its_step(tab: Tab) -> None:
+    drop(tab, "changed.primo", (VECTORS / "30-digits.primo").read_text().replace("S=0xB50557020", "S=0xB50557021"))
+    tab.wait("document.querySelector('.card')?.dataset.ended")
+    said = tab.evaluate("document.querySelector('.card p').innerText")
+    assert said.startswith("Not proven 100000000000000000000000000319 is not proven. It does not hold: step 2 (")
+    assert said.endswith("): s does not divide m = n + 1 - t.")
+
+
+def drop(tab: Tab, name: str, text: str) -> None:
+    """Let a file fall on the page."""
+    dropped = f"dropped.items.add(new File([{json.dumps(text)}], {json.dumps(name)}));"
+    event = "new DragEvent('drop', { dataTransfer: dropped, bubbles: true, cancelable: true })"
+    tab.evaluate(
+        f"(() => {{ const dropped = new DataTransfer(); {dropped} document.body.dispatchEvent({event}); return true; }})()"
+    )
 
 
 def test_numbers_and_expressions_are_asked_answered_and_checked_by_keyboard_alone(tab: Tab) -> None:

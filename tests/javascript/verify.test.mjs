@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { read } from "../../nginx/static/certificate.js";
-import { check } from "../../nginx/static/check.js";
+import { check, checkAnybodys } from "../../nginx/static/check.js";
 import { EXACT_BELOW, Rejected, isFactor, isSmallPrime, isWitness, prove } from "../../nginx/static/verify.js";
 
 // Arnault's (1995): 397 digits, composite, and a strong pseudoprime to all prime bases below 307.
@@ -83,4 +83,13 @@ test("what a certificate needs above is told step by step", () => {
   const notes = [];
   prove(read(CHAIN), (done, steps) => notes.push([done, steps]));
   assert.deepEqual(notes, [[1, 1]]);
+});
+
+test("a certificate of anybody's is told with its number, and with the step that fails", () => {
+  assert.deepEqual(checkAnybodys(FACTORS), { number: String(10n ** 40n + 121n), outcome: "shown", words: "It holds." });
+  const changed = checkAnybodys(CHAIN.replace("W=0x6E", "W=0x6F"));
+  assert.deepEqual([changed.number, changed.outcome], [String(10n ** 30n + 57n), "refuted"]);
+  assert.match(changed.words, /^It does not hold: step 1 \(.*\): s does not divide m = n \+ 1 - t\.$/);
+  const none = checkAnybodys("seven");
+  assert.deepEqual([none.number, none.outcome], [undefined, "refuted"]);
 });

@@ -90,7 +90,7 @@ def test_what_primes_need_is_asked_for() -> None:
         (HEAD + "Type Pocklington\nN 7\nN 7", "line 9: expected Q or A and a decimal number, got 'N 7'"),
         (HEAD + "Type Pocklington\nN 7\nQ 4\nA 2", "line 10: expected before this, Q above 0 that divides N - 1, got 'A 2'"),
         (HEAD + "Type BLS15\nN 7\nQ 0\nLP 2\nLQ 2", "line 11: expected before this, Q above 0 that divides N + 1, got 'LQ 2'"),
-        (HEAD + "Type BLS5\nN 7\nQ[2] 3\n----", "line 9: expected Q[1] or A[0] and a decimal number, got 'Q[2] 3'"),
+        (HEAD + "Type BLS5\nN 7\nQ[2] 3\n----", "line 9: expected N, Q[1], A[0] or less and a decimal number, got 'Q[2] 3'"),
         (HEAD + "Type BLS5\nN 7\nQ[1] 3", "end of the text: expected a line of ---- after BLS5"),
         (HEAD + "Type BLS5\nQ[1] 3\n----", "line 9: expected N before this, got '----'"),
         (

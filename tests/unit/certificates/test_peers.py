@@ -17,7 +17,7 @@ from certificates import Malformed, Rejected, Unwritable, read, verify, write
 from tests.unit.certificates.textbook import VECTORS
 
 SOURCE = Path("/usr/share/doc/libmath-prime-util-gmp-perl/examples/vcert.c")
-MUTATIONS = 40  # of each text
+MUTATIONS = 20  # of each text
 NUMBER = re.compile(r"(?<![\w.\[])-?(?:\$[0-9A-F]+|[0-9]+)(?![\w.\]])")
 PERL = "use Math::Prime::Util 'verify_prime'; local $/ = undef; exit(verify_prime(<STDIN>) ? 0 : 1)"
 
@@ -105,7 +105,7 @@ def test_pari_takes_paris_text_and_refuses_what_was_changed() -> None:
     told = Counter((ours(changed), pari_takes(changed)) for name, text in curves.items() for changed in mutations(text, name))
     # PARI looks at less: it was seen to take three of 1,309 changed texts that prove nothing.
     assert told[False, True] <= 3, told
-    assert told[False, False] > 100, told
+    assert told[False, False] > 50, told
     for name in taken.keys() - curves.keys():  # of N-1 it takes -p for p, and 4 for 2: only other changes are compared
         for changed in mutations(taken[name], name):
             assert ours(changed) or not pari_takes(changed) or re.search(r"[ \[](?:-|4[],])", changed), changed
@@ -133,4 +133,4 @@ def test_vcert_takes_the_texts_and_refuses_what_was_changed(format: str, vcert: 
     told = Counter((ours(changed), takes(changed)) for name, text in texts.items() for changed in mutations(text, name))
     # vcert looks at less: it was seen to take two of 1,309 changed texts that prove nothing.
     assert told[False, True] <= 2, told
-    assert told[False, False] > 100, told
+    assert told[False, False] > 50, told

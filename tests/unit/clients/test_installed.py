@@ -105,4 +105,5 @@ def test_the_command_refuses_a_certificate_with_a_changed_digit(python: Path, tm
 def test_the_verifier_is_a_command_too(python: Path, tmp_path: Path) -> None:
     file = tmp_path / "certificate.primo"
     file.write_text(CERTIFICATE)
-    assert "is prime: 100 digits, ECPP, 11 steps, 0." in call(python.with_name("verify-certificate"), file, cwd=tmp_path)
+    for command in ([python.with_name("verify-certificate")], [python.with_name("primes"), "verify"]):
+        assert "is prime: 100 digits, ECPP, 11 steps, 0." in call(*command, file, cwd=tmp_path)
