@@ -73,6 +73,7 @@ class Client:
         self._chance = random.Random(seed)
         self._whims = whims
         self._open: dict[str, Asked] = {}  # requests without an answer
+        self._unwanted: set[str] = set()  # requests that were to be cancelled
         self._session, self._offset = "", "0"
         self._sockets = 0
         self._socket: ClientConnection | None = None  # once its session is told or resumed
@@ -206,7 +207,7 @@ class Client:
 
     async def _repeat(self, request: str) -> None:
         await self._think_again()
-        if self._socket is not None and request in self._open:
+        if self._socket is not None and request in self._open and request not in self._unwanted:
             self._note(Repeated(time.monotonic(), request, self._sockets - 1))
             await self._ask(self._socket, request)
 
@@ -215,6 +216,7 @@ class Client:
         await self._think_again()
         if self._socket is not None and request in self._open:
             self._note(Unwanted(time.monotonic(), request))
+            self._unwanted.add(request)
             await self._call(self._socket, CANCEL + request, "cancel", {"request": request})
 
     def _do_later(self, what: Coroutine[Any, Any, None]) -> None:

@@ -65,7 +65,7 @@ class RedisServer:
         self.environment: Mapping[str, str] = {}  # what the server gets beside the test's own
         self.program: Program | None = None
         self.admin = self.client("admin", ADMIN)
-        self._raw = self.anybody(username="admin", password=ADMIN, protocol=2)
+        self._raw = self.another_admin()
         self._raw.response_callbacks.clear()
 
     def make_users(self, code: Path = ROOT, *options: str) -> None:
@@ -82,6 +82,10 @@ class RedisServer:
     def anybody(self, **options: Any) -> Any:
         """A client that says who it is, or does not."""
         return redis.Redis(unix_socket_path=str(self.socket), retry=Retry(NoBackoff(), 0), **options)
+
+    def another_admin(self) -> Any:
+        """Speaks RESP2, over a connection of its own, and waits for a reply as long as it takes."""
+        return self.anybody(username="admin", password=ADMIN, protocol=2, socket_timeout=None)
 
     def raw(self, *command: str | bytes | int) -> Any:
         """The reply to a command of the admin's, as RESP2 has it."""

@@ -78,7 +78,7 @@ class History:
         self._real = real
         self._tell = tell
         begin_anew()
-        self.world = world = World(plan.seed)
+        self.world = world = World(plan.seed, plan.pace)
         self._broker = Broker(world, real, plan.seed)
         self._children = Children(world, plan.seed, plan.slowness)
         network = Network(self._broker, self._children)

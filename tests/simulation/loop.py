@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BUSY = 0.02  # share of turns that take longer than the others, so that much is ready when the next one comes
 LONG = 0.03  # seconds that such a turn takes at most
+PACED = 0.5  # share of turns that take as long as the plan's pace at most
 
 
 class _Numbered:
@@ -77,8 +78,8 @@ class Loop:
 
     def turn(self) -> None:
         """Run what is ready now; what that makes ready runs in the next turn."""
-        self._listed = False
         if self.dead or self.stopped:
+            self._listed = False
             return
         world = self.world
         former, world.running = world.running, self
@@ -93,9 +94,11 @@ class Loop:
         finally:
             events._set_running_loop(None)
             world.running = former
-        if self._chance.random() < BUSY:
+        self._listed = False  # not before: what this turn made ready waits too while it takes its time
+        longest = LONG if self._chance.random() < BUSY else world.pace if world.pace and self._chance.random() < PACED else 0.0
+        if longest:
             self._busy = True
-            world.after(self._chance.uniform(0, LONG), self._end_turn)
+            world.after(self._chance.uniform(0, longest), self._end_turn)
         self._list()
 
     def _run(self, handle: asyncio.Handle) -> None:

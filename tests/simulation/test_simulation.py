@@ -3,13 +3,17 @@
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.simulation.draw import draw
+from tests.simulation.loop import Loop
 from tests.simulation.plan import Fault, Plan, Step
 from tests.simulation.shrink import shrink
+from tests.simulation.world import TURN, World
 
 ROOT = Path(__file__).parents[2]
 FOUND = sorted((ROOT / "tests" / "simulation" / "found").glob("*.json"))
@@ -42,6 +46,21 @@ def test_a_plan_is_thinned_out_to_what_it_fails_without() -> None:
     plan = Plan(1, 20.0, 1, 1, 1, asks, stops)
     thin = shrink(plan, lambda each: asks[13] in each.steps and stops[4] in each.faults)
     assert (thin.steps, thin.faults) == ([asks[13]], [stops[4]])
+
+
+def test_what_a_turn_made_ready_waits_while_that_turn_takes_its_time() -> None:
+    world = World(1, pace=1.0)
+    no_network: Any = None  # it connects to nothing
+    loop = Loop(world, "process", no_network, print)
+    times: list[float] = []
+
+    def go_on() -> None:
+        times.append(world.now)
+        loop.call_soon(go_on)
+
+    loop.call_soon(go_on)
+    world.run(20.0)
+    assert any(after - before > 100 * TURN for before, after in pairwise(times))
 
 
 @pytest.mark.parametrize("plan", FOUND, ids=lambda path: path.stem)

@@ -29,9 +29,9 @@ def _cancels(chance: Random, seed: int) -> Plan:
 
 
 def _claims(chance: Random, seed: int) -> Plan:
-    """What is asked is cancelled so soon that a worker hears of it in the very turn in which it hears of its claim."""
-    steps = _asked_and_cancelled(chance, 48, 0.6, 0.04, 0.004)
-    return Plan(seed, 2.7, 1, 1, 1, steps, [], hurry=True, children=8)
+    """What is asked is cancelled so soon that a worker hears of it in the very turn in which it takes its claim."""
+    steps = _asked_and_cancelled(chance, 24, 0.6, 0.06, 0.012)
+    return Plan(seed, 2.2, 1, 1, 1, steps, [], children=8, hurry=True, pace=0.001)
 
 
 def _asked_and_cancelled(chance: Random, count: int, first: float, apart: float, latest: float) -> list[Step]:

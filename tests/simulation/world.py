@@ -23,8 +23,10 @@ class World:
     of whatever goes from one to another.
     """
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, pace: float = 0.0) -> None:
+        """`pace`: see Plan."""
         self.seed = seed
+        self.pace = pace
         self.now = 0.0
         self.running: Loop | None = None  # whose turn it is
         self.turns = 0

@@ -2,55 +2,32 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
 import redis.asyncio
+from redis.exceptions import TryAgainError
 
 from services.broker.client import BrokerClient
-from services.broker.connection import PASSING, connect
+from services.broker.connection import PASSING, Client, connect
 from services.broker.finish import finish
 from services.jobs import names
 from services.jobs.names import Lane
 from services.runtime.settings import Settings
 from tests.integration.redis_server import RedisServer
-from tests.ports import free_port
+from tests.integration.refusals import (
+    busy,
+    full,
+    moved,
+    other_node,
+    replica,
+    stale_replica,
+    start_clustered,
+    without_replicas,
+    without_slots,
+)
 
 STREAM = names.stream(Lane.QUICK)
-
-
-@contextmanager
-def without_replicas(server: RedisServer) -> Iterator[None]:
-    """NOREPLICAS."""
-    server.admin.config_set("min-replicas-to-write", 1)
-    yield
-    server.admin.config_set("min-replicas-to-write", 0)
-
-
-@contextmanager
-def replica(server: RedisServer, stale: str = "yes") -> Iterator[None]:
-    """READONLY: it follows a master that is not there."""
-    server.admin.config_set("replica-serve-stale-data", stale)
-    server.admin.replicaof("127.0.0.1", free_port())
-    yield
-    server.admin.replicaof("NO", "ONE")
-
-
-@contextmanager
-def stale_replica(server: RedisServer) -> Iterator[None]:
-    """MASTERDOWN: it does not serve what may be outdated."""
-    with replica(server, "no"):
-        yield
-
-
-@contextmanager
-def full(server: RedisServer) -> Iterator[None]:
-    """OOM."""
-    room = server.admin.config_get("maxmemory")["maxmemory"]
-    server.admin.config_set("maxmemory", 1)
-    yield
-    server.admin.config_set("maxmemory", room)
 
 
 async def by_hot_connection(whole: redis.asyncio.Redis, broker: BrokerClient) -> Any:
@@ -72,8 +49,47 @@ async def by_script(whole: redis.asyncio.Redis, broker: BrokerClient) -> Any:
     return await finish(whole, Lane.QUICK, ["0-1"], publications=[(names.results("web0"), b"")])
 
 
-REFUSALS = [without_replicas, replica, stale_replica, full]
+REFUSALS = [without_replicas, replica, stale_replica, full, busy]
+OF_CLUSTERS = [without_slots, moved]
 WAYS = [by_hot_connection, by_pool, by_transaction, by_script]
+
+
+@pytest.fixture(scope="module")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """The only node of a cluster."""
+    server = RedisServer(tmp_path_factory.mktemp("node"))
+    start_clustered(server)
+    yield server
+    server.close()
+
+
+def whole_client(server: RedisServer) -> Client:
+    access: dict[str, Any] = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "me"}
+    return connect(Settings(redis_url=f"unix://{server.socket}", redis_timeout=5, _cli_parse_args=[], **access))
+
+
+def refuse(
+    server: RedisServer,
+    refusal: Callable[[RedisServer], Any],
+    way: Callable[[redis.asyncio.Redis, BrokerClient], Awaitable[Any]],
+) -> None:
+    """The same call before, meanwhile and afterwards."""
+
+    async def scenario() -> None:
+        whole = whole_client(server)
+        broker = BrokerClient(whole)
+        await way(whole, broker)
+        with refusal(server):
+            try:
+                await way(whole, broker)
+            except PASSING:
+                pass
+            else:  # a script that finds nothing to write
+                assert way is by_script and refusal not in {busy, *OF_CLUSTERS}
+        await way(whole, broker)
+        await whole.aclose()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
@@ -83,30 +99,45 @@ def test_what_redis_refuses_for_a_while_is_told_as_passing_and_taken_afterwards(
     refusal: Callable[[RedisServer], Any],
     way: Callable[[redis.asyncio.Redis, BrokerClient], Awaitable[Any]],
 ) -> None:
+    refuse(server, refusal, way)
+
+
+@pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
+@pytest.mark.parametrize("refusal", OF_CLUSTERS, ids=lambda refusal: refusal.__name__)
+def test_what_a_clusters_node_refuses_for_a_while_is_told_as_passing_and_taken_afterwards(
+    node: RedisServer,
+    refusal: Callable[[RedisServer], Any],
+    way: Callable[[redis.asyncio.Redis, BrokerClient], Awaitable[Any]],
+) -> None:
+    refuse(node, refusal, way)
+
+
+def test_keys_of_which_some_have_gone_to_another_node_are_told_as_passing(node: RedisServer) -> None:
+    """TRYAGAIN: Redis is migrating a slot."""
+    keys = STREAM, names.stream(Lane.PROOF)
+
     async def scenario() -> None:
-        access: dict[str, Any] = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "me"}
-        whole = connect(Settings(redis_url=f"unix://{server.socket}", redis_timeout=5, _cli_parse_args=[], **access))
-        broker = BrokerClient(whole)
-        await way(whole, broker)
-        with refusal(server):
-            try:
-                await way(whole, broker)
-            except PASSING:
-                pass
-            else:  # a script that finds nothing to write
-                assert way is by_script
-        await way(whole, broker)
+        whole = whole_client(node)
+        for way in (whole, BrokerClient(whole)):
+            with pytest.raises(TryAgainError) as raised:
+                await way.eval("return 1", 2, *keys)
+            assert isinstance(raised.value, PASSING)
+        node.raw("CLUSTER", "SETSLOT", slot, "STABLE")
+        assert await whole.eval("return 1", 2, *keys) == 1
         await whole.aclose()
 
-    asyncio.run(scenario())
+    node.admin.xadd(STREAM, {"jobs": ""})
+    slot = node.raw("CLUSTER", "KEYSLOT", STREAM)
+    with other_node(node) as other:
+        node.raw("CLUSTER", "SETSLOT", slot, "MIGRATING", other.raw("CLUSTER", "MYID"))
+        asyncio.run(scenario())
 
 
 def test_a_subscription_begins_while_redis_takes_no_writes(server: RedisServer) -> None:
     """A process hears what is published, whatever Redis says to its commands."""
 
     async def scenario() -> None:
-        access: dict[str, Any] = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "me"}
-        whole = connect(Settings(redis_url=f"unix://{server.socket}", redis_timeout=5, _cli_parse_args=[], **access))
+        whole = whole_client(server)
         for refusal in (without_replicas, replica, full):
             with refusal(server):
                 async with whole.pubsub() as heard:
