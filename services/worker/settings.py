@@ -19,6 +19,12 @@ class WorkerSettings(Settings):
         le=64,
         description="child processes for heavy jobs; half the CPUs unless set",
     )
+    short_processes: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="further ones for short heavy jobs, up to 1,200 digits or so, while all others are busy; 0: none",
+    )
     proof_processes: int = Field(1, ge=1, le=64, description="child processes for proofs")
     lease: Annotated[float, Field(ge=1, le=600)] = Field(
         10.0, description="seconds that a claim lasts without renewal; a dead worker's jobs start again after that"

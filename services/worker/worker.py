@@ -73,23 +73,34 @@ class Worker:
         self._orphans = ChildLane(Lane.QUICK, _computing(settings, 1), *given, reader=None, answers=answers)  # of workers that died
         self._heavy = ChildLane(Lane.HEAVY, _computing(settings, settings.heavy_processes), *given, reader=reader, answers=answers)
         self._proofs = ChildLane(Lane.PROOF, _proving(settings), *given, reader=reader, answers=answers)
-        self._child_lanes = self._orphans, self._heavy, self._proofs
+        self._child_lanes: list[ChildLane] = [self._orphans, self._heavy, self._proofs]
+        self._heavy_bells = [self._heavy.bell]
+        if settings.short_processes:
+            children = _computing(settings, settings.short_processes)
+            short = ChildLane(Lane.HEAVY, children, *given, reader=reader, answers=answers, spared_by=self._heavy)
+            self._child_lanes.append(short)
+            self._heavy_bells.append(short.bell)
         self._rights = Rights(connect(settings), probes("worker"))
         self._pulse = Pulse(name)
         self._subscription = self._subscribe()
         self._sweeping = Steps("sweep")
-        steps = (*(lane.steps for lane in (self._quick, *self._child_lanes)), self._renewal.steps, self._sweeping)
+        steps = (self._quick.steps, *(lane.steps for lane in self._child_lanes), self._renewal.steps, self._sweeping)
         self._vigil = Vigil(steps, excused=lambda: self._stop.is_set() or not self._pulse.fresh)
         self._stop = asyncio.Event()
 
     def _subscribe(self) -> Subscription:
         hearers = {
-            names.bell(Lane.HEAVY): lambda _: self._heavy.bell.ring(),
+            names.bell(Lane.HEAVY): self._ring,
             names.bell(Lane.PROOF): lambda _: self._proofs.bell.ring(),
             names.CANCELLATIONS: self._leases.hear_cancellation,
             self._pulse.channel: self._pulse.hear,
         }
         return Subscription(self._redis, hearers, self._settings.redis_timeout, self._pulse.listen_anew)
+
+    def _ring(self, _: bytes) -> None:
+        """Heavy entries wait."""
+        for bell in self._heavy_bells:
+            bell.ring()
 
     def ready(self) -> str:
         """What keeps this worker from working; empty if nothing does."""
@@ -117,7 +128,7 @@ class Worker:
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         """Take entries and answer them, until it is told to stop."""
-        lanes = [tasks.create_task(lane.run()) for lane in (self._quick, *self._child_lanes)]
+        lanes = [tasks.create_task(run) for run in (self._quick.run(), *(lane.run() for lane in self._child_lanes))]
         hearing = self._subscription.run(), self._pulse.run(self._redis)
         for service in (*hearing, self._redis.follow(), self._renewal.run(), self._sweep(), self._vigil.run()):
             tasks.create_task(service)

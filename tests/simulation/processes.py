@@ -152,7 +152,7 @@ class WorkerProcess(Process):
         super().__init__(world, network, name, report)
         self.settings = WorkerSettings(
             instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=children, deadline=30.0,
-            cache_ttl=5,
+            short_processes=0, cache_ttl=5,
         )  # fmt: skip
         self.worker: Worker | None = None
         self._told_to_end = self._stands = False

@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from services.broker.client import BrokerClient
 from services.broker.script import CLOCK, EPOCH, TRY, TURNS, WAITING, Script
-from services.jobs import messages, names
+from services.jobs import messages, names, turn
 from services.jobs.messages import Asker
 from services.jobs.names import Lane
 from services.web.queue.ledger import Entry, Place
@@ -50,6 +50,7 @@ class Runs(msgspec.Struct, frozen=True, gc=False):
     askers: str = names.ASKERS_OF
     most_askers: int = names.ASKERS
     question_ttl: int = names.QUESTION_TTL  # seconds
+    short: int = turn.SHORT  # µs up to which an entry always rings the bell
     certificates: str = names.certificate("")
 
 

@@ -1,5 +1,6 @@
 """Claims new entries of a lane: quick ones the oldest first, costly ones by turns of clients."""
 
+import asyncio
 from collections.abc import Awaitable, Container
 from pathlib import Path
 from typing import Any
@@ -31,21 +32,23 @@ class Reader:
         self._broker = broker
         self._consumer = consumer
         self._opening = opening
+        self._taking = {lane: asyncio.Lock() for lane in Lane}
         self._unsure: set[Lane] = set()  # lanes whose last read failed: Redis may have given us entries that we never saw
 
-    async def take(self, lane: Lane, held: Container[bytes], *, sweeping: bool) -> Claim | None:
-        """Claim the entry of a costly lane whose turn it is.
+    async def take(self, lane: Lane, held: Container[bytes], *, sweeping: bool, most: int = 0) -> Claim | None:
+        """Claim the entry of a costly lane whose turn it is; `most`: of those whose estimate is so many µs at most, 0: of all.
 
         After a read that failed, first what Redis gave us then: it is ours, and not among the ids `held`. `sweeping`: look too for
         entries that wait for no turn.
         """
-        if claims := await self._recover(lane, 1, held):
-            return claims[0]
-        keys, arguments = claim_call(lane, self._consumer, sweeping=sweeping)
-        while (found := await self._receive(lane, CLAIM(self._redis, keys, *arguments))) is not None:
-            if claims := await self._opening.open(lane, [_entry(found)], deliveries=1):
+        async with self._taking[lane]:  # else one would take for lost what Redis is giving the other
+            if claims := await self._recover(lane, 1, held):
                 return claims[0]
-        return None
+            keys, arguments = claim_call(lane, self._consumer, sweeping=sweeping, most=most)
+            while (found := await self._receive(lane, CLAIM(self._redis, keys, *arguments))) is not None:
+                if claims := await self._opening.open(lane, [_entry(found)], deliveries=1):
+                    return claims[0]
+            return None
 
     async def wait(self, count: int, held: Container[bytes]) -> list[Claim]:
         """Claim up to `count` entries of the quick lane that nobody was given yet, the oldest first; waits up to a second for one.
@@ -92,6 +95,6 @@ def _entry(raw: Any) -> RawEntry:
     return id, dict(zip(fields[::2], fields[1::2], strict=True))
 
 
-def claim_call(lane: Lane, consumer: str, *, sweeping: bool) -> tuple[list[str], list[str | int]]:
+def claim_call(lane: Lane, consumer: str, *, sweeping: bool, most: int = 0) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of claim.lua."""
-    return [names.stream(lane)], [GROUP, consumer, PAGE, PAGES, int(sweeping)]
+    return [names.stream(lane)], [GROUP, consumer, PAGE, PAGES, int(sweeping), most]

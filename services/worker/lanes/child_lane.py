@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
 from typing import Any
 
 from services.broker.connection import PASSING, Backoff
+from services.jobs import turn
 from services.jobs.names import Lane
 from services.runtime.vigil import Steps
 from services.worker.claims.claim import Claim
@@ -32,8 +33,12 @@ class ChildLane:
         *,
         reader: Reader | None,
         answers: ChildAnswers,
+        spared_by: "ChildLane | None" = None,
     ) -> None:
-        """`reader`: claims new entries; without one the lane claims only those whose lease ran out."""
+        """`reader`: claims new entries; without one the lane claims only those whose lease ran out.
+
+        `spared_by`: the lane that has all entries; this one claims its short ones, while all of that one's children are busy.
+        """
         self._lane = lane
         self._leases = leases
         self._takeover = takeover
@@ -47,8 +52,17 @@ class ChildLane:
         for child in children:
             self._free.put_nowait(child)
         self._children = self._free.qsize()
-        name = f"{lane} lane" if reader else f"{lane} lane's orphans"
-        self.steps = Steps(name, tell=self._tell, excused=lambda: len(self._busy) == self._children)
+        self._spared_by = spared_by
+        self._when_full: Callable[[], None] = lambda: None
+        if spared_by is not None:
+            spared_by._when_full = self.bell.ring
+        name = f"{lane} lane's short ones" if spared_by else f"{lane} lane" if reader else f"{lane} lane's orphans"
+        self.steps = Steps(name, tell=self._tell, excused=lambda: self.full)
+
+    @property
+    def full(self) -> bool:
+        """Whether every child is at work."""
+        return len(self._busy) == self._children
 
     def sweep(self) -> None:
         """Look for leases that ran out, and for new entries whose announcement was lost."""
@@ -89,6 +103,8 @@ class ChildLane:
     def _occupy(self, running: asyncio.TaskGroup, child: ChildProcess, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         """Have a child do this, after which it is free again."""
         self._busy.add(child)
+        if self.full:
+            self._when_full()
         task = running.create_task(work)
         # Not by the task itself: one that is cancelled before its first step runs none of its own lines.
         task.add_done_callback(partial(self._release, child))
@@ -99,6 +115,10 @@ class ChildLane:
         self.bell.looking()
         if self.bell.stopped:
             return None
+        if self._spared_by is not None:
+            if not self._spared_by.full or self._reader is None:
+                return None
+            return await self._reader.take(self._lane, self._leases.ids(self._lane), sweeping=False, most=turn.SHORT)
         if self._overdue:
             if (claim := await self._takeover.take_over(self._lane)) is not None:
                 return claim

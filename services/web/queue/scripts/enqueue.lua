@@ -1,6 +1,7 @@
 -- Appends as many entries to a lane's stream as there is room for, the first ones first.
 -- Returns of each quick entry its id, and of each costly one {lane, id, how, so_far}:
---   how ''        it is a new run, and the bell was rung if no worker is sure to be awake
+--   how ''        it is a new run, and the bell was rung if no worker is sure to be awake, or if it is short,
+--                 since a child may be spared for it
 --   how 'joined'  the question's run is under way, and its answer will be this job's too
 --   how 'known'   the answer is kept, and the job went to the quick lane with it
 --   so_far        what is known of a run that was joined (MessagePack), or ''
@@ -80,7 +81,7 @@ local function begin(question, batch, field, asker, turn)
 end
 
 local function append_costly()
-    local begun = false
+    local wakes = false
     local unclaimed = waiting(stream, ask.runs.consumers, length) -- waiting.lua
     for i = 1, last do
         local batch, field, asker, turn = unpack(ARGV, 4 * i - 2, 4 * i + 1)
@@ -91,10 +92,11 @@ local function append_costly()
         places[i] = read and place
         if not places[i] then
             places[i] = begin(KEYS[2 + i], batch, field, asker, turn)
-            begun = true
+            local _, _, cost = read_turn(turn)
+            wakes = wakes or unclaimed <= 0 or cost <= ask.runs.short
         end
     end
-    if begun and unclaimed <= 0 then
+    if wakes then
         redis.call('PUBLISH', ask.bell, '')
     end
 end

@@ -12,7 +12,7 @@ import pytest
 from services.jobs.names import Lane
 from services.web.shares import BURST, MOST_WAITING, REQUEST
 from tests.integration.conftest import Front
-from tests.integration.plain_clients import NOT_PRIME, PRIME, RawClient
+from tests.integration.plain_clients import NOT_PRIME, PRIME, SLOW, RawClient
 from tests.integration.processes import frozen
 from tests.integration.waiting import wait_until
 
@@ -62,6 +62,19 @@ def test_a_flood_of_quick_numbers_keeps_no_other_client_waiting(manned: Front) -
         assert polite.receive() == PRIME
         assert web.pending > count // 2
         assert len(list(greedy.messages(count))) == count
+
+
+def test_a_short_number_is_answered_while_every_child_computes_long_ones_of_another(front: Front) -> None:
+    front.worker("spare", "--short-processes", "1")
+    front.wait_ready()
+    web = front.web0
+    with RawClient(web.url, address=GREEDY) as greedy, RawClient(web.url, address=POLITE) as polite:
+        for n in (0, 2, 4):
+            greedy.send((gmpy2.mpz(SLOW) + n).digits())
+        wait_until(lambda: front.redis.held("spare", Lane.HEAVY) == 1, "one is computed")
+        polite.send(costly(1)[0])
+        assert polite.receive() == NOT_PRIME
+        assert web.pending == 3
 
 
 def test_a_client_that_fills_its_share_leaves_room_for_others(manned: Front) -> None:

@@ -19,7 +19,7 @@ NEVER = 0  # lost, of a job that Redis did not lose
 
 Request = tuple[int, int, str, int]  # number of its entry, job, id, when Redis last had what it lost
 
-TURN = turns.write("192.0.2.1", "web/1", 500)
+TURN = turns.write("192.0.2.1", "web/1", turns.SHORT + 1)
 
 
 class Marks:
@@ -38,10 +38,13 @@ class Marks:
         return [key for token in self._requests for key in (names.session(token), names.history(token))], marks
 
 
-def enqueue(node: Node, lane: Lane, *jobs: Job | list[Job], most: int = 100, marks: Marks | None = None, web: str = "web") -> Any:
+def enqueue(
+    node: Node, lane: Lane, *jobs: Job | list[Job], most: int = 100, marks: Marks | None = None, web: str = "web", turn: str = TURN
+) -> Any:
     """The script's reply to entries of these jobs."""
-    turn = "" if lane is Lane.QUICK else TURN
-    entries = [Entry(lane, batch if isinstance(batch, list) else [batch], 1, turn=turn) for batch in jobs]
+    entries = [
+        Entry(lane, batch if isinstance(batch, list) else [batch], 1, turn="" if lane is Lane.QUICK else turn) for batch in jobs
+    ]
     keys, arguments = arrange(lane, entries, marks or Marks(), lambda job: NEVER, web=web, most_entries=most)
     return run(node.web, _enqueue, keys, *arguments)
 
@@ -119,6 +122,14 @@ def test_the_bell_stays_silent_while_entries_wait_that_have_rung_it(node: Node) 
     bell = node.listen(names.bell(Lane.HEAVY))
     enqueue(node, Lane.HEAVY, Job(2, "8"))
     assert heard(bell) == []
+
+
+def test_the_bell_rings_for_a_short_one_whatever_waits(node: Node) -> None:
+    enqueue(node, Lane.HEAVY, Job(1, "7"))
+    node.admin.xgroup_create(names.stream(Lane.HEAVY), GROUP, "0")
+    bell = node.listen(names.bell(Lane.HEAVY))
+    enqueue(node, Lane.HEAVY, Job(2, "8"), turn=turns.write("192.0.2.1", "web/1", turns.SHORT))
+    assert heard(bell) == [(names.bell(Lane.HEAVY), b"")]
 
 
 def test_the_bell_rings_once_when_workers_have_all_that_is_there(node: Node) -> None:

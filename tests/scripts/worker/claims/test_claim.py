@@ -34,8 +34,8 @@ def group(node: Node) -> None:
     node.admin.xgroup_create(STREAM, GROUP, id="0", mkstream=True)
 
 
-def claim(node: Node, worker: str = "mine", *, sweeping: bool = False) -> Any:
-    keys, arguments = claim_call(Lane.HEAVY, worker, sweeping=sweeping)
+def claim(node: Node, worker: str = "mine", *, sweeping: bool = False, most: int = 0) -> Any:
+    keys, arguments = claim_call(Lane.HEAVY, worker, sweeping=sweeping, most=most)
     return run(node.worker, CLAIM, keys, *arguments)
 
 
@@ -57,6 +57,25 @@ def test_entries_go_by_turns_each_to_one_worker_as_delivered_once(node: Node, wa
         second: (b"another", 1),
     }
     assert node.admin.keys(f"{STREAM}:*") == []
+
+
+def test_a_child_for_short_ones_goes_past_clients_whose_next_entry_is_long(node: Node, waiting: Script) -> None:
+    group(node)
+    long, behind = (run(node.web, waiting, [STREAM], turns.write("a", "x", cost), n) for n, cost in enumerate((500, 100)))
+    short = run(node.web, waiting, [STREAM], turns.write("b", "x", 100), 2)
+    assert claim(node, most=100)[0] == short
+    assert claim(node, most=100) is None
+    assert claimed(node, 3) == [long, behind]
+    assert node.admin.keys(f"{STREAM}:turns*") == []
+
+
+def test_a_short_one_that_is_gone_or_taken_is_passed_over(node: Node, waiting: Script) -> None:
+    group(node)
+    gone, taken, left = (run(node.web, waiting, [STREAM], turns.write(name, "x", 100), n) for n, name in enumerate("abc"))
+    node.admin.xdel(STREAM, gone)
+    node.admin.xclaim(STREAM, GROUP, "another", 0, [taken], force=True)
+    assert claim(node, most=100)[0] == left
+    assert claim(node, most=100) is None
 
 
 def test_the_turns_of_those_who_joined_an_entry_end_when_the_lane_is_empty(node: Node, waiting: Script, joining: Script) -> None:
