@@ -54,8 +54,8 @@ class Telling(WebSocketHandler):
     told: Told
     closed: asyncio.Event
 
-    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False) -> None:
-        self._most, self._deflate = most, deflate
+    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False, compressed: bool = False) -> None:
+        self._most, self._deflate, self._compressed = most, deflate, compressed
         self.told, self.closed, self.flushes = [], asyncio.Event(), 0
 
     @property
@@ -118,6 +118,10 @@ class Stock(Telling):
 class Lean(Telling, LeanHandler):
     """On ours."""
 
+    @property
+    def deflates(self) -> bool:
+        return self._compressed
+
     def say(self, message: bytes) -> None:
         self.send(message)
 
@@ -125,7 +129,12 @@ class Lean(Telling, LeanHandler):
 ROUTES = [
     (f"/{name}/{kind.__name__}", kind, arguments)
     for kind in (Stock, Lean)
-    for name, arguments in {"plain": {}, "small": {"most": 200}, "deflate": {"deflate": True}}.items()
+    for name, arguments in {
+        "plain": {},
+        "small": {"most": 200},
+        "deflate": {"deflate": True},
+        "compressed": {"compressed": True},
+    }.items()
 ]
 
 
