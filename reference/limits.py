@@ -8,6 +8,7 @@ from services.web.queue.ledger import ACCOUNTS, HEAVY_ENTRIES, PLACE, QUICK_WORK
 from services.web.settings import WebSettings
 from services.web.shares import BURST, MOST, MOST_WAITING
 from services.web.socket import MAX_MESSAGE
+from services.web.sockets.deflate import FREE, RATIO
 from services.web.upload.begins import SECONDS
 from services.web.upload.writer import WINDOW
 from services.web.v1.outbox import MOST_QUEUED
@@ -64,6 +65,8 @@ def web() -> Iterator[tuple[str, str, str, str]]:
         "its socket is not read",
     )
     yield "bytes of a message", "fixed", f"{MAX_MESSAGE:,}", "close 1009"
+    yield "bytes of a message that came compressed (`DEFLATE`), inflated", "fixed", f"{MAX_MESSAGE:,}", "close 1009"
+    yield f"the same for each byte that came, above {FREE:,}", "fixed", f"{RATIO:,}", "close 1009"
     yield "requests of a session without an answer", "`SESSION_IN_FLIGHT`", f"{has.session_in_flight:,}", "`busy`"
     yield "bytes that a client of `primes.v1` did not read", "fixed", f"{MOST_QUEUED:,}", "close 4002"
     yield "uploads under way", "`MAX_UPLOADS`", f"{has.max_uploads:,}", "HTTP 503 `busy`"

@@ -63,6 +63,7 @@ class WebSettings(Settings):
         25.0, description="seconds between two pings of a socket; a peer silent for 1.2 times as long is dead"
     )
     long_poll: Seconds = Field(60.0, description="seconds that GET /primes/N, or the next line of an upload, is waited for at most")
+    deflate: bool = Field(False, description="whether clients may compress their WebSocket messages (permessage-deflate)")
     max_uploads: Annotated[int, Field(ge=1, le=1_000)] = Field(
         4, description="uploads per process that are read or queued at once; above, new ones are refused as busy"
     )

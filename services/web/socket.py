@@ -113,6 +113,11 @@ class ChatSocket(LeanHandler):
         allowed = self._settings.allowed_origins
         return allowed == "*" or origin in allowed.split(",")
 
+    @property
+    def deflates(self) -> bool:
+        """Whether clients may compress what they send."""
+        return self._settings.deflate
+
     def select_subprotocol(self, subprotocols: list[str]) -> str | None:
         """Ours, if the client speaks it."""
         return SUBPROTOCOL if SUBPROTOCOL in subprotocols else None

@@ -13,7 +13,20 @@ from tests.integration.processes import state
 from tests.integration.waiting import wait_until
 from tests.suite import part, table
 from tests.suite.part import TIMED_OUT, Part, Result
-from tests.suite.parts import ABUSE, CHAOS, CHART, CONTAINERS, FIREFOX, MODEL, MORE_CONTAINERS, PROCESSES, SECOND, SIMULATION, UNIT
+from tests.suite.parts import (
+    ABUSE,
+    CHAOS,
+    CHART,
+    CONTAINERS,
+    FIREFOX,
+    FUZZ,
+    MODEL,
+    MORE_CONTAINERS,
+    PROCESSES,
+    SECOND,
+    SIMULATION,
+    UNIT,
+)
 from tests.suite.run import Run
 
 ROOT = Path(__file__).parents[2]
@@ -120,10 +133,11 @@ def test_the_table_tells_time_limit_and_outcome_of_each_part() -> None:
 
 
 def test_every_folder_of_tests_is_run() -> None:
-    by_make = {"tests/chart"}  # which brings its tools first
+    by_others = {"tests/chart", "tests/fuzz"}  # make, which brings the tools first; the folder's own program, which draws the seeds
     assert CHART.command[-1] == "chart"
+    assert "tests.fuzz" in FUZZ.command
     assert "pytest -q tests/chart" in (ROOT / "Makefile").read_text()
-    folders = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/**/test_*.py")} - by_make
+    folders = {"/".join(path.relative_to(ROOT).parts[:2]) for path in ROOT.glob("tests/**/test_*.py")} - by_others
     alone = {
         word
         for one in (UNIT, MODEL, CHAOS, PROCESSES, SIMULATION, ABUSE, FIREFOX)

@@ -110,9 +110,10 @@ class CheckHandler(_CertificateHandler):
     def prepare(self) -> Awaitable[None] | None:
         """Refuse what is too long before it comes."""
         self._text = bytearray()
+        turn = super().prepare()
         if int(self.request.headers.get("Content-Length", "0")) > MOST_BYTES:
             self._refuse()
-        return super().prepare()
+        return turn
 
     def _refuse(self) -> None:
         self.set_header("Connection", "close")  # the rest is not read

@@ -12,7 +12,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol, WebSocketProtocol13
 
 from services.web.shares import BYTE, CONTROL, FRAME, Share, Shares
-from services.web.sockets import frames
+from services.web.sockets import deflate, frames
 from services.web.sockets.strict import StrictProtocol
 from services.web.sockets.transport import Transport
 
@@ -98,6 +98,10 @@ class LeanProtocol(StrictProtocol):
         finally:
             handler.held = False
 
+    def _count(self, size: int) -> None:
+        """Of its client's share."""
+        self._share.left -= size * BYTE
+
     def _hear(self, read: bytes) -> "Step | asyncio.Future[None] | None":
         """Handle what came in this turn; returns how to go on, or None if more must come first."""
         self._left = MOST_FRAMES
@@ -177,6 +181,11 @@ class LeanHandler(WebSocketHandler):
     _stream: Transport | None = None  # what Tornado's own protocol runs on has none
     _unwritten = 0  # bytes sent by Tornado's own protocol and not yet written
 
+    @property
+    def deflates(self) -> bool:
+        """Whether a client may send compressed messages, if it offers to."""
+        return False
+
     def get_websocket_protocol(self) -> WebSocketProtocol | None:
         """Tornado's choice, made lean."""
         stock = super().get_websocket_protocol()
@@ -185,7 +194,11 @@ class LeanHandler(WebSocketHandler):
         if names := missing(stock):
             tell_once(", ".join(names))
             return stock
-        return LeanProtocol(self, stock.mask_outgoing, stock.params)
+        lean = LeanProtocol(self, stock.mask_outgoing, stock.params)
+        if self.deflates and (agreed := deflate.agree(self.request.headers.get("Sec-WebSocket-Extensions", ""))):
+            self.set_header("Sec-WebSocket-Extensions", agreed)
+            lean.inflates = True
+        return lean
 
     def _detach_stream(self) -> IOStream:
         detached = super()._detach_stream()

@@ -3,21 +3,26 @@
 import asyncio
 import codecs
 import struct
+from collections.abc import Iterator
 from typing import Any, cast
 
 from tornado.websocket import WebSocketProtocol13
 
 from services.web.sockets import frames
+from services.web.sockets.deflate import Broken, Inflation, TooDense
 from services.web.sockets.transport import Transport
 
 _CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG = 0, 1, 2, 8, 9, 10  # opcodes
 _OPCODES = frozenset((_CONTINUED, _TEXT, _BINARY, _CLOSE, _PING, _PONG))
 _FINAL, _RESERVED, _OPCODE = 0x80, 0x70, 0x0F  # bits of the first byte
+_COMPRESSED = 0x40  # the reserved bit of a compressed message's first frame
 _MASKED, _LENGTH = 0x80, 0x7F  # of the second
 _LONGER = {126: "!H", 127: "!Q"}  # lengths that say in which form the length follows
 _MOST_CONTROL = 125  # bytes of a close frame, a ping or a pong
 
 PIECE = 64 * 1024  # bytes of a payload that are looked at in one go: as much as one read brings
+
+TURN = 8  # pieces of a message that are inflated before others get their turn: a millisecond of digits
 
 PROTOCOL_ERROR, NO_UTF8, TOO_BIG = 1002, 1007, 1009  # close codes
 CLOSE_CODES = frozenset((*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)))  # that a close frame may hold
@@ -39,10 +44,12 @@ class StrictProtocol(WebSocketProtocol13):
     Tornado's own code takes unmasked frames and any close code, and ends everything else that is wrong without a close frame.
     """
 
+    inflates = False  # whether permessage-deflate was agreed on, by deflate.py
     stream: Any  # a Transport, or the IOStream that Tornado gives
     _parts: bytearray | None = None  # of a message that is not whole yet
     _kind = _TEXT  # its opcode
     _utf8: codecs.IncrementalDecoder | None = None  # which reads it, if it is text
+    _inflation: Inflation | None = None  # of it, if it is compressed
 
     async def _receive_frame(self) -> None:
         if self._decompressor is not None:  # what is compressed is Tornado's
@@ -67,19 +74,24 @@ class StrictProtocol(WebSocketProtocol13):
         if opcode >= _CLOSE:
             return opcode, bytes(await self._read_payload(size, bytearray(), None))
         message = self._parts if self._parts is not None else bytearray()
-        if len(message) + size > self.params.max_message_size:
-            raise Violation(TOO_BIG, "message too big")
+        most = self.params.max_message_size
         if opcode != _CONTINUED:
             self._kind, self._utf8 = opcode, _utf8() if opcode == _TEXT else None
-        await self._read_payload(size, message, self._utf8)
+            self._inflation = Inflation(most) if first & _COMPRESSED else None
+        if size + (0 if self._inflation else len(message)) > most:
+            raise Violation(TOO_BIG, "message too big")
+        await self._read_payload(size, message, self._utf8, self._inflation)
+        if final and self._inflation is not None:
+            await self._append(self._inflation.end(), message, self._utf8)
+            self._inflation = None
         self._parts = None if final else message
         return (self._kind, bytes(message)) if final else (None, b"")
 
     def _check_head(self, first: int, second: int) -> None:
         """What two bytes can tell. Raises Violation."""
         opcode = first & _OPCODE
-        if first & _RESERVED:
-            raise Violation(PROTOCOL_ERROR, "reserved bit set, no extension was agreed on")
+        if first & _RESERVED & ~(_COMPRESSED if self.inflates and opcode in (_TEXT, _BINARY) else 0):
+            raise Violation(PROTOCOL_ERROR, f"reserved bit set, {'not as' if self.inflates else 'no extension'} was agreed on")
         if opcode not in _OPCODES:
             raise Violation(PROTOCOL_ERROR, f"reserved opcode {opcode}")
         if not second & _MASKED:
@@ -92,19 +104,43 @@ class StrictProtocol(WebSocketProtocol13):
         elif (opcode == _CONTINUED) != (self._parts is not None):
             raise Violation(PROTOCOL_ERROR, "nothing to continue" if opcode == _CONTINUED else "message within another")
 
-    async def _read_payload(self, size: int, into: bytearray, utf8: codecs.IncrementalDecoder | None) -> bytearray:
-        """Append what comes, unmasked, and look at it at once. Raises Violation."""
+    async def _read_payload(
+        self, size: int, into: bytearray, utf8: codecs.IncrementalDecoder | None, inflation: Inflation | None = None
+    ) -> bytearray:
+        """Append what comes, unmasked and inflated, and look at it at once. Raises Violation."""
         mask, at = await self._read_bytes(4), 0
         while at < size:
             piece = await self.stream.read_bytes(min(size - at, PIECE), partial=True)
             cast("Any", self.handler).on_piece()
+            self._count(len(piece))
             turn = at % 4
             plain = frames.mask(mask[turn:] + mask[:turn], piece)
             at += len(piece)
+            if inflation is not None:
+                await self._append(inflation.feed(plain), into, utf8)
+                continue
             if utf8 is not None:
                 _check_text(utf8, plain)
             into += plain
         return into
+
+    def _count(self, size: int) -> None:
+        """So many bytes came of a frame that is read in parts, or were inflated."""
+
+    async def _append(self, pieces: Iterator[bytes], into: bytearray, utf8: codecs.IncrementalDecoder | None) -> None:
+        """Likewise, what is inflated. Raises Violation."""
+        try:
+            for number, piece in enumerate(pieces, 1):
+                self._count(len(piece))
+                if utf8 is not None:
+                    _check_text(utf8, piece)
+                into += piece
+                if number % TURN == 0:
+                    await asyncio.sleep(0)
+        except TooDense as error:
+            raise Violation(TOO_BIG, str(error)) from None
+        except Broken as error:
+            raise Violation(NO_UTF8, str(error)) from None
 
     def _handle_message(self, opcode: int, data: bytes) -> "asyncio.Future[None] | None":
         if self._decompressor is not None:

@@ -46,6 +46,7 @@ BAD = {
     "session_in_flight": ("0", "greater than or equal to 1"),
     "ping": ("51", "less than or equal to 50"),
     "long_poll": ("inf", "less than or equal to 3600"),
+    "deflate": ("perhaps", "a valid boolean"),
     "max_uploads": ("0", "greater than or equal to 1"),
     "upload_ttl": ("0", "greater than or equal to 1"),
     "upload_rate": ("-1", "greater than or equal to 0"),
@@ -104,6 +105,7 @@ GOOD = {
     "session_in_flight": ("2", 2),
     "ping": ("0.1", 0.1),
     "long_poll": ("30", 30.0),
+    "deflate": ("true", True),
     "max_uploads": ("2", 2),
     "upload_ttl": ("60", 60),
     "upload_rate": ("0", 0),
@@ -129,7 +131,7 @@ GOOD = {
     "canary_costly_timeout": ("0.5", 0.5),
 }
 FREE = {"redis_user", "sentinel_user", "operators_access", "address", "metrics_address"}  # take any text
-SWITCHES = {"behind_proxy"}  # have no value on the command line
+SWITCHES = {"behind_proxy", "deflate"}  # have no value on the command line
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ from tornado.netutil import bind_sockets
 from tornado.web import Application
 from tornado.websocket import WebSocketClosedError, WebSocketHandler, WebSocketProtocol13
 
-from services.web.shares import Shares
+from services.web.shares import BYTE, Shares
 from services.web.sockets import frames, lean
 from services.web.sockets.lean import MOST_FRAMES, LeanHandler, LeanProtocol
 from tests.unit.web.sockets.rfc6455 import BINARY, CLOSE, MASK, PING, PONG, TEXT, frame
@@ -55,8 +55,8 @@ class Telling(WebSocketHandler):
     told: Told
     closed: asyncio.Event
 
-    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False) -> None:
-        self._most, self._deflate = most, deflate
+    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False, compressed: bool = False) -> None:
+        self._most, self._deflate, self._compressed = most, deflate, compressed
         self.told, self.closed, self.flushes = [], asyncio.Event(), 0
 
     @property
@@ -119,6 +119,10 @@ class Stock(Telling):
 class Lean(Telling, LeanHandler):
     """On ours."""
 
+    @property
+    def deflates(self) -> bool:
+        return self._compressed
+
     def say(self, message: bytes) -> None:
         self.send(message)
 
@@ -126,8 +130,8 @@ class Lean(Telling, LeanHandler):
 class Shared(Lean):
     """Of a client that is named in its path."""
 
-    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False) -> None:
-        super().initialize(most, deflate)
+    def initialize(self, most: int = MOST_MESSAGE, deflate: bool = False, compressed: bool = False) -> None:
+        super().initialize(most, deflate, compressed)
         self.share = SHARES[-1].get(self.request.path)
 
 
@@ -136,7 +140,12 @@ SHARES: list[Shares] = []  # of the test that runs
 ROUTES: list[Any] = [
     (f"/{name}/{kind.__name__}", kind, arguments)
     for kind in (Stock, Lean)
-    for name, arguments in {"plain": {}, "small": {"most": 200}, "deflate": {"deflate": True}}.items()
+    for name, arguments in {
+        "plain": {},
+        "small": {"most": 200},
+        "deflate": {"deflate": True},
+        "compressed": {"compressed": True},
+    }.items()
 ]
 ROUTES.append((r"/of/.*", Shared))
 
@@ -653,3 +662,23 @@ async def leave_behind(site: Site) -> None:
         assert [event[0] for event in handler.told[heard:]] == ["close"]
         few.shutdown(socket.SHUT_WR)
         await other.closed.wait()
+
+
+def test_bytes_of_a_message_in_parts_count_of_its_client_share(site: Site) -> None:
+    site.run(send_parts(site))
+
+
+async def send_parts(site: Site) -> None:
+    SHARES.append(Shares(1e-9))
+    async with asyncio.timeout(SECONDS), site.client("/of/one") as (client, handler):
+        assert isinstance(handler, Shared)
+        before = handler.share.left
+        parts = frame(b"7" * 30_000, final=False) + frame(b"7" * 30_000, opcode=0)
+        sending = asyncio.create_task(asyncio.get_running_loop().sock_sendall(client, parts))
+        reading = asyncio.create_task(received(client))
+        await until(lambda: ("message", "7" * 60_000) in handler.told)
+        assert before - handler.share.left >= 60_000 * BYTE
+        await sending
+        client.shutdown(socket.SHUT_WR)
+        await reading
+        await handler.closed.wait()

@@ -1,6 +1,7 @@
 """Frames that break a rule of RFC 6455, in each of its kinds: the close frame that names the rule comes after what is due."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
@@ -53,11 +54,11 @@ VIOLATIONS = {
 }
 
 
-def converse(site: Site, *sent: bytes) -> bytes:  # noqa: F811 - the fixture
+def converse(site: Site, *sent: bytes, path: str = "/plain/Lean", headers: Sequence[str] = ()) -> bytes:  # noqa: F811 - the fixture
     """Send these and wait for the server's end, with no end of ours: all that came after the greeting."""
 
     async def read() -> bytes:
-        async with asyncio.timeout(SECONDS), site.client("/plain/Lean") as (client, handler):
+        async with asyncio.timeout(SECONDS), site.client(path, *headers) as (client, handler):
             for part in sent:
                 await asyncio.get_running_loop().sock_sendall(client, part)
             replies = await received(client)
