@@ -6,3 +6,4 @@ cd "$(dirname "$0")"
 ./install.sh luacheck lua-check
 ./install.sh spin spin
 ./install.sh faketime faketime
+./install.sh prometheus-redis-exporter prometheus-redis-exporter
