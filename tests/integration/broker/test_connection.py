@@ -13,7 +13,6 @@ from services.broker.connection import PASSING, connect
 from services.jobs import names
 from services.runtime.settings import Settings
 from tests.integration.redis_server import RedisServer
-from tests.ports import free_port
 
 
 @pytest.mark.parametrize("lean", [False, True], ids=["redis-py", "lean"])
@@ -31,10 +30,10 @@ def test_all_connections_to_a_replica_are_given_up(server: RedisServer, lean: bo
         await asyncio.gather(*(client.hget(names.question("x"), "answer") for _ in range(3)), way.expire(names.NOTHING, 0))
         before = connections()
         assert len(before) >= 3
-        server.admin.replicaof("127.0.0.1", free_port())
+        server.follow_nobody_there()
         with pytest.raises(ReadOnlyError):
             await way.expire(names.NOTHING, 0)
-        server.admin.replicaof("NO", "ONE")
+        server.lead()
         await way.expire(names.NOTHING, 0)
         assert len(connections()) == 1 and not connections() & before
         await client.aclose()
