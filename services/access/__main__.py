@@ -13,7 +13,11 @@ def main() -> None:
     """Make the files and say which."""
     parser = argparse.ArgumentParser(prog="python -m services.access", description=__doc__.split("\n")[0] if __doc__ else "")
     parser.add_argument("directory", type=Path, metavar="DIR")
-    parser.add_argument("--redis-address", default="redis:6379", help="where the exporter finds Redis (default: %(default)s)")
+    parser.add_argument(
+        "--redis-address",
+        default="redis:6379",
+        help="servers that the exporter reads, between commas (default: %(default)s)",
+    )
     parser.add_argument(
         "--widen", action="store_true", help="leave users what they may do already, for processes of another version that still run"
     )

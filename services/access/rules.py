@@ -98,6 +98,7 @@ _RIGHT = re.compile(r"\([^)]*\)|\S+")  # one right of a rule, or some in bracket
 def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Path]:
     """Make the passwords that are missing, and what follows from them and from RULES; returns the files that changed.
 
+    `redis_address`: of all servers, with commas between them.
     To `widen`, users keep what they may do by the file that stands there: processes of two versions need both. Raises OSError.
     """
     acl = directory / "redis" / "users.acl"
@@ -112,7 +113,7 @@ def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Pa
     files[token] = kept(token) + "\n"
     # the file's form is redis_exporter's: address to password
     files[directory / "exporter" / "passwords.json"] = (
-        json.dumps({f"redis://exporter@{redis_address}": passwords["exporter"]}) + "\n"
+        json.dumps({f"redis://exporter@{address}": passwords["exporter"] for address in redis_address.split(",")}) + "\n"
     )
     files[acl] = "\n".join([_NOBODY, *(rule(user, passwords[user], rights[user]) for user in rights)]) + "\n"
     of_sentinels = (rule(user, passwords[user], words) for user, words in SENTINEL_RULES.items())

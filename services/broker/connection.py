@@ -13,6 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 import redis.asyncio
 from redis._parsers.base import BaseParser
 from redis.asyncio import BlockingConnectionPool, ConnectionPool
+from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import (
@@ -104,6 +105,13 @@ class Client(redis.asyncio.Redis):
                 await leave(self)
             raise
 
+    async def _leave_all_but(self, address: Address) -> None:
+        """Close what leads elsewhere, also while it is in use; the pool has closed what was idle."""
+        connection: Any  # one to a host and a port, as Sentinels name them
+        for connection in [*self.connection_pool._in_use_connections]:
+            if (connection.host, connection.port) != address:
+                await connection.disconnect(nowait=True)
+
     def doubt(self) -> None:
         """Have it looked soon whether another server is the primary: this one refused, or a connection to it was lost."""
         self._doubted.set()
@@ -132,12 +140,28 @@ class Client(redis.asyncio.Redis):
                         link.end(ConnectionError(f"Redis' primary is {address[0]}:{address[1]} now"))
                 if known not in (None, address):
                     log.warning("Redis' primary is %s:%d now", *address)
-                    await pool.disconnect()
+                    await self._leave_all_but(address)
                 known = address
             with contextlib.suppress(builtins.TimeoutError):
                 async with asyncio.timeout_at(looked + LOOK):
                     await self._doubted.wait()
             await asyncio.sleep(looked + SOON - loop.time())
+
+
+def steady(kind: type[AbstractConnection]) -> type[AbstractConnection]:
+    """The same kind of connection, which fails as others do when it is closed while a command is about to be sent.
+
+    uvloop raises a RuntimeError then, which redis-py takes for a fault of its caller.
+    """
+
+    class Steady(kind):  # type: ignore[valid-type,misc]  # a class made at run time
+        async def send_packed_command(self, *args: Any, **options: Any) -> None:
+            try:
+                await super().send_packed_command(*args, **options)
+            except RuntimeError as error:
+                raise ConnectionError(str(error)) from error
+
+    return Steady
 
 
 async def leave(client: redis.asyncio.Redis) -> None:
@@ -178,6 +202,8 @@ def connect(settings: Settings, opened: Opened | None = None) -> Client:
         papers = Papers(settings.redis_ca_file, settings.redis_certificate_file, settings.redis_key_file)
         for each in pools:
             secure(each, papers)
+    for each in pools:
+        each.connection_class = steady(each.connection_class)
     return Client(pool)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import redis.asyncio
+from prometheus_client import Gauge
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool
 from redis.backoff import NoBackoff
@@ -17,6 +18,9 @@ ASK = 0.5  # seconds in which a Sentinel answers, or counts as away
 CONNECTIONS = 4  # to each Sentinel: several connections of a process may ask at once
 
 Address = tuple[str, int]
+
+KNOWING = Gauge("primes_redis_sentinels", "Sentinels that told this process of Redis' primary when it looked last")
+NEEDED = Gauge("primes_redis_sentinels_needed", "Sentinels that must agree before they make another server the primary")
 
 
 class PrimaryPool(SentinelConnectionPool, redis.asyncio.BlockingConnectionPool):
@@ -47,9 +51,11 @@ class Sentinels(redis.asyncio.Sentinel):
         for task in late:
             task.cancel()
         told = [known for task in done if (known := task.result())]
+        KNOWING.set(len(told))
         latest = max(told, key=lambda known: known.epoch, default=None)
         if latest is None:
             raise MasterNotFoundError(f"{len(told)} of {len(asked)} Sentinels know a primary of the name {service_name!r}")
+        NEEDED.set(latest.needed)
         if not latest.up:
             raise MasterNotFoundError(f"the primary of the name {service_name!r} is down, and Sentinels have chosen no other yet")
         return latest.address
@@ -70,7 +76,9 @@ class Sentinels(redis.asyncio.Sentinel):
         address = told[0].decode(), told[1]
         # Between the promotion and the end of the failover, a second later, only the address is the new one.
         chosen = address != (state["ip"], state["port"])
-        return Known(state["config-epoch"], address, chosen or self.check_master_state(state, name))
+        majority = (state["num-other-sentinels"] + 1) // 2 + 1
+        up = chosen or self.check_master_state(state, name)
+        return Known(state["config-epoch"], address, up, max(state["quorum"], majority))
 
 
 class Known(NamedTuple):
@@ -79,3 +87,4 @@ class Known(NamedTuple):
     epoch: int
     address: Address
     up: bool  # as far as it knows
+    needed: int  # Sentinels, to choose another

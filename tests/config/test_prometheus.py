@@ -30,6 +30,7 @@ IMAGE = os.environ.get("PROMETHEUS_IMAGE", "prom/prometheus:v3.5.3")
 FOREIGN = {
     *("up", "ALERTS"),
     *("redis_memory_used_bytes", "redis_memory_max_bytes", "redis_commands_processed_total"),
+    *("redis_connected_slaves", "redis_connected_slave_lag_seconds", "redis_instance_info"),
     *("nginx_up", *(f"nginx_connections_{state}" for state in ("active", "reading", "writing", "waiting"))),
 }
 
@@ -106,9 +107,17 @@ def succeeds(answer: subprocess.CompletedProcess[str]) -> bool:
     return answer.returncode == 0
 
 
-@pytest.mark.parametrize("config", ["prometheus.yml", "replicas.yml", "local.yml"])
+@pytest.mark.parametrize("config", ["prometheus.yml", "replicas.yml", "ha.yml", "local.yml"])
 def test_prometheus_takes_the_configuration(promtool: Promtool, config: str) -> None:
     assert succeeds(promtool(PROMETHEUS, "check", "config", config))
+
+
+def test_three_servers_of_redis_add_to_their_job_and_to_nothing_else() -> None:
+    usual, with_three = (yaml.safe_load((PROMETHEUS / name).read_text())["scrape_configs"] for name in ("prometheus.yml", "ha.yml"))
+    (of_one,), (of_three,) = ([job for job in jobs if job["job_name"] == "redis"] for jobs in (usual, with_three))
+    assert of_three["static_configs"][0]["targets"] == ["redis:6379", "redis1:6379", "redis2:6379"]
+    assert of_three["relabel_configs"][-1]["replacement"] == of_one["static_configs"][0]["targets"][0]
+    assert [job for job in usual if job is not of_one] == [job for job in with_three if job is not of_three]
 
 
 def test_replicas_add_to_the_web_processes_and_to_nothing_else() -> None:

@@ -116,6 +116,16 @@ class RedisServer:
             self.admin.execute_command("CLUSTER ADDSLOTSRANGE", 0, SLOTS - 1)
         wait_until(lambda: self.admin.execute_command("CLUSTER INFO")["cluster_state"] == "ok", "the cluster is whole")
 
+    def follow_nobody_there(self) -> None:
+        """Make it a replica of a server that does not exist, until `lead`; skips the test in a cluster."""
+        if self._clustered:
+            pytest.skip("the node of a cluster is made a replica by the cluster alone")
+        self.admin.replicaof("127.0.0.1", free_port())
+
+    def lead(self) -> None:
+        """It is the primary again."""
+        self.admin.replicaof("NO", "ONE")
+
     def stop(self, number: int = signal.SIGTERM) -> None:
         """End it with this signal; its data stays."""
         assert self.program

@@ -30,9 +30,9 @@ def without_replicas(server: RedisServer) -> Iterator[None]:
 def replica(server: RedisServer, stale: str = "yes") -> Iterator[None]:
     """READONLY: it follows a master that is not there."""
     server.admin.config_set("replica-serve-stale-data", stale)
-    server.admin.replicaof("127.0.0.1", free_port())
+    server.follow_nobody_there()
     yield
-    server.admin.replicaof("NO", "ONE")
+    server.lead()
 
 
 @contextmanager

@@ -47,6 +47,17 @@ PROCESSES = Part(
     1_200,
     _side_by_side(1_200, *ON_THEIR_OWN, "tests/system", "tests/integration"),
 )
+# The scripts, and what carries jobs and answers, on what others run in Redis' place; the rest on demand (CONTRIBUTING.md).
+DELIVERY = (
+    *("tests/integration/broker/test_client.py", "tests/integration/web/queue/test_answers.py"),
+    *("tests/integration/worker/claims/test_takeover.py", "tests/integration/worker/claims/test_reader.py"),
+)
+VALKEY = Part(
+    "scripts and delivery on Valkey",
+    400,
+    ("env", "TEST_REDIS_SERVER=valkey-server", *_side_by_side(400, *ON_THEIR_OWN, "tests/scripts", *DELIVERY)),
+)
+CLUSTER = Part("delivery on a cluster's node", 400, ("env", "TEST_REDIS_CLUSTER=1", *_side_by_side(400, *ON_THEIR_OWN, *DELIVERY)))
 # What failed once.
 SIMULATION = Part("simulation", 300, _pytest(300, "tests/simulation"))
 # A minute of histories that no commit before had. A failure names its seed, which `make simulate` thins out.
@@ -79,5 +90,5 @@ MORE_CONTAINERS = Part(
 BENCHMARK = Part("benchmark", 240, ("make", "--no-print-directory", "bench-ci"))
 
 FIRST = (TOOLS, LINT, SCAN, CHART, TYPES, UNIT, CONTAINERS_READY)
-WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, SIMULATION, FRESH_SEEDS, FUZZ, ABUSE, WITHOUT)
+WITHOUT_AN_ENGINE = (MODEL, CHAOS, PROCESSES, VALKEY, CLUSTER, SIMULATION, FRESH_SEEDS, FUZZ, ABUSE, WITHOUT)
 PARTS = (*FIRST, *WITHOUT_AN_ENGINE, FIREFOX, CONTAINERS, MORE_CONTAINERS, BENCHMARK)

@@ -1,16 +1,18 @@
 """A client leaves a server that became a replica, with all its connections."""
 
 import asyncio
+from collections.abc import Callable
+from typing import Any
 
 import pytest
+import uvloop
 from redis.exceptions import ReadOnlyError
 
 from services.broker.client import BrokerClient
-from services.broker.connection import connect
+from services.broker.connection import PASSING, connect
 from services.jobs import names
 from services.runtime.settings import Settings
 from tests.integration.redis_server import RedisServer
-from tests.ports import free_port
 
 
 @pytest.mark.parametrize("lean", [False, True], ids=["redis-py", "lean"])
@@ -28,12 +30,39 @@ def test_all_connections_to_a_replica_are_given_up(server: RedisServer, lean: bo
         await asyncio.gather(*(client.hget(names.question("x"), "answer") for _ in range(3)), way.expire(names.NOTHING, 0))
         before = connections()
         assert len(before) >= 3
-        server.admin.replicaof("127.0.0.1", free_port())
+        server.follow_nobody_there()
         with pytest.raises(ReadOnlyError):
             await way.expire(names.NOTHING, 0)
-        server.admin.replicaof("NO", "ONE")
+        server.lead()
         await way.expire(names.NOTHING, 0)
         assert len(connections()) == 1 and not connections() & before
         await client.aclose()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("loop", [asyncio.new_event_loop, uvloop.new_event_loop], ids=["asyncio", "uvloop"])
+def test_a_connection_that_is_closed_before_its_command_is_sent_fails_in_passing(
+    server: RedisServer, loop: Callable[[], asyncio.AbstractEventLoop]
+) -> None:
+    access: dict[str, Any] = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
+    settings = Settings(redis_url=f"unix://{server.socket}", _cli_parse_args=[], **access)
+
+    async def scenario() -> None:
+        client = connect(settings)
+        pool = client.connection_pool
+        connection: Any = pool.connection_class(**pool.connection_kwargs)
+        await connection.connect()
+        connection._writer.transport.abort()
+        await asyncio.sleep(0.01)  # it is closed in a later turn of the loop
+        with pytest.raises(PASSING):
+            await _ping(connection)
+        await client.aclose()
+
+    with asyncio.Runner(loop_factory=loop) as runner:
+        runner.run(scenario())
+
+
+async def _ping(connection: Any) -> None:
+    await connection.send_command("PING")
+    await connection.read_response()

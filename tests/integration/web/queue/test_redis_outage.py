@@ -14,7 +14,6 @@ from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.redis_server import ADMIN, RedisServer
 from tests.integration.stack import Stack, get
 from tests.integration.waiting import wait_until
-from tests.ports import free_port
 
 
 def restart(redis: RedisServer) -> None:
@@ -191,11 +190,11 @@ def test_web_and_worker_wait_for_a_redis_that_is_late(stack: Stack) -> None:
 
 
 def demote(redis: RedisServer) -> None:
-    redis.admin.replicaof("127.0.0.1", free_port())
+    redis.follow_nobody_there()
 
 
 def promote(redis: RedisServer) -> None:
-    redis.admin.replicaof("NO", "ONE")
+    redis.lead()
 
 
 def want_replicas(redis: RedisServer) -> None:
