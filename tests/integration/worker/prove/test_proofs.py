@@ -142,6 +142,7 @@ def test_a_cancelled_proof_is_dead_with_all_its_processes(manned: Front) -> None
     async def scenario() -> None:
         client = await RpcClient().connect(manned.web0.url)
         await ask(client, 1, LARGE, proof=True)
+        await eventually(lambda: proving(worker) == 1, "the proof is under way")
         (pari,) = await eventually(prover, "PARI is at work")
         assert await client.cancel(1)
         await eventually(lambda: not state(pari), "PARI's process is gone")
