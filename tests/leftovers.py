@@ -13,7 +13,6 @@ _LASTING = {
     *(names.stream(lane) for lane in Lane),
     names.DEAD,
     names.KNOWN,
-    names.CERTIFICATES,
     names.UPLOADS,
 }
 

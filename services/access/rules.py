@@ -53,7 +53,7 @@ RULES = {
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"
-    f" ~{KEYS}:known ~{KEYS}:certificates +zremrangebyrank {_TURNS} +zpopmin"
+    f" ~{KEYS}:known ~{KEYS}:certificates:* +zremrangebyrank {_TURNS} +zpopmin"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",

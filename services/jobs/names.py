@@ -99,13 +99,15 @@ def asker(web: str, job: int) -> str:
 
 PROMOTIONS = "primes:promotions"  # channel: MessagePack, a run has moved to the lane of proofs; to all web processes
 
-CERTIFICATES = (
-    f"{KEYS}:certificates"  # sorted set: SHA-256 of the certificates that are kept by the time (ms); some may have expired
-)
+# Sorted sets: "SHA256 BYTES" of the certificates that are kept, which somebody asked for and which nobody did, by the time (ms);
+# some may have expired. They and the next key live as long as the certificate that was kept last.
+CERTIFICATES_ASKED = f"{KEYS}:certificates:asked"
+CERTIFICATES_UNASKED = f"{KEYS}:certificates:unasked"
+CERTIFICATES_BYTES = f"{KEYS}:certificates:bytes"  # hash {asked, unasked: bytes of all in that set}
 
 
 def certificate(sha256: str) -> str:
-    """Hash {primo, pari: zlib of the text; bytes: of both} of a certificate, with a time to live."""
+    """Hash {primo, pari: zlib of the text; bytes: of both, and what is beside them} of a certificate, with a time to live."""
     return f"{KEYS}:certificate:{sha256}"
 
 

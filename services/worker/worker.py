@@ -35,6 +35,7 @@ from services.worker.lanes.attempts import Attempts
 from services.worker.lanes.child_answers import ChildAnswers
 from services.worker.lanes.child_lane import ChildLane
 from services.worker.lanes.quick import QuickLane
+from services.worker.lanes.quick_proofs import QuickProofs
 from services.worker.lanes.runs import Runs
 from services.worker.prove.keep import Certificates
 from services.worker.settings import WorkerSettings
@@ -60,14 +61,16 @@ class Worker:
         outcomes = Outcomes(redis, self._leases)
         self._renewal = Renewal(redis, name, settings.lease, self._leases, outcomes)
         finishing = Finishing(redis, broker, self._leases, name)
-        self._quick = QuickLane(reader, self._leases, finishing, outcomes)
+        certificates = Certificates(redis, settings.certificate_ttl, settings.certificate_memory)
+        proofs = QuickProofs(settings.child_memory, certificates)
+        self._quick = QuickLane(reader, self._leases, finishing, outcomes, proofs)
         self._attempts = Attempts(redis, settings.max_deliveries, name)
         answers = ChildAnswers(
             self._attempts,
             finishing,
             outcomes,
             Runs(redis, name, settings.cache_ttl),
-            Certificates(redis, settings.certificate_ttl, settings.certificate_memory),
+            certificates,
         )
         given = self._leases, self._takeover
         self._orphans = ChildLane(Lane.QUICK, _computing(settings, 1), *given, reader=None, answers=answers)  # of workers that died

@@ -140,7 +140,7 @@ def test_numbers_and_expressions_are_asked_answered_and_checked_by_keyboard_alon
         "91": "Composite",
         "31#-1": "Composite",
         "-7": "Neither",
-        "2^127-1": "Probably prime",
+        "2^127-1": "Prime",
     }
     assert "7 divides it" in rows["91"][1]
     assert "It fails the strong test to the base 2" in rows["31#-1"][1]

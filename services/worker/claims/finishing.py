@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import redis.asyncio
@@ -31,11 +31,17 @@ class Finishing:
         self._broker = broker
         self._leases = leases
 
-    async def finish(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter] = ()) -> None:
-        """Answer and acknowledge claims, trying until Redis has it."""
-        await persist(lambda: self._finish(claims, answers, dead))
+    async def finish(
+        self,
+        claims: Sequence[BatchClaim],
+        answers: Sequence[list[Answer]],
+        dead: Sequence[DeadLetter] = (),
+        held: Collection[bytes] = (),
+    ) -> None:
+        """Answer and acknowledge claims, trying until Redis has it. `held`: as for `send`."""
+        await persist(lambda: self._finish(claims, answers, dead, held))
         DEAD_LETTERS.labels(claims[0].lane).inc(len(dead))
-        self._conclude(claims, answers)
+        self._conclude(claims, answers, held)
 
     async def set_aside(self, claim: Claim, reason: str) -> None:
         """End an entry unanswered: its web process finds it gone. Raises what the Redis client raises."""
@@ -44,10 +50,12 @@ class Finishing:
         await finish(self._redis, claim.lane, [claim.id], dead=[DeadLetter(payload, reason, self._consumer)])
         DEAD_LETTERS.labels(claim.lane).inc()
 
-    async def _finish(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter]) -> None:
+    async def _finish(
+        self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], dead: Sequence[DeadLetter], held: Collection[bytes]
+    ) -> None:
         answered, replies = _sort(claims, answers)
-        if answered or dead:
-            ids = [claim.id for claim in claims]
+        if answered or dead or held:
+            ids = [claim.id for claim in claims if claim.id not in held]
             publications = _publications(replies)
             finished = await finish(self._redis, claims[0].lane, ids, answered=answered, publications=publications, dead=dead)
             UNHEARD.inc(finished.unheard)
@@ -58,10 +66,15 @@ class Finishing:
                 UNHEARD.inc((await step.execute())[: len(replies)].count(0))
 
     def send(
-        self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], failed: Callable[[], None]
+        self,
+        claims: Sequence[BatchClaim],
+        answers: Sequence[list[Answer]],
+        failed: Callable[[], None],
+        held: Collection[bytes] = (),
     ) -> "asyncio.Future[list[Any]]":
         """`finish` for quick claims: it is written when this returns, before the next read, which would hold it up.
 
+        `held`: ids of entries that stay, since these claims have a part of their jobs and other answers are still to come.
         The future is done before that of the next read. If the step failed, with whatever, `failed` is called in the same
         turn of the loop: `finish` may still succeed.
         """
@@ -70,22 +83,24 @@ class Finishing:
             if sent.cancelled() or sent.exception() is not None or not _note(sent.result()):
                 failed()
             else:
-                self._conclude(claims, answers)
+                self._conclude(claims, answers, held)
 
-        sent = self._send(claims, answers)
+        sent = self._send(claims, answers, held)
         sent.add_done_callback(conclude)
         return sent
 
-    def _send(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]]) -> "asyncio.Future[list[Any]]":
+    def _send(
+        self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], held: Collection[bytes]
+    ) -> "asyncio.Future[list[Any]]":
         answered, replies = _sort(claims, answers)
-        if answered:
-            ids = [claim.id for claim in claims]
+        if answered or held:
+            ids = [claim.id for claim in claims if claim.id not in held]
             return self._broker.send(command(Lane.QUICK, ids, answered, _publications(replies)))
         # for clients without a session, which are most: a transaction costs Redis less than a script
         return self._broker.send(("MULTI",), *_plain_step(claims, replies), ("EXEC",))
 
-    def _conclude(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]]) -> None:
-        self._leases.drop(claims)
+    def _conclude(self, claims: Sequence[BatchClaim], answers: Sequence[list[Answer]], held: Collection[bytes]) -> None:
+        self._leases.drop(claim for claim in claims if claim.id not in held)
         count_answers(claims[0].lane, [answer for answered in answers for answer in answered])
         trace(claims, answers)
 

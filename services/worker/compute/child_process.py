@@ -40,11 +40,13 @@ class NotStarted(Exception):
 class ChildProcess:
     """One child process, started when first needed and again after it died. One job at a time."""
 
-    def __init__(self, memory: int, deadline: float, *, prove: bool = False) -> None:
-        """`memory` in MiB, `deadline` in seconds for each job; `prove`: jobs are numbers to be proven prime."""
+    def __init__(self, memory: int, deadline: float, *, prove: bool = False, briefly: bool = False) -> None:
+        """`memory` in MiB, `deadline` in seconds for each job; `prove`: jobs are numbers to be proven prime, `briefly` in the
+        way that costs least.
+        """
         self._memory = memory
         self._deadline = deadline
-        self._prove = prove
+        self._options = [*(["--prove"] if prove else []), *(["--briefly"] if briefly else [])]
         self._process: asyncio.subprocess.Process | None = None
         self._known: Answer | None = None  # of the job under way
 
@@ -120,7 +122,7 @@ class ChildProcess:
         try:
             self._process = process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "services.worker.compute.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
-                *(["--prove"] if self._prove else []),
+                *self._options,
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )  # fmt: skip

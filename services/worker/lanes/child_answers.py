@@ -10,7 +10,6 @@ from services.broker.connection import PASSING
 from services.broker.finish import DeadLetter
 from services.broker.unreadable import is_wrong_type
 from services.jobs.chunks import Outcome
-from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Job
 from services.jobs.names import Lane
 from services.worker.claims.claim import ChunkClaim, Claim, Entry, JobsClaim, KnownClaim, RunClaim
@@ -90,7 +89,7 @@ class ChildAnswers:
             if await persist(lambda: self._runs.promote(claim, answer)):
                 return True
             answer = crowded(answer)
-        await self._keep(report)
+        await self._certificates.keep_of(report, claim.job)
         if not await persist(lambda: self._runs.finish(claim, answer, dead, deserted=patience.over)):
             return False
         count_answers(claim.lane, [answer])
@@ -104,15 +103,9 @@ class ChildAnswers:
         answers = []
         for job in jobs:
             report = await self._attempts.compute(claim, job, child, dead)
-            await self._keep(report)
+            await self._certificates.keep_of(report, job)
             answers.append(_timed(claim, report.answer))
         return answers
-
-    async def _keep(self, report: Report) -> None:
-        """The certificate, if there is one, before anybody is told of it."""
-        evidence = report.answer.evidence
-        if isinstance(evidence, CertificateName) and report.pari:
-            await persist(lambda: self._certificates.keep(evidence.sha256, report.primo, report.pari))
 
 
 def _timed(claim: Entry, answer: Answer) -> Answer:

@@ -15,6 +15,7 @@ from services.worker.claims.outcomes import Outcomes
 from services.worker.claims.reader import Reader
 from services.worker.compute.answer import compute
 from services.worker.compute.chunks import examine_all
+from services.worker.lanes.quick_proofs import Late, QuickProofs, await_proofs
 
 log = logging.getLogger(__name__)
 
@@ -25,15 +26,18 @@ class QuickLane:
     """Claims new entries of the quick lane as they come, computes and answers them.
 
     What a batch costs is mostly the way to Redis and back: its answers leave in one write with the request for the next batch.
+    What can be proven of its primes is told when it is, some milliseconds after the other answers of their batch.
     Chunks of uploads are examined between batches, whose clients wait for them. Uploads have so few of them on their way that
     those claimed here need no bound.
     """
 
-    def __init__(self, reader: Reader, leases: Leases, finishing: Finishing, outcomes: Outcomes) -> None:
+    def __init__(self, reader: Reader, leases: Leases, finishing: Finishing, outcomes: Outcomes, proofs: QuickProofs) -> None:
         self._reader = reader
         self._leases = leases
         self._finishing = finishing
         self._outcomes = outcomes
+        self._proofs = proofs
+        self._late: set[asyncio.Task[None]] = set()  # answers that wait for proofs
         self._stopped = False
         self._ended = False  # whether it was cancelled: what it holds goes to others, and nothing is sent again
         self.steps = Steps(f"{Lane.QUICK} lane")
@@ -56,6 +60,7 @@ class QuickLane:
     async def _run(self, tasks: asyncio.TaskGroup) -> None:
         backoff = Backoff()
         examining = tasks.create_task(self._answer_chunks(tasks))
+        proving = tasks.create_task(self._proofs.run())
         while not self._stopped:
             self.steps.step()
             try:
@@ -72,6 +77,9 @@ class QuickLane:
         await self._arrive()
         await self._chunks.join()
         examining.cancel()
+        if self._late:
+            await asyncio.wait(self._late)
+        proving.cancel()
 
     async def _arrive(self) -> None:
         """Wait until the last answers are in Redis: their reply came before that to the read, unless they must be sent again."""
@@ -99,12 +107,32 @@ class QuickLane:
             else:
                 answers.append([compute(job, claim.queue_ms) for job in claim.jobs])
 
+        divided = [self._proofs.divide(claim, batch) for claim, batch in zip(claims, answers, strict=True)]
+        late = [each for _, _, each in divided if each is not None]
+        at_once = [(claim, batch) for claim, batch, _ in divided if claim.jobs]
+        if at_once:
+            self._send([claim for claim, _ in at_once], [batch for _, batch in at_once], {each.claim.id for each in late}, tasks)
+        for each in late:
+            task = tasks.create_task(self._answer_late(each, self._sent if at_once else None))
+            self._late.add(task)
+            task.add_done_callback(self._late.discard)
+
+    def _send(self, claims: list[BatchClaim], answers: list[list[Answer]], held: set[bytes], tasks: asyncio.TaskGroup) -> None:
         def retry() -> None:
             if self._ended:
                 return
-            self._retrying = tasks.create_task(self._finishing.finish(claims, answers))
+            self._retrying = tasks.create_task(self._finishing.finish(claims, answers, held=held))
 
-        self._sent = self._finishing.send(claims, answers, retry)
+        self._sent = self._finishing.send(claims, answers, retry, held)
+
+    async def _answer_late(self, late: Late, sent: "asyncio.Future[Any] | None") -> None:
+        """End an entry with the answers that waited for proofs, after the others of it: one that is gone is asked anew."""
+        answers = await await_proofs(late)
+        if sent is not None:
+            await asyncio.wait([sent])
+            if self._retrying is not None:
+                await asyncio.wait([self._retrying])
+        await self._finishing.finish([late.claim], [answers])
 
     async def _answer_chunks(self, tasks: asyncio.TaskGroup) -> None:
         """The next chunk is examined while the last one is stored."""

@@ -133,11 +133,12 @@ def test_a_cancelled_proof_is_dead_with_all_its_processes(manned: Front) -> None
     worker = manned.worker0
 
     def prover() -> list[int]:
-        return [grandchild for child in children(worker.pid) for grandchild in children(child)]
+        return [grandchild for child in provers(worker) for grandchild in children(child)]
 
     async def scenario() -> None:
         client = await RpcClient().connect(manned.web0.url)
         await ask(client, 1, LARGE, proof=True)
+        await eventually(lambda: proving(worker) == 1, "the proof is under way")
         (pari,) = await eventually(prover, "PARI is at work")
         assert await client.cancel(1)
         await eventually(lambda: not state(pari), "PARI's process is gone")
@@ -214,7 +215,7 @@ def test_a_session_gets_the_proof_wherever_it_comes_back(manned: Front) -> None:
         client = await RpcClient().connect(manned.web0.url)
         await ask(client, "warm", OTHER, proof=True)
         await answer(client, "warm")
-        (child,) = [child for child in children(manned.worker0.pid) if b"--prove" in cmdline(child)]
+        (child,) = provers(manned.worker0)
         freeze(child)
         await ask(client, 1, PRIME, proof=True)
         await client.until(lambda: len(client.verdicts) == 2, "the first verdict came")
@@ -227,6 +228,11 @@ def test_a_session_gets_the_proof_wherever_it_comes_back(manned: Front) -> None:
         await client.close()
 
     run(scenario())
+
+
+def provers(worker: Worker) -> list[int]:
+    """The children that prove what is asked for."""
+    return [child for child in children(worker.pid) if b"--prove" in cmdline(child) and b"--briefly" not in cmdline(child)]
 
 
 def cmdline(pid: int) -> bytes:

@@ -13,6 +13,8 @@ from services.worker.claims.opening import Opening
 from services.worker.claims.outcomes import Outcomes
 from services.worker.claims.reader import Reader
 from services.worker.lanes.quick import QuickLane
+from services.worker.lanes.quick_proofs import QuickProofs
+from services.worker.prove.keep import Certificates
 
 
 class Connection:
@@ -40,7 +42,8 @@ def test_an_answer_that_did_not_arrive_is_not_sent_again_by_a_lane_that_was_canc
         broker: Any = connection
         reader = Reader(redis, broker, "worker", Opening(redis, "worker"))  # type: ignore[arg-type]
         finishing = Finishing(redis, broker, leases, "worker")  # type: ignore[arg-type]
-        lane = QuickLane(reader, leases, finishing, Outcomes(redis, leases))  # type: ignore[arg-type]
+        proofs = QuickProofs(512, Certificates(redis, 60, 4))  # type: ignore[arg-type]
+        lane = QuickLane(reader, leases, finishing, Outcomes(redis, leases), proofs)  # type: ignore[arg-type]
         running = asyncio.create_task(lane.run())
         replied = await asyncio.wait_for(connection.sent, 10)
         running.cancel()
