@@ -34,7 +34,7 @@ examples:
   %(prog)s verify certificate.primo                  # no server is asked: %(prog)s verify --help
   %(prog)s -- '-2^7+131'                              # after --, a minus sign begins no option
 
-Blank lines and lines that begin with # are skipped.
+Files are read as the server reads uploads: lists, b-files, ABC files, vectors, logs, CSV with a column `number`, also as .gz.
 
 Status: 0 when all is answered, 1 when something is not or its evidence does not hold, 2 for a wrong command line, file or
 state file, 130 after Ctrl-C.

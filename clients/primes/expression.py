@@ -18,6 +18,7 @@ _SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typese
 # Shorter ways to write what the syntax has. A superscript ends where its line goes on, so that 2\u00b2! and 2\u00b23 are refused.
 _SUPERSCRIPT = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 _RAISED = re.compile(rf"(?<![{_SUPERSCRIPT}])[{_SUPERSCRIPT}]+(?![ \t\r\n]*(?:[0-9A-Za-z_!#^{_SUPERSCRIPT}]|\*\*))")
+_DIGIT = re.compile(r"(?![0-9])\d")  # of another script, as integers may have them
 _LOWERED = str.maketrans(_SUPERSCRIPT, "0123456789")
 _SHORT = (
     (re.compile(r"(?<![0-9A-Za-z_.])([0-9]+(?:_[0-9]+)*)[eE]([0-9]+)(?![0-9A-Za-z_.])"), r"(\1*10^\2)"),
@@ -53,6 +54,7 @@ def decimal(digits: str) -> int:
 
 def _spell(text: str) -> str:
     """The same in the syntax that every release reads: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
+    text = _DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
     text = _RAISED.sub(lambda run: "^" + run[0].translate(_LOWERED), text.translate(_SIGNS))
     for short, long in _SHORT:
         text = short.sub(long, text)

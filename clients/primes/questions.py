@@ -1,18 +1,23 @@
 """The numbers that the command is to ask about, from its arguments, a file or standard input."""
 
 import asyncio
-import codecs
 import concurrent.futures
 import hashlib
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+import zlib
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from lists import item, syntax
+from lists.decoder import Decoder
+from lists.reader import Reader
 
 STDIN = "-"
 CHUNK = 1 << 16  # bytes that are read at once
 LONGEST = 1 << 20  # bytes of a line: more than any number that a server takes
 DIGEST = 12  # characters of a digest: by chance one in 2^48 questions would have another one's
+GZIP = b"\x1f\x8b"  # how such a file begins
 AHEAD = 4  # chunks that are read and not asked
 
 
@@ -65,30 +70,53 @@ def count(arguments: Sequence[str], file: str | None) -> int | None:
 
 def _count(file: str) -> int:
     try:
-        with Path(file).open("rb") as lines:
-            return len(LineReader(file).read(lines))
-    except OSError:
+        with Path(file).open("rb", buffering=0) as lines:
+            return sum(map(len, _entries(file, iter(lambda: lines.read(CHUNK), b""))))
+    except (OSError, Unreadable, zlib.error):
         return 0  # whoever reads it tells
 
 
+def _entries(name: str, chunks: Iterable[bytes]) -> Iterator[list[Entry]]:
+    """Batches of them, as the bytes come. Raises Unreadable, zlib.error."""
+    reader, rest = LineReader(name), b""
+    for chunk in _decode(chunks):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield reader.read(lines)
+        if len(rest) > LONGEST:
+            raise Unreadable(f"{name}: expected lines of at most {LONGEST:,} bytes, got a longer one")
+    yield [*(reader.read([rest]) if rest else ()), *reader.end()]
+
+
 class LineReader:
-    """The lines of one file, read in parts; what is no UTF-8 costs its own line alone."""
+    """The lines of one file, in UTF-8 and read in parts; what is no UTF-8 costs its own line alone."""
 
     def __init__(self, name: str) -> None:
         self._name = "standard input" if name == STDIN else name
         self._line = 0  # number of the last one
+        self._reader = Reader()
 
     def read(self, lines: Iterable[bytes]) -> list[Entry]:
-        """The next lines, without blank ones and those that begin with `#`."""
+        """The numbers of the next lines. Raises Unreadable where they are in no form that is known."""
         entries: list[Entry] = []
         for line in lines:
             self._line += 1
-            text = line.removeprefix(codecs.BOM_UTF8) if self._line == 1 else line
-            number, unreadable = decode(text, f"{self._name}, line {self._line}")
-            number = number.strip()
-            if number and not number.startswith("#"):
-                entries.append((number, unreadable))
+            number, unreadable = decode(line, f"{self._name}, line {self._line}")
+            if unreadable is None:
+                entries += self._tell(self._reader.take(self._line, number.removesuffix("\r")))
+            elif not syntax.is_empty(number):
+                entries.append((number.strip(), unreadable))
         return entries
+
+    def end(self) -> list[Entry]:
+        """What is left when the file is over. Raises Unreadable."""
+        return self._tell(self._reader.end())
+
+    def _tell(self, items: Iterable[item.Item]) -> list[Entry]:
+        try:
+            found = [one for one in items if one.text or one.error]
+        except item.Unreadable as error:
+            raise Unreadable(f"{self._name}: {error}") from None
+        return [(one.text or one.error, f"{self._name}, line {one.line}: {one.error}" if one.error else None) for one in found]
 
 
 def decode(text: bytes, place: str) -> Entry:
@@ -122,17 +150,33 @@ def _read(name: str, loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[list[
     try:
         # Unbuffered, so that a line that is typed is asked at once. Not sys.stdin, whose lock Python wants at its end.
         with open(0 if name == STDIN else name, "rb", buffering=0, closefd=name != STDIN) as file:
-            reader, rest = LineReader(name), b""
-            while chunk := file.read(CHUNK):
-                *lines, rest = (rest + chunk).split(b"\n")
-                if entries := reader.read(lines):
+            for entries in _entries(name, iter(lambda: file.read(CHUNK), b"")):
+                if entries:
                     put(entries)
-                if len(rest) > LONGEST:
-                    return put(Unreadable(f"{name}: expected lines of at most {LONGEST:,} bytes, got a longer one"))
-            if entries := reader.read([rest]):
-                put(entries)
         put(None)
+    except Unreadable as error:
+        put(error)
+    except zlib.error as error:
+        put(Unreadable(f"{name}: expected gzip: {error}"))
     except OSError as error:
         put(Unreadable(f"{name}: {error.strerror}"))
     except concurrent.futures.CancelledError:
         pass  # nobody asks any more
+
+
+def _decode(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same as UTF-8 without a mark, from gzip and UTF-16 too, as they come."""
+    decoder, member = Decoder(), None
+    for place, chunk in enumerate(chunks):
+        if not place and chunk.startswith(GZIP):
+            member = zlib.decompressobj(31)
+        rest = chunk
+        while member is not None and rest:
+            if text := decoder.feed(member.decompress(rest, LONGEST)):
+                yield text
+            rest = member.unconsumed_tail or member.unused_data
+            member = zlib.decompressobj(31) if member.eof else member
+        if member is None and (text := decoder.feed(chunk)):
+            yield text
+    if text := decoder.end():
+        yield text

@@ -54,7 +54,8 @@ function bits(value) {
 /** The same in signs of ASCII: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9). */
 function spell(text) {
   const signs = text.replaceAll(/[\u2212\u00d7\u22c5\u00b7]/g, (sign) => SIGNS[sign]);
-  const flat = signs.replaceAll(RAISED, (run) => `^${Array.from(run, (digit) => SUPERSCRIPT.indexOf(digit)).join("")}`);
+  const plain = signs.replaceAll(/(?![0-9])\p{Nd}/gu, decimal);
+  const flat = plain.replaceAll(RAISED, (run) => `^${Array.from(run, (digit) => SUPERSCRIPT.indexOf(digit)).join("")}`);
   return SHORT.reduce((written, [short, long]) => written.replaceAll(short, long), flat);
 }
 

@@ -64,7 +64,7 @@ class Card {
   async run() {
     try {
       for await (const answers of this.#upload.answers()) await this.#take(answers);
-      this.#end(`Done: ${this.#counts()}`);
+      this.#end(`Done: ${this.#upload.form ? `${this.#upload.form}, ` : ""}${this.#counts()}`);
     } catch (error) {
       const reason = this.#abort.signal.aborted ? "Cancelled" : `Ended: ${error.message}`;
       this.#end(`${reason}.${this.#answered ? ` ${this.#counts()}` : ""}`);

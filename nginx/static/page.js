@@ -145,7 +145,7 @@ class Page {
 
   #askText(text) {
     const lines = text.split("\n").map((line) => line.trim()).filter(Boolean);
-    if (lines.length > MOST_LINES) this.#files.send(new File([text], `List of ${count(lines.length, "line")}`));
+    if (lines.length > MOST_LINES || (lines.length > 1 && !isPlain(lines))) this.#files.send(new File([text], `List of ${count(lines.length, "line")}`));
     else if (lines.length) this.ask(lines, options());
   }
 
@@ -155,7 +155,9 @@ class Page {
       return checkFile(file, $("uploads"), this.#checker, this.#act);
     }
     const text = file.size <= SMALL_FILE ? await file.text() : undefined;
-    if (text?.trim() && text.split("\n").filter((line) => line.trim()).length <= MOST_LINES) this.#askText(text);
+    const lines = text?.split("
+").map((line) => line.trim()).filter(Boolean) ?? [];
+    if (lines.length && lines.length <= MOST_LINES && isPlain(lines)) this.#askText(text);
     else this.#files.send(file);
   }
 
@@ -320,6 +322,11 @@ class Page {
       // storage is switched off: after a reload the numbers are asked again by hand
     }
   }
+}
+
+/** Whether each line is a number of its own, so that they can be asked one by one; what else a file may be the server tells. */
+function isPlain(lines) {
+  return !/[$[{:=<"'\t]|\p{Nd}[\s,;]+[+-]?\p{Nd}|[a-z]\s*[,;]|\b(?:is|has)\b/iu.test(lines[0]) && !lines.some((line) => /^[#;]|^\/\/|\s(?:#|\/\/)|\\|[\ufffd\0]/.test(line));
 }
 
 /** Show or hide a button, whose focus goes to the field. */

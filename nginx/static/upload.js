@@ -19,12 +19,14 @@ export class UploadError extends Error {
 export class Upload {
   /** Where the answers are for an hour, once the file was taken: for whoever wants them as they are. */
   url;
+  /** What the server took it for, unless it is a plain list. */
+  form;
   /** Bytes of the file whose answers have come. */
   position = 0;
   #file;
   #signal;
   #failures = 0;
-  #last = 0; // line of the last answer
+  #last = 0; // place of the last answer
   #done = false;
 
   /** `signal` ends it, and deletes what the server has of it. */
@@ -44,7 +46,7 @@ export class Upload {
       await this.#send();
       for await (const answers of this.#listen()) {
         if (answers === undefined) break; // lost
-        for (const answer of answers) answer.number = await lines.read(answer.line);
+        for (const answer of answers) answer.number = answer.text ?? (await lines.read(answer.line));
         this.position = lines.position;
         yield answers;
       }
@@ -60,7 +62,9 @@ export class Upload {
     for (;;) {
       const response = await this.#fetch("/jobs", { method: "POST", body: this.#file, headers });
       if (response?.status === 202) {
-        this.url = `/jobs/${(await response.json()).job}`;
+        const { job, form } = await response.json();
+        this.url = `/jobs/${job}`;
+        this.form = form;
         this.#failures = 0;
         return;
       }
@@ -91,9 +95,10 @@ export class Upload {
         const lines = (rest + value).split("\n");
         rest = lines.pop();
         const messages = lines.map((line) => JSON.parse(line));
-        const answers = messages.filter(({ line }) => line > this.#last);
+        const answers = messages.filter((answer) => place(answer) > this.#last);
         this.#failures = 0;
-        if (answers.length) this.#last = answers.at(-1).line;
+        if (answers.length) this.#last = place(answers.at(-1));
+        this.form = messages.at(-1)?.form ?? this.form;
         if (answers.length || messages.at(-1)?.done) {
           this.#done = messages.at(-1)?.done ?? false;
           yield answers;
@@ -139,17 +144,21 @@ export class Upload {
   }
 }
 
-/** Reads a file's lines one after the other, without ever holding all of it. */
+/** How far an answer is in the list: where a line may have several numbers they are counted. */
+const place = ({ item, line }) => item ?? line;
+
+/** Reads the lines of a plain list one after the other, without ever holding all of it. */
 class LineReader {
   position = 0; // characters of the file up to here, which are bytes where all are ASCII
   #reader;
   #lines = []; // read, in reverse
   #rest = "";
   #number = 0;
-  #decoder = new TextDecoder();
+  #decoder;
+  #file;
 
   constructor(file) {
-    this.#reader = file.stream().getReader();
+    this.#file = file;
   }
 
   /** This line; lines only grow. */
@@ -161,15 +170,26 @@ class LineReader {
       this.#number += 1;
       this.position += line.length + 1;
     }
-    return line.trim();
+    line = line.trim();
+    if (line.endsWith("\\") && !line.endsWith("\\\\")) return line.slice(0, -1) + (await this.read(number + 1)); // as bc breaks numbers
+    return line.replace(/\s(?:#|\/\/|\\\\).*/s, "").replace(/;$/, "").trim();
   }
 
   async #fill() {
+    this.#reader ??= await open(this.#file);
     const { value, done } = await this.#reader.read();
+    if (!done) this.#decoder ??= new TextDecoder({ 0xff: "utf-16le", 0xfe: "utf-16be" }[value[0]] ?? "utf-8");
     if (done && this.#rest === undefined) return false;
-    const lines = (this.#rest + (done ? this.#decoder.decode() : this.#decoder.decode(value, { stream: true }))).split("\n");
+    const lines = (this.#rest + (done ? this.#decoder?.decode() ?? "" : this.#decoder.decode(value, { stream: true }))).split("\n");
     this.#rest = done ? undefined : lines.pop();
     this.#lines = lines.toReversed();
     return true;
   }
+}
+
+/** Its bytes, decompressed where the first two are those of gzip. */
+async function open(file) {
+  const [first, second] = new Uint8Array(await file.slice(0, 2).arrayBuffer());
+  const gzip = first === 0x1f && second === 0x8b;
+  return (gzip ? file.stream().pipeThrough(new DecompressionStream("gzip")) : file.stream()).getReader();
 }

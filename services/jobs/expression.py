@@ -2,6 +2,7 @@
 
 import math
 import re
+import unicodedata
 from typing import NamedTuple
 
 LENGTH = 1_000  # characters of an expression beyond the digits that a number may have
@@ -10,7 +11,7 @@ NESTING = 50  # levels of parentheses, signs and exponents
 SHOWN = 40  # characters of what a client sent that an error repeats
 
 _WORD = 64  # bits: values up to here are known while reading; exponents and operands of ! and # must be
-_BITS = math.log2(10)  # of a digit
+BITS = math.log2(10)  # of a digit
 _THETA = 1.000081 / math.log(2)  # bits of n# are fewer than this times n (Schoenfeld, 1976, page 360)
 _LARGEST_SHOWN = 1e15  # digits: above, nobody wants to know how many
 
@@ -19,6 +20,7 @@ _SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typese
 # Shorter ways to write what the syntax has. A superscript ends where its line goes on, so that 2\u00b2! and 2\u00b23 are refused.
 _SUPERSCRIPT = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 _RAISED = re.compile(rf"(?<![{_SUPERSCRIPT}])[{_SUPERSCRIPT}]+(?![ \t\r\n]*(?:[0-9A-Za-z_!#^{_SUPERSCRIPT}]|\*\*))")
+_DIGIT = re.compile(r"(?![0-9])\d")  # of another script, as integers may have them
 _LOWERED = str.maketrans(_SUPERSCRIPT, "0123456789")
 _SHORT = (
     (re.compile(r"(?<![0-9A-Za-z_.])([0-9]+(?:_[0-9]+)*)[eE]([0-9]+)(?![0-9A-Za-z_.])"), r"(\1*10^\2)"),
@@ -70,6 +72,7 @@ def read(text: str, most_digits: int) -> Expression:
     """
     if len(text) > most_digits + LENGTH:
         raise TooLarge(f"{len(text):,} characters came, at most {most_digits + LENGTH:,} are taken")
+    text = _DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
     if fermat := _FERMAT.search(text):
         raise NotAnExpression(f"{fermat[0]} has two meanings: for the Fermat number write 2^(2^{fermat[1]})+1")
     if fraction := _FRACTION.search(text):
@@ -81,7 +84,7 @@ def read(text: str, most_digits: int) -> Expression:
     tree = parser.read_whole()
     if parser.ahead:
         raise parser.unexpected("an operator or the end")
-    return Expression("".join(text.split()).removeprefix("+"), max(1, math.ceil(tree.size / _BITS)), tree)
+    return Expression("".join(text.split()).removeprefix("+"), max(1, math.ceil(tree.size / BITS)), tree)
 
 
 def _spell(text: str) -> str:
@@ -192,7 +195,7 @@ class _Parser:
         self._nodes += 1
         if self._nodes > NODES:
             raise TooLarge(f"more than {NODES} numbers and operators came")
-        if node.bits > self._most_digits * _BITS + 1:
+        if node.bits > self._most_digits * BITS + 1:
             raise TooLarge(f"{self._shorten()} has {_tell_digits(node.bits)}, at most {self._most_digits:,} are taken")
         return node
 
@@ -202,7 +205,7 @@ class _Parser:
 
 
 def _tell_digits(bits: float) -> str:
-    digits = bits / _BITS
+    digits = bits / BITS
     return f"about {digits:,.0f} digits" if digits < _LARGEST_SHOWN else "more digits than can be counted"
 
 
@@ -210,7 +213,7 @@ def _number(token: str) -> Node:
     digits = token.replace("_", "")
     digits = ("0x" + digits[2:].lstrip("0") if digits[:2] in ("0x", "0X") else digits.lstrip("0")) or "0"
     digits = "0" if digits == "0x" else digits
-    bits = 4.0 * (len(digits) - 2) if digits.startswith("0x") else len(digits) * _BITS
+    bits = 4.0 * (len(digits) - 2) if digits.startswith("0x") else len(digits) * BITS
     value = int(digits, 0) if bits <= _WORD else None
     return Node("", (), digits, value, bits if value is None else _log2(value), bits if value is None else _log2(value))
 

@@ -5,8 +5,12 @@ import time
 import msgspec
 
 from services.jobs import expression
+from services.jobs.evaluation import NoInteger, effort, evaluate
 from services.jobs.messages import Operation, Wanted
 from services.web.ask import number
+
+SLACK = 0.01  # bits that the bound of a size, a sum of rounded logarithms, may be wrong by
+MOST_EFFORT = 1_000_000  # bits of all values on the way for which the event loop has the time, some milliseconds
 
 TOO_LARGE = (*number.TOO_LARGE, expression.TooLarge)
 
@@ -26,7 +30,20 @@ def read(text: str, most_digits: int, operation: Operation = Operation.IS_PRIME,
         return Question(number.read(text, most_digits), 0, operation, wanted)
     except number.NotAnInteger:
         read = expression.read(text, most_digits)
+        _check_digits(read.tree, most_digits)
         return Question(read.text, read.digits, operation, wanted)
+
+
+def _check_digits(tree: expression.Node, most_digits: int) -> None:
+    """Where the bound of the size cannot tell whether the value has a digit too many, the value does. Raises TooManyDigits."""
+    if tree.bits < most_digits * expression.BITS - SLACK or effort(tree) > MOST_EFFORT:
+        return
+    try:
+        digits = len(evaluate(tree).digits().lstrip("-"))
+    except NoInteger:
+        return  # the worker says so
+    if digits > most_digits:
+        raise number.TooManyDigits(digits, most_digits)
 
 
 def expiry(seconds: float | None) -> int:

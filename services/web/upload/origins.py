@@ -7,7 +7,7 @@ import msgspec
 
 from lists.item import Item
 
-MOST_TEXT = 200  # characters of a number that are told again; of a longer one its line tells
+MOST_TEXT = 65_536  # characters of a number that are told again: what is longer has an error
 
 
 class Origin(msgspec.Struct, array_like=True, frozen=True, gc=False):

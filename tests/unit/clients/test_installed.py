@@ -31,11 +31,11 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The interpreter of a fresh environment into which both wheels were installed, without an index."""
     folder = tmp_path_factory.mktemp("installed")
     build = ["--no-build-isolation", "--no-deps", "--no-index", "--quiet", "--wheel-dir", folder]
-    call(sys.executable, "-m", "pip", "wheel", *build, ROOT / "certificates", ROOT / "clients")
+    call(sys.executable, "-m", "pip", "wheel", *build, ROOT / "certificates", ROOT / "lists", ROOT / "clients")
     call(sys.executable, "-m", "venv", "--without-pip", folder / "venv")
     python: Path = folder / "venv/bin/python"
     wheels = sorted(folder.glob("*.whl"))
-    assert [wheel.name.split("-")[0] for wheel in wheels] == ["primes_certificates", "primes_client"]
+    assert [wheel.name.split("-")[0] for wheel in wheels] == ["primes_certificates", "primes_client", "primes_lists"]
     call(sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--quiet", *wheels)
     # What the client needs beside: pure Python, and the same that these tests run with.
     site = Path(call(python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"))
