@@ -97,6 +97,16 @@ def test_the_status_of_the_run_is_that_of_the_first_part_that_failed() -> None:
     assert run.status == 4
 
 
+def test_what_failed_is_told_by_its_test_or_by_the_last_lines(capfd: pytest.CaptureFixture[str]) -> None:
+    run = Run()
+    summary = "FAILED tests/test_a.py::test_one - AssertionError"
+    asyncio.run(run.in_sight(shell("tests", f"echo many words; echo '{summary}'; echo 1 failed; exit 1")))
+    asyncio.run(run.in_sight(shell("good", "echo 'FAILED to see anything wrong'")))
+    asyncio.run(run.out_of_sight(shell("words", "seq 20; exit 2")))
+    assert run.failures == [f"tests: {summary}", *(f"words: {number}" for number in range(11, 21))]
+    assert "many words" in capfd.readouterr().out
+
+
 def test_the_table_tells_time_limit_and_outcome_of_each_part() -> None:
     parts = [Part(name, 60, ("true",)) for name in ("good", "bad", "slow", "never begun")]
     results = [Result(one, 12.3, status) for one, status in zip(parts, (0, 1, TIMED_OUT), strict=False)]

@@ -1,5 +1,6 @@
 """Waits for conditions, with a bound and a description; no test sleeps for an outcome."""
 
+import asyncio
 import http.client
 import subprocess
 import time
@@ -37,3 +38,8 @@ def wait_until(condition: Callable[[], T], description: str, seconds: float = SE
             return value
         assert time.monotonic() < deadline, f"not within {seconds:g} s: {description}{trouble}"
         time.sleep(max(INTERVAL, time.monotonic() - looked))
+
+
+async def eventually(condition: Callable[[], T], description: str, seconds: float = SECONDS) -> T:
+    """Look until the condition is true, in a thread: the event loop goes on."""
+    return await asyncio.to_thread(wait_until, condition, description, seconds)

@@ -81,6 +81,8 @@ def main() -> int:
             subprocess.run([".ci/engine/stop.sh"], check=False, timeout=STOP)
     run.read_out()
     print("", *table.lines(PARTS, run.results), sep="\n")
+    if run.failures:  # last, where whoever sees the end of a long log alone finds them
+        print("\nwhat failed:", *run.failures, sep="\n")
     return run.status or status
 
 

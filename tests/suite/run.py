@@ -1,11 +1,19 @@
 """A run of parts, of which one has the terminal at a time."""
 
 import asyncio
+import os
 import sys
 import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import IO
 
 from tests.suite import part
 from tests.suite.part import Part, Result
+
+GLANCE = 0.1  # seconds between two looks at what the part in sight said
+LAST = 10  # lines of a failed part that names no failed test
+LONGEST = 300  # characters of such a line
 
 
 class Run:
@@ -16,6 +24,7 @@ class Run:
 
     def __init__(self) -> None:
         self.results: list[Result] = []  # in the order in which the parts ended
+        self.failures: list[str] = []  # one or more lines of each part that failed: the tests, or what it said last
         self._unread: list[tuple[Part, bytes]] = []  # ended out of sight, and what it said
 
     @property
@@ -27,16 +36,19 @@ class Run:
         """Run a part that prints as it goes; tell whether it succeeded. One at a time."""
         self.read_out()
         _head(one)
-        return self._keep(await part.run(one))
+        with tempfile.TemporaryFile() as log:
+            async with _printed(log):
+                result = await part.run(one, log)
+            return self._keep(result, _read(log))
 
     async def out_of_sight(self, one: Part) -> bool:
         """Run a part beside others; tell whether it succeeded."""
         with tempfile.TemporaryFile() as log:
             try:
-                return self._keep(await part.run(one, log))
+                result = await part.run(one, log)
             finally:
-                log.seek(0)
-                self._unread.append((one, log.read()))
+                self._unread.append((one, _read(log)))
+            return self._keep(result, _read(log))
 
     async def until_one_fails(self, seen: Part, *unseen: Part) -> bool:
         """Run one in sight beside the others; the first failure ends them all. Tell whether all succeeded."""
@@ -59,10 +71,48 @@ class Run:
         sys.stdout.flush()
         self._unread.clear()
 
-    def _keep(self, result: Result) -> bool:
+    def _keep(self, result: Result, said: bytes) -> bool:
         self.results.append(result)
+        if result.status:
+            self.failures += (f"{result.part.name}: {line[:LONGEST]}" for line in _failures(said.decode(errors="replace")))
         return result.status == 0
 
 
 def _head(one: Part) -> None:
     print(f"\n== {one.name}", flush=True)
+
+
+@asynccontextmanager
+async def _printed(log: IO[bytes]) -> AsyncIterator[None]:
+    """Print what is written to a file, until the end of the context."""
+    printed = 0
+
+    def catch_up() -> None:
+        nonlocal printed
+        while piece := os.pread(log.fileno(), 1 << 16, printed):
+            sys.stdout.buffer.write(piece)
+            printed += len(piece)
+        sys.stdout.flush()
+
+    async def follow() -> None:
+        while True:
+            catch_up()
+            await asyncio.sleep(GLANCE)
+
+    following = asyncio.create_task(follow())
+    try:
+        yield
+    finally:
+        following.cancel()
+        catch_up()
+
+
+def _read(log: IO[bytes]) -> bytes:
+    log.seek(0)
+    return log.read()
+
+
+def _failures(said: str) -> Iterator[str]:
+    """Give the lines of pytest's summary; the last lines of what has none."""
+    lines = said.splitlines()
+    yield from [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-LAST:]

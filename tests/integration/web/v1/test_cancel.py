@@ -19,7 +19,7 @@ from tests.integration.processes import frozen, state
 from tests.integration.stack import Stack, Web, Worker
 from tests.integration.steps import freeze_child, warm
 from tests.integration.v1_clients import RpcClient, in_thread
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually, wait_until
 
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
@@ -36,10 +36,6 @@ def codes(client: RpcClient) -> list[tuple[Any, str]]:
 
 def running(worker: Worker) -> float:
     return worker.metric("primes_worker_running", lane="heavy")
-
-
-async def eventually(condition: Any, description: str) -> None:
-    await in_thread(lambda: wait_until(condition, description))
 
 
 def idle(stack: Stack, web: Web) -> bool:

@@ -17,18 +17,14 @@ from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, RawCl
 from tests.integration.processes import freeze, frozen, state, thaw
 from tests.integration.stack import Stack, Worker
 from tests.integration.steps import Inbox, freeze_child, warm
-from tests.integration.v1_clients import RpcClient, in_thread
-from tests.integration.waiting import wait_until
+from tests.integration.v1_clients import RpcClient
+from tests.integration.waiting import eventually, wait_until
 
 COSTLY = str(gmpy2.mpz(10) ** 999 + 7)  # a prime of 1,000 digits that its neighbours do not prove: some 50 ms
 
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(scenario)
-
-
-async def eventually(condition: Any, description: str) -> None:
-    await in_thread(lambda: wait_until(condition, description))
 
 
 def askers(stack: Stack) -> int:

@@ -16,7 +16,7 @@ from tests.integration.conftest import Front
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.stack import Stack, Web, Worker
 from tests.integration.v1_clients import RpcClient, in_thread
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually, wait_until
 
 PRIME = str(gmpy2.next_prime(gmpy2.mpz(10) ** 99))  # of 100 digits
 OTHER = str(gmpy2.next_prime(gmpy2.mpz(10) ** 119))
@@ -26,10 +26,6 @@ LARGE = str(gmpy2.mpz(10) ** 999 + 7)  # of 1,000 digits: minutes of proof
 
 def run(scenario: Coroutine[Any, Any, Any]) -> Any:
     return asyncio.run(scenario)
-
-
-async def eventually(condition: Any, description: str) -> Any:
-    return await in_thread(lambda: wait_until(condition, description))
 
 
 async def ask(client: RpcClient, id: Any, number: str, **params: Any) -> None:
@@ -271,7 +267,7 @@ def test_a_kept_proof_is_given_at_once_as_long_as_its_certificate_is_there(front
     first = front.web0.get(f"/primes/{OTHER}?proof=true").json
     sha256 = check(front.web0, first, OTHER)
     assert front.web0.get(f"/primes/{OTHER}?proof=true").json["compute_ms"] == first["compute_ms"]
-    assert worker.metric("primes_worker_jobs_total", lane="proof") == 1
+    wait_until(lambda: worker.metric("primes_worker_jobs_total", lane="proof") == 1, "the first proof is counted")
     front.redis.admin.delete(names.certificate(sha256))
     check(front.web0, front.web0.get(f"/primes/{OTHER}?proof=true").json, OTHER)
-    assert worker.metric("primes_worker_jobs_total", lane="proof") == 2
+    wait_until(lambda: worker.metric("primes_worker_jobs_total", lane="proof") == 2, "the second proof is counted")
