@@ -51,7 +51,7 @@ faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=
 fault-%:
 	@faults/fault.sh $* $(FOR)
 
-bench: .venv/bench ## what a job costs through the queue and without it, side by side, 20 minutes (needs a C compiler; ARGS=--help)
+bench: .venv/bench ## what a job costs through the queue and without it, side by side, ten minutes (needs a C compiler; ARGS=--help)
 	@$(BIN)/python -m tests.bench whole $(ARGS)
 
 bench-quick: .venv/bench ## the same in under two minutes, the closed loops alone (ARGS=--help)

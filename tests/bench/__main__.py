@@ -5,6 +5,7 @@ import resource
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -15,13 +16,14 @@ from typing import NoReturn
 import msgspec
 
 from local import programs
-from tests.bench import load, measurement, questions, report
+from tests.bench import history, load, measurement, questions, report
 from tests.bench.cases import CASES, Case, Question
 from tests.bench.load import Load
 from tests.bench.measurement import Measurement, Results
 from tests.bench.stacks import ROWS, Row
 
 COSTLY = 3  # repetitions at most of cases that take long: all but the loops and rates
+SHARED = 0.6  # of the time: the rest is for cases that have servers of their own
 FREQUENT = ("plain-*", "v1-*", "rate-*")
 
 
@@ -34,20 +36,23 @@ class Plan:
     repetitions: int
     seconds: float  # of one measurement
     rows: tuple[str, ...]
+    minutes: float = 10  # after which no case begins again; each is measured once in any case
     only: tuple[str, ...] = ("*",)
 
 
 PLANS = {
-    "whole": Plan("bench", "every case, about 20 minutes", 5, 3.0, ("stock", "picows", "direct", "primes")),
+    "whole": Plan("bench", "every case, ten minutes", 5, 2.0, ("stock", "picows", "direct", "primes")),
     "quick": Plan(
         "bench-quick",
         "under two minutes, for development",
         3,
         1.6,
         ("stock", "picows", "primes"),
-        ("plain-*", "v1-16x32"),
+        only=("plain-*", "v1-16x32"),
     ),
-    "ci": Plan("bench-ci", "under a minute", 2, 1.2, ("stock", "primes"), ("plain-64x1", "plain-16x32", "v1-16x32")),
+    "ci": Plan(
+        "bench-ci", "about a minute", 4, 1.0, ("stock", "primes"), minutes=2, only=("plain-64x1", "plain-16x32", "v1-16x32")
+    ),
 }
 
 
@@ -73,6 +78,10 @@ def main() -> int:
     if arguments.write:
         report.write(results)
     print(*report.sections(results), sep="\n")
+    if figures := history.ratios(results.measurements):
+        print(*report.table(history.COMPARISON, history.compare(figures, history.read())), sep="\n")
+    if arguments.keep:
+        history.append(figures)
     return 0
 
 
@@ -90,6 +99,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repetitions", type=int, metavar="N", help="of each measurement; long cases at most 3")
     parser.add_argument("--seconds", type=float, metavar="S", help="that one measurement takes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured")
+    parser.add_argument("--keep", action="store_true", help="append what was measured to docs/performance-history.csv")
+    parser.add_argument("--minutes", type=float, metavar="M", help="after which no case begins again")
     parser.add_argument("--write", action="store_true", help="write tables and figure into docs/performance.md")
     parser.add_argument("--list", action="store_true", help="print the names of all cases and rows")
     told = parser.parse_args(arguments)
@@ -98,6 +109,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     told.rows = (told.rows or plan.rows) + (("compose",) if told.compose else ())
     told.repetitions = told.repetitions or plan.repetitions
     told.seconds = told.seconds or plan.seconds
+    told.minutes = told.minutes or plan.minutes
     return told
 
 
@@ -111,7 +123,7 @@ def _rows(text: str) -> tuple[str, ...]:
 
 def _command(arguments: argparse.Namespace) -> str:
     """As its user gave it, without what says where it is kept."""
-    kept = [word for word in sys.argv[1:] if word not in (arguments.plan, "--write")]
+    kept = [word for word in sys.argv[1:] if word not in (arguments.plan, "--write", "--keep")]
     if "--json" in kept:
         del kept[kept.index("--json") : kept.index("--json") + 2]
     options = f" ARGS='{' '.join(kept)}'" if kept else ""
@@ -121,6 +133,7 @@ def _command(arguments: argparse.Namespace) -> str:
 def _measure(arguments: argparse.Namespace) -> Iterator[Measurement]:
     """All rows of a case within one repetition, one after the other; each repetition begins with another row."""
     asked = questions.write(load.BUILD / "questions.txt")
+    began = time.monotonic()
     chosen = [case for case in CASES if any(fnmatch(case.name, pattern) for pattern in arguments.only)]
     shared = [case for case in chosen if case.servers is None]
     wanted = [name for name in arguments.rows if any(name in case.rows for case in shared)]
@@ -128,10 +141,14 @@ def _measure(arguments: argparse.Namespace) -> Iterator[Measurement]:
         rows = [ending.enter_context(_started(name)) for name in wanted]
         for repetition in range(arguments.repetitions):
             for case in (case for case in shared if _due(case, repetition)):
+                if repetition and time.monotonic() - began > SHARED * arguments.minutes * 60:
+                    break
                 for row in _rotated([row for row in rows if row.name in case.rows], repetition):
                     yield _once(case, row, Question(asked, arguments.seconds, repetition))
     for repetition in range(arguments.repetitions):
         for case in (case for case in chosen if _due(case, repetition)):
+            if repetition and time.monotonic() - began > arguments.minutes * 60:
+                break
             if case.servers is not None and case.rows[0] in arguments.rows:
                 with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory, case.servers(Path(directory)) as row:
                     yield _once(case, row, Question(asked, arguments.seconds, repetition))

@@ -19,13 +19,14 @@ import msgspec
 from services.jobs.messages import Answer, Delivery, Job
 from services.web.sockets import frames
 from services.worker.compute.answer import compute
-from tests.bench import load, questions
+from tests.bench import history, load, questions, report
 from tests.bench.paths import WEB, Step, Steps
 from tests.integration.processes import ROOT
 
 BEFORE = 34  # rounds that are not counted: after them a session's history is full
 COUNTED = 8
 EPOCH = 1_800_000_000_000  # ms since 1970
+WITHIN = 0.01  # of each other are two counts of the same code
 LONGEST = 600  # seconds, which are one minute on an idle machine
 COMPUTED = 3  # µs that each job says it took
 QUEUED = 2  # ms, likewise
@@ -133,15 +134,17 @@ def main(arguments: Sequence[str]) -> int:
     """Count, show; returns the exit status."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.instructions", description="Count instructions a job.")
     parser.add_argument("--only", action="append", metavar="WAY", help=f"of {', '.join(way.name for way in WAYS)}; or a pattern")
+    parser.add_argument("--keep", action="store_true", help="append what was counted to docs/performance-history.csv")
     told = parser.parse_args(arguments)
     try:
-        for name, instructions in count(
-            [way for way in WAYS if any(fnmatch(way.name, each) for each in told.only or ["*"])]
-        ).items():
-            print(f"{name:<16} {instructions:10,.0f} instructions a job")
+        found = count([way for way in WAYS if any(fnmatch(way.name, each) for each in told.only or ["*"])])
     except (NoValgrind, load.NoCompiler, RuntimeError) as error:
         print(f"python -m tests.bench.instructions: {error}", file=sys.stderr)
         return 1
+    figures = [history.counted(instructions, name, WITHIN) for name, instructions in found.items()]
+    print(*report.table(history.COMPARISON, history.compare(figures, history.read())), sep="\n")
+    if told.keep:
+        history.append(figures)
     return 0
 
 
