@@ -27,10 +27,13 @@ BACK = (OSError, ConnectionClosed, InvalidHandshake, InvalidMessage, TimeoutErro
 
 @dataclass(frozen=True, slots=True)
 class Whims:
-    """What a client does beside asking: the share of its requests that it cancels, and the numbers whose proof it wants."""
+    """What a client does beside asking: the share of its requests that it cancels, the numbers whose proof it wants, and
+    the seconds between two pings, after as many of which without an answer it comes back elsewhere.
+    """
 
     cancels: float = 0.0
     proofs: frozenset[str] = frozenset()
+    ping: float | None = None
 
 
 class Client:
@@ -127,7 +130,14 @@ class Client:
         """One socket from its opening to its end."""
         number, self._sockets = self._sockets, self._sockets + 1
         async with asyncio.timeout(OPENING) as opening:
-            socket = await connect(self._url(), subprotocols=["primes.v1"], compression=None, ping_interval=None, close_timeout=1)  # type: ignore[list-item]
+            socket = await connect(
+                self._url(),
+                subprotocols=["primes.v1"],  # type: ignore[list-item]
+                compression=None,
+                ping_interval=self._whims.ping,
+                ping_timeout=self._whims.ping,
+                close_timeout=1,
+            )
             try:
                 await self._begin(socket, number)
                 opening.reschedule(None)
