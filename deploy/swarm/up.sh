@@ -12,7 +12,7 @@ Three nodes carry Redis, its Sentinels and their data, and are told so once:
 Each node must have the images primes-web, primes-worker and primes-nginx, from a registry (WEB_IMAGE, WORKER_IMAGE,
 NGINX_STACK_IMAGE) or by `docker load`:
   docker compose build && docker build --file deploy/swarm/nginx.Dockerfile --tag primes-nginx nginx
-Nodes reach each other on the ports 6379 and 26379, which are for nobody else: there is no TLS on them.
+Nodes reach each other on the ports 6379 and 26379, and nothing else may: there is no TLS on them.
 
 Redis' users and their passwords are made at the first time, in the folder ACCESS, which is kept secret and kept.
 During an update they may do what either version asks; --narrow, after it, leaves them what this version asks.
