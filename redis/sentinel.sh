@@ -1,9 +1,10 @@
 #!/bin/sh
-# Starts a Sentinel: `sentinel.sh FIRST`, where FIRST is the address of the server that is the primary at the very first start.
+# Starts a Sentinel: `sentinel.sh FIRST [ADDRESS]`, where FIRST is the address of the server that is the primary at the very first start.
+# ADDRESS is its own for the others, where that is not what it has itself: a port of its machine.
 # What it learns of others it notes itself in the file that is written here once.
 set -eu
 
-first=$1
+first=$1 address=${2:-}
 settings=/data/sentinel.conf
 
 if [ ! -s "$settings" ]; then
@@ -13,6 +14,7 @@ if [ ! -s "$settings" ]; then
         echo "dir /data"
         echo "protected-mode no" # access is by ACL
         echo "aclfile /run/access/redis/sentinel.acl"
+        if [ -n "$address" ]; then echo "sentinel announce-ip $address"; fi
         echo "sentinel monitor primes $first 6379 2"
         echo "sentinel auth-user primes sentinel"
         echo "sentinel auth-pass primes $password"

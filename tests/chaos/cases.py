@@ -15,7 +15,7 @@ FULL = os.environ.get("CHAOS") == "full"
 @dataclass(frozen=True)
 class Load:
     """Clients; of each: requests, seconds between two of them, and how many of them travel alone. Then the share of requests that
-    they cancel, and how many of each are to be proven beside the others.
+    they cancel, and how many of each are to be proven beside the others. Last, the seconds between two pings, if they send any.
     """
 
     clients: int
@@ -24,6 +24,7 @@ class Load:
     heavy: int
     cancels: float = 0.0
     proofs: int = 0
+    ping: float | None = None
 
     def crowd(self, url: Callable[[], str]) -> Crowd:
         """Clients that connect where `url` says at the time."""
@@ -32,7 +33,7 @@ class Load:
     def _client(self, i: int, url: Callable[[], str]) -> Client:
         proofs = [to_prove(i + n) for n in range(self.proofs)]
         asked = numbers(self.each, i, self.heavy, proofs)
-        return Client(f"c{i}", url, asked, self.interval, i, Whims(self.cancels, frozenset(proofs)))
+        return Client(f"c{i}", url, asked, self.interval, i, Whims(self.cancels, frozenset(proofs), ping=self.ping))
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,7 @@ class Whims:
     repeats: float = 0.0  # share of its requests that it sends once more while they have no answer, with the same id
     moves: float = 0.0  # share of its requests after which it goes on over another socket
     leaves: bool = False  # whether it goes for good when it has asked all, whatever it was answered
+    ping: float | None = None  # seconds between two pings, after as many of which without an answer it comes back
 
 
 class Client:
@@ -165,7 +166,14 @@ class Client:
         """One socket from its opening to its end."""
         number, self._sockets = self._sockets, self._sockets + 1
         async with asyncio.timeout(OPENING) as opening:
-            socket = await connect(self._url(), subprotocols=self.PROTOCOLS, compression=None, ping_interval=None, close_timeout=1)
+            socket = await connect(
+                self._url(),
+                subprotocols=self.PROTOCOLS,
+                compression=None,
+                ping_interval=self._whims.ping,
+                ping_timeout=self._whims.ping,
+                close_timeout=1,
+            )
             try:
                 await self._begin(socket, number)
                 opening.reschedule(None)

