@@ -30,7 +30,7 @@ def test_the_files_that_stand_here_fit(tree: Path) -> None:
 
 def test_a_changed_requirement_makes_the_files_stale_that_it_is_in(tree: Path) -> None:
     change(tree / "pyproject.toml", "gmpy2~=2.3.2", "gmpy2~=2.4.0")
-    assert stale(tree) == [FILES["worker"], FILES["test"]]
+    assert stale(tree) == [FILES["web"], FILES["worker"], FILES["test"]]
 
 
 def test_a_changed_reason_makes_no_file_stale(tree: Path) -> None:
