@@ -66,19 +66,11 @@ class Sentinels(redis.asyncio.Sentinel):
             async with sentinel.pipeline(transaction=False) as pipe:
                 pipe.execute_command("SENTINEL MASTERS")
                 pipe.execute_command("SENTINEL GET-MASTER-ADDR-BY-NAME", name)
-                states, told = await pipe.execute()
+                states, told = await pipe.execute(raise_on_error=False)
         except (RedisError, OSError) as error:
             log.debug("could not ask a Sentinel: %s", error)
             return None
-        if name not in states or told is None:
-            return None
-        state: dict[str, Any] = states[name]
-        address = told[0].decode(), told[1]
-        # Between the promotion and the end of the failover, a second later, only the address is the new one.
-        chosen = address != (state["ip"], state["port"])
-        majority = (state["num-other-sentinels"] + 1) // 2 + 1
-        up = chosen or self.check_master_state(state, name)
-        return Known(state["config-epoch"], address, up, max(state["quorum"], majority))
+        return read(name, states, told)
 
 
 class Known(NamedTuple):
@@ -88,3 +80,20 @@ class Known(NamedTuple):
     address: Address
     up: bool  # as far as it knows
     needed: int  # Sentinels, to choose another
+
+
+def read(name: str, states: Any, told: Any) -> Known | None:
+    """What a Sentinel's replies to SENTINEL MASTERS and GET-MASTER-ADDR-BY-NAME say of the primary of that name; None if nothing.
+
+    A Sentinel that has not read the rules of this version yet refuses the second, and is believed for the first.
+    """
+    if isinstance(states, Exception) or name not in states or told is None:
+        return None
+    state: dict[str, Any] = states[name]
+    known = state["ip"], state["port"]
+    address = known if isinstance(told, Exception) else (told[0].decode(), told[1])
+    # Between the promotion and the end of the failover, a second later, only the address is the new one.
+    chosen = address != known
+    majority = (state["num-other-sentinels"] + 1) // 2 + 1
+    up = chosen or (state["is_master"] and not state["is_sdown"] and not state["is_odown"])
+    return Known(state["config-epoch"], address, up, max(state["quorum"], majority))
