@@ -155,8 +155,7 @@ class Page {
       return checkFile(file, $("uploads"), this.#checker, this.#act);
     }
     const text = file.size <= SMALL_FILE ? await file.text() : undefined;
-    const lines = text?.split("
-").map((line) => line.trim()).filter(Boolean) ?? [];
+    const lines = text?.split("\n").map((line) => line.trim()).filter(Boolean) ?? [];
     if (lines.length && lines.length <= MOST_LINES && isPlain(lines)) this.#askText(text);
     else this.#files.send(file);
   }
