@@ -47,7 +47,7 @@ class Papers:
         context = ssl.create_default_context(cafile=self._authorities)
         if self._certificate:
             # a key that wants a password would be asked for at the terminal, and the event loop would stand still
-            context.load_cert_chain(self._certificate, self._key, password="")
+            context.load_cert_chain(self._certificate, self._key, password=b"")
         return context
 
 
