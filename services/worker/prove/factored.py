@@ -16,7 +16,8 @@ from services.jobs.expression import Node
 
 TRIED_UP_TO = 1 << 17  # factors: beyond the primorials and factorials that 50,000 digits hold; some 10 ms at 1,000 digits
 
-LARGEST_HINT = 1 << 80  # what is below it in an expression is factored within 30 ms, and its primes may stand in a certificate
+LARGEST_HINT = 1 << 80  # what is below it in an expression is factored within 30 ms
+WORD = mpz(1) << 64  # a prime below it stands in a certificate as it is: PARI wants one of its own for others
 
 Part = tuple[mpz, mpz]  # a prime and its highest power in a number
 
@@ -73,7 +74,7 @@ def listed(primes: Iterable[mpz]) -> str:
 
 
 def find(m: mpz, hints: Iterable[int]) -> list[Part]:
-    """Primes below 3.3e24 that divide m, each with its highest power that does, the greatest power first."""
+    """Primes below WORD that divide m, each with its highest power that does, the greatest power first."""
     parts = {}
     for p in (*divisors(m), *hints):
         rest, count = gmpy2.remove(m, p)
@@ -106,11 +107,11 @@ def _primorial() -> mpz:
 def hints(tree: Node) -> set[int]:
     """The primes in an expression's own numbers: its bases are what makes up a neighbour of k*b^n+1 or k*b^n-1.
 
-    Larger numbers are not factored: that could take for ever, and larger primes are none that a certificate may name.
+    Larger numbers are not factored: that could take for ever.
     """
     found: set[int] = set()
     if tree.value is not None and 1 < tree.value < LARGEST_HINT and not (tree.operator and tree.operator in "^!#"):
-        found.update(int(p) for p, _ in flint.fmpz(tree.value).factor())
+        found.update(p for p in (int(factor) for factor, _ in flint.fmpz(tree.value).factor()) if p < WORD)
     for operand in tree.operands:
         found |= hints(operand)
     return found

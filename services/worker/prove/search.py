@@ -10,13 +10,12 @@ import gmpy2
 from gmpy2 import mpz
 
 from certificates.small import BASES_BOUND
-from services.worker.prove.factored import Part, combine, enough, greatest_first, third_of
+from services.worker.prove.factored import WORD, Part, combine, enough, greatest_first, third_of
 
 # Bits of the factors that are searched for, one after another as far as it takes, by the bits that n has at most: what comes
 # next takes longer than what it saves of proofs by curves. All four take some 10 ms at 39 digits, the first one 0.3 ms at any size.
 STAGES = ((130, (15, 20, 24, 28)), (170, (15, 20, 24)), (1_000, (15,)))
 
-WORD = mpz(1) << 64  # PARI reads a factor below as it is, and wants a certificate for one above
 MOST_BASE = 100  # of a factor p of n - 1: where n is prime, all numbers but one in p are bases
 DEEPEST = 8  # certificates within each other: each is for a number of less than half of the digits, as a rule
 

@@ -70,6 +70,12 @@ def test_what_is_proven_at_random_is_prime_to_pari_and_composites_are_not_proven
     assert proven > 5
 
 
+def test_a_factor_that_needs_a_certificate_of_its_own_is_not_named() -> None:
+    small, large = 2**61 - 1, gmpy2.next_prime(2**64)
+    assert hints(expression.read(f"{small}*2^5000+1", 10_000).tree) == {2, 5, small}
+    assert hints(expression.read(f"{large}*2^5000+1", 10_000).tree) == {2, 5}
+
+
 def test_a_large_number_in_an_expression_is_not_factored() -> None:
     """Its factors might not be found before the job's time is over: it has none below 10^99."""
     composite = (10**99 + 289) * (10**100 + 267)
