@@ -81,7 +81,7 @@ def main() -> int:
     if figures := history.ratios(results.measurements):
         print(*report.table(history.COMPARISON, history.compare(figures, history.read())), sep="\n")
     if arguments.keep:
-        history.append(figures)
+        history.append(figures, history.commit_here())
     return 0
 
 

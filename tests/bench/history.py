@@ -84,10 +84,14 @@ def read(path: Path = HISTORY) -> list[Kept]:
         ]
 
 
-def append(figures: Iterable[Figure], path: Path = HISTORY) -> None:
-    """Keep these, as figures of the commit that is checked out; a mark says where files differ from it."""
+def commit_here() -> str:
+    """The commit that is checked out; a mark says where files differ from it."""
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", ".", f":!{HISTORY.relative_to(ROOT)}")
-    commit = _git("rev-parse", "--short", "HEAD") + ("-changed" if changed else "")
+    return _git("rev-parse", "--short", "HEAD") + ("-changed" if changed else "")
+
+
+def append(figures: Iterable[Figure], commit: str, path: Path = HISTORY) -> None:
+    """Keep these, as figures of this commit."""
     fresh = not path.exists()
     with path.open("a", newline="") as file:
         lines = csv.writer(file, lineterminator="\n")

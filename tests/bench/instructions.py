@@ -144,7 +144,7 @@ def main(arguments: Sequence[str]) -> int:
     figures = [history.counted(instructions, name, WITHIN) for name, instructions in found.items()]
     print(*report.table(history.COMPARISON, history.compare(figures, history.read())), sep="\n")
     if told.keep:
-        history.append(figures)
+        history.append(figures, history.commit_here())
     return 0
 
 

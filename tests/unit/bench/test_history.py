@@ -33,17 +33,17 @@ def test_a_change_is_claimed_only_where_the_spread_of_both_allows_it(now: Figure
     assert judge(now, last) == said
 
 
-def test_what_is_kept_is_read_again_as_figures_of_this_commit(tmp_path: Path) -> None:
+def test_what_is_kept_is_read_again_as_figures_of_its_commit(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     assert read(path) == []
-    append([figure(1.0, 1.25)], path)
-    append([counted(50_000.4, "web-plain-4x32", 0.01)], path)
+    append([figure(1.0, 1.25)], "abc", path)
+    append([counted(50_000.4, "web-plain-4x32", 0.01)], "abc", path)
     first, second = read(path)
     assert (first.row, first.unit, first.median, first.least, first.most, first.repetitions) == (
         "plain-64x1 primes", STOCK, 1.125, 1.0, 1.25, 4,
     )  # fmt: skip
     assert (second.median, second.least, second.most, second.unit) == (50_000, 49_500, 50_500, INSTRUCTIONS)
-    assert first.commit == second.commit
+    assert first.commit == second.commit == "abc"
 
 
 def test_a_figure_stands_beside_the_last_of_its_row_and_unit() -> None:
