@@ -29,11 +29,11 @@ CHART = Part("chart", 600, ("make", "--no-print-directory", "chart"))
 TYPES = Part("types", 400, ("make", "--no-print-directory", "types"))
 UNIT = Part(
     "unit tests, coverage",
-    400,
+    600,
     (
         ".ci/plain.sh",
         *_side_by_side(
-            400, *ON_THEIR_OWN, "--cov", "--cov-report=term:skip-covered", "tests/unit", "tests/config", "tests/scripts"
+            600, *ON_THEIR_OWN, "--cov", "--cov-report=term:skip-covered", "tests/unit", "tests/config", "tests/scripts"
         ),
     ),
 )
