@@ -123,10 +123,9 @@ class Stack:
         port = free_port()
         listening = ["--metrics-port", str(port), "--metrics-address", "127.0.0.1"]
         # Nothing is kept for later unless a test is about that: the others ask the same numbers and want them computed.
-        usual = ["--heavy-processes", "1", "--short-processes", "0", "--cache-ttl", "0"]
-        worker = Worker(
-            name, [*self._command("worker", name), *listening, *usual, *options], self._log(name), environment, self.code
-        )
+        usual = ["--heavy-processes", "1", "--cache-ttl", "0"]
+        alone = {"PRIMES_SHORT_PROCESSES": "0", **(environment or {})}  # no option, since the former release does not know it
+        worker = Worker(name, [*self._command("worker", name), *listening, *usual, *options], self._log(name), alone, self.code)
         worker.metrics_port = port
         self.services.append(worker)
         return worker
