@@ -82,6 +82,14 @@ def children(pid: int) -> list[int]:
     return [int(entry) for entry in found if (stat := _stat(int(entry))) and int(stat[1]) == pid and stat[0] != "Z"]
 
 
+def cmdline(pid: int) -> bytes:
+    """The words of its command, each ended by a NUL; empty when it is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
 def state(pid: int) -> str:
     """The kernel's letter: R runs, S sleeps, T is stopped; empty when it is gone (or waits to be reaped)."""
     stat = _stat(pid)

@@ -1,5 +1,6 @@
 """What a real Redis refuses for a while, and by what: each lasts for the length of a block. The last ones need a cluster's node."""
 
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -116,9 +117,7 @@ def moved(server: RedisServer) -> Iterator[None]:
 @contextmanager
 def other_node(server: RedisServer) -> Iterator[RedisServer]:
     """Another node of the same cluster, without slots."""
-    directory = Path(server.data).parent / "other"
-    directory.mkdir(exist_ok=True)
-    other = RedisServer(directory)
+    other = RedisServer(Path(tempfile.mkdtemp(prefix="other", dir=Path(server.data).parent)))
     try:
         port, bus = free_port(), free_port()
         other.start("--cluster-enabled", "yes", "--port", str(port), "--cluster-port", str(bus))

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.processes import ROOT, Program, children
+from tests.integration.processes import ROOT, Program, children, cmdline
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
@@ -89,9 +89,14 @@ class Worker(Service):
     """A worker process."""
 
     @property
+    def children(self) -> list[int]:
+        """Ids of the child processes that compute; those that prove are not of them."""
+        return [child for child in children(self.pid) if b"compute.child" in (words := cmdline(child)) and b"--prove" not in words]
+
+    @property
     def child(self) -> int:
-        """The id of its one child process."""
-        (child,) = wait_until(lambda: found if len(found := children(self.pid)) == 1 else [], f"{self.name} has one child process")
+        """The id of the one child process that computes."""
+        (child,) = wait_until(lambda: found if len(found := self.children) == 1 else [], f"{self.name} has one such child process")
         return child
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from services.jobs import names
 from services.jobs.messages import Answer, Job, decode_answers, encode
 from services.jobs.names import Lane
-from tests.integration.processes import children, cpu, freeze, state, thaw
+from tests.integration.processes import cpu, freeze, state, thaw
 from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Response, Web, Worker
 from tests.integration.waiting import wait_until
@@ -65,7 +65,7 @@ def kill_children(worker: Worker, times: int) -> None:
     wait_until(lambda: worker.metric("primes_worker_running", lane="heavy") >= 1, f"{worker.name} has a heavy job")
     killed: set[int] = set()
     while len(killed) < times:
-        (child,) = wait_until(lambda: set(children(worker.pid)) - killed, f"{worker.name} has child number {len(killed) + 1}")
+        (child,) = wait_until(lambda: set(worker.children) - killed, f"{worker.name} has child number {len(killed) + 1}")
         wait_until(lambda: cpu(child) >= STARTED, f"child {child} computes")  # noqa: B023  # waited for in this very turn
         os.kill(child, signal.SIGKILL)
         killed.add(child)

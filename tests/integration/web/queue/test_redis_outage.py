@@ -10,7 +10,7 @@ import pytest
 from services.jobs.names import Lane
 from tests.integration.conftest import Whole
 from tests.integration.plain_clients import HEAVIES, HEAVY, PRIME, Load, RawClient, ask_all, question
-from tests.integration.processes import children, freeze, state, thaw
+from tests.integration.processes import freeze, state, thaw
 from tests.integration.redis_server import ADMIN, RedisServer
 from tests.integration.stack import Stack, get
 from tests.integration.waiting import wait_until
@@ -37,10 +37,10 @@ def freeze_children(stack: Whole) -> list[int]:
 
     def all_started() -> bool:
         assert ask_all([(stack.webs[0].url, [question(10**200 + n) for n in range(40)])]).clean
-        return all(children(worker.pid) for worker in stack.workers)
+        return all(worker.children for worker in stack.workers)
 
     wait_until(all_started, "every worker has a child process")
-    frozen = [child for worker in stack.workers for child in children(worker.pid)]
+    frozen = [child for worker in stack.workers for child in worker.children]
     for child in frozen:
         freeze(child)
     return frozen

@@ -12,7 +12,7 @@ import pytest
 import certificates
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import PRIME, RawClient
-from tests.integration.processes import children, frozen
+from tests.integration.processes import children, cmdline, frozen
 from tests.integration.stack import Worker
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import wait_until
@@ -121,8 +121,3 @@ def test_the_plain_protocol_waits_for_no_proof(manned: Front) -> None:
         client.send(MERSENNE)
         assert list(client.messages(1)) == [PRIME]
         assert manned.worker0.metric("primes_worker_unasked_proofs_total", outcome="late") == before
-
-
-def cmdline(pid: int) -> bytes:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read()

@@ -13,7 +13,7 @@ from services.jobs import names
 from services.jobs.messages import Job, Wanted, digest
 from services.jobs.names import Lane
 from tests.integration.conftest import Front
-from tests.integration.processes import children, freeze, state, thaw
+from tests.integration.processes import children, cmdline, freeze, state, thaw
 from tests.integration.stack import Stack, Web, Worker
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import eventually, wait_until
@@ -233,11 +233,6 @@ def test_a_session_gets_the_proof_wherever_it_comes_back(manned: Front) -> None:
 def provers(worker: Worker) -> list[int]:
     """The children that prove what is asked for."""
     return [child for child in children(worker.pid) if b"--prove" in cmdline(child) and b"--briefly" not in cmdline(child)]
-
-
-def cmdline(pid: int) -> bytes:
-    with open(f"/proc/{pid}/cmdline", "rb") as file:
-        return file.read()
 
 
 def test_http_waits_for_the_proof_or_tells_what_is_known_and_lets_it_go_on(stack: Stack) -> None:
