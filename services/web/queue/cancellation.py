@@ -41,6 +41,9 @@ class Requests(Protocol):
     async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
         """Answer a request with this fault, wherever its job is. `again`: an earlier attempt may have done so."""
 
+    def moved(self, token: str) -> bool:
+        """Whether a session whose socket is here was over another one before, from which Redis may have the same request."""
+
 
 class Unclear(ConnectionError):
     """It is not known whether Redis has the request."""
@@ -103,10 +106,11 @@ class Cancellation:
 
         What Redis may have is answered there alone: as long as a write of it may still be done, nobody can say anything of it. Of a
         job whose write is known to be done Redis has a mark or an answer, or has lost both: then it is sure to have no answer, and
-        none will come, as long as it is not written again meanwhile.
+        none will come, as long as it is not written again meanwhile. One that was never written Redis may have from another socket
+        of its session.
         """
         entry = pending.entry
-        if entry is not None and entry.id:
+        if (entry is not None and entry.id) or (entry is None and self._requests.moved(pending.job.session)):
             ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
             if ending is not Ending.UNKNOWN or self._ledger.get(pending.job.id) is not pending:
                 return ending is Ending.ENDED

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from redis.exceptions import ConnectionError, ReadOnlyError
 
 from services.jobs.messages import Answer, Asker, Delivery, Fault
@@ -22,7 +23,11 @@ class Clients:
     def __init__(self, say: Callable[[str], Ending]) -> None:
         self.asked: list[str] = []
         self.given_up: list[str] = []
+        self.moves = False  # whether the sessions were over other sockets before
         self._say = say
+
+    def moved(self, token: str) -> bool:
+        return self.moves
 
     async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
         self.asked.append(request)
@@ -97,6 +102,19 @@ def test_a_job_of_which_redis_lost_the_mark_is_ended_here() -> None:
     assert desk.cancel("a")
     assert desk.clients.given_up == ["a"]
     assert not len(desk.ledger) and not desk.cleanup.done
+
+
+@pytest.mark.parametrize(
+    ("moved", "says", "given_up"),
+    [(False, Ending.ENDED, ["a"]), (True, Ending.ENDED, []), (True, Ending.ANSWERED, []), (True, Ending.UNKNOWN, ["a"])],
+)
+def test_a_request_that_redis_may_have_from_another_socket_is_ended_there(moved: bool, says: Ending, given_up: list[str]) -> None:
+    desk = Desk(lambda _: says)
+    desk.clients.moves = moved
+    desk.jobs = {"a": desk.ledger.accept(Question("89"), Asker("token", "a"), lambda answer: None).job.id}  # not written
+    assert desk.rounds(1) == [["a"] if moved else []]
+    assert desk.clients.given_up == given_up
+    assert len(desk.ledger) == (not given_up)  # what is ended elsewhere is settled by its answer, or when it is written
 
 
 def test_a_job_that_is_answered_while_redis_is_asked_is_not_ended() -> None:
