@@ -10,6 +10,7 @@ from functools import partial
 from http import HTTPStatus
 
 from prometheus_client import Counter, Gauge
+from tornado.web import Finish
 from tornado.websocket import WebSocketClosedError
 
 from services.web.ask import client
@@ -58,6 +59,7 @@ class ChatSocket(LeanHandler):
         self._settings = settings
         self._sockets = sockets
         self._heard = time.monotonic()  # of the last sign of life
+        self._left = False  # whether the client left before its socket was open
         self._closing = False  # whether we have sent our close frame
         self._said: int | None = None  # the code of our close frame
         self._client: PlainPeer | V1Peer  # once the socket is open
@@ -77,6 +79,9 @@ class ChatSocket(LeanHandler):
         try:
             if (turn := self.share.begin(HANDSHAKE)) is not None:
                 await turn
+                if self._left:  # Tornado tells no second time that a client has left
+                    self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+                    raise Finish
         except Crowded as error:
             self.set_header("Retry-After", str(math.ceil(error.seconds)))
             self._refuse(HTTPStatus.TOO_MANY_REQUESTS, "busy", f"Busy: {error}", retryable=True)
@@ -192,6 +197,7 @@ class ChatSocket(LeanHandler):
 
     def on_close(self) -> None:
         """Forget the client; answers that still come find a closed socket."""
+        self._left = True
         if self in self._sockets:
             self._sockets.discard(self)
             self.share.sockets -= 1

@@ -110,7 +110,9 @@ def queue(digits: int) -> Callable[[Attack], Awaitable[None]]:
 
         async def once() -> None:
             with closing(await Socket.open(attack.target)) as socket:
-                await socket.send(*(next(numbers) for _ in range(attack.count(50))))
+                count = attack.count(50)
+                await socket.send(*(next(numbers) for _ in range(count)))
+                attack.told["waiting"] += count
                 while True:
                     attack.hear(await socket.receive())
                     await socket.send(next(numbers))

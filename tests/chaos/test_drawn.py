@@ -10,22 +10,22 @@ from tests.chaos.processes import Processes, have_each_worker_compute, wait_for_
 from tests.integration.waiting import wait_until
 from tests.seeds import of_commit
 
-SEED = int(os.environ.get("CHAOS_SEED") or of_commit())
 CLIENTS, SECONDS = (40, 600.0) if FULL else (16, 20.0)
 
 
 def test_what_a_seed_draws_loses_nothing(stage: Processes, record: Callable[[str, str, Figures], None]) -> None:
-    print("seed", SEED)
-    with crowd(stage, SEED, CLIENTS, SECONDS) as asking:
+    seed = int(os.environ.get("CHAOS_SEED") or of_commit())
+    print("seed", seed)
+    with crowd(stage, seed, CLIENTS, SECONDS) as asking:
         wait_until(lambda: asking.answered > CLIENTS // 2, "answers come")
-        with Faults(stage, SEED) as faults:
+        with Faults(stage, seed) as faults:
             faults.over.wait(SECONDS)
         print(*faults.told, sep="\n")
         stage.wait_ready()
         wait_for_all(asking)
     figures = asking.figures()
     print(figures)
-    record("processes", f"drawn by seed {SEED}", figures)
+    record("processes", f"drawn by seed {seed}", figures)
     for client in asking.clients:
         if not client.figures().clean:
             print(*blamed(client.history), sep="\n", end="\n\n")

@@ -10,7 +10,7 @@ import gmpy2
 import pytest
 
 from services.jobs.names import Lane
-from services.web.shares import BURST, MOST_WAITING, REQUEST
+from services.web.shares import BURST, HANDSHAKE, MOST_WAITING, REQUEST
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import NOT_PRIME, PRIME, SLOW, RawClient
 from tests.integration.processes import frozen
@@ -133,6 +133,26 @@ def test_requests_of_a_client_that_had_its_share_wait_and_too_many_are_told_when
             sock.close()  # those that left meanwhile are not asked for
         assert b'"prime"' in asked[0].recv(4096)
     wait_until(lambda: web.metric("primes_web_http_requests_total", route="/primes/N", status="499") > 200, "those that left")
+
+
+def test_a_socket_whose_client_leaves_while_its_handshake_waits_is_not_counted(manned: Front) -> None:
+    web = manned.web("crowded", "--client-share", "0.001")
+    manned.wait_ready()
+    head = "GET /chatsocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    head += f"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {'A' * 22}==\r\n\r\n"
+    with RawClient(web.url, address=POLITE) as polite:
+        with contextlib.ExitStack() as held:
+            for _ in range(BURST // HANDSHAKE + 50):
+                polite.send("91")
+                assert polite.receive() == NOT_PRIME
+                sock = held.enter_context(socket.create_connection(("127.0.0.1", web.port), source_address=(GREEDY, 0)))
+                sock.sendall(head.encode())
+            wait_until(lambda: web.metric("primes_web_connections") > BURST // HANDSHAKE, "some are open")
+            assert web.metric("primes_web_connections") < BURST // HANDSHAKE + 50
+        with RawClient(web.url, address=GREEDY) as last:  # its turn comes after theirs
+            last.send("97")
+            assert last.receive() == PRIME
+            wait_until(lambda: web.metric("primes_web_connections") == 2, "those that left are not counted")
 
 
 def test_a_budget_that_is_spent_says_when_there_is_more(manned: Front) -> None:
