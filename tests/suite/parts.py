@@ -67,7 +67,7 @@ FRESH_SEEDS = Part(
 # A minute of inputs of the same kind; a failure names the seed of its round, too.
 FUZZ = Part("readers, fresh inputs", 400, (".venv/bin/python", "-m", "tests.fuzz", "--commit", "--minutes", "1"))
 # Each row for a second; `make abuse` measures.
-ABUSE = Part("one client abuses the service", 400, _pytest(400, "tests/abuse"))
+ABUSE = Part("one client abuses the service", 600, _pytest(600, "tests/abuse"))
 WITHOUT = Part("tests of containers without an engine", 120, (".ci/plain.sh", "env", "--unset=CI", *_pytest(120, *IN_CONTAINERS)))
 # The page on processes; after the browsers were made ready, hence not beside what needs no engine.
 FIREFOX = Part("page in Firefox", 300, _pytest(300, *ON_THEIR_OWN, "tests/browser"))
