@@ -14,7 +14,7 @@ from tests.bench import flood, open_loop
 from tests.bench.flood import Flood
 from tests.bench.observed import NOTHING, Told, find_processes, read_cpu, read_told
 from tests.bench.open_loop import Waits
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually
 from tests.system.stack import Stack
 
 PROJECT = "primes-lanes"
@@ -106,7 +106,7 @@ async def run(stack: Stack, arguments: argparse.Namespace) -> tuple[Phase, Phase
 
 async def until(condition: Callable[[], object], description: str) -> None:
     """Wait in a thread, while the clients go on."""
-    await asyncio.to_thread(wait_until, condition, description, 120)
+    await eventually(condition, description, 120)
 
 
 async def observe(

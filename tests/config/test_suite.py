@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.processes import state
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually, wait_until
 from tests.suite import part, table
 from tests.suite.part import TIMED_OUT, Part, Result
 from tests.suite.parts import (
@@ -53,7 +53,7 @@ def test_a_cancelled_part_has_ended_before_the_run_goes_on(tmp_path: Path) -> No
 
     async def cancel() -> None:
         running = asyncio.ensure_future(part.run(shell("slow", f"echo $$ > {ids}; exec sleep 60")))
-        await asyncio.to_thread(wait_until, lambda: began(ids), "the part runs", 10)
+        await eventually(lambda: began(ids), "the part runs", 10)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 

@@ -32,6 +32,11 @@ class Whole(Stack):
         self.workers = [self.worker(name, "--lease", "2") for name in ("worker0", "worker1")]
         self.wait_ready()
 
+    @property
+    def worked(self) -> float:
+        """Jobs that the workers have answered; each is counted when its answer is sent, which may be heard sooner."""
+        return sum(worker.metric("primes_worker_jobs_total") for worker in self.workers)
+
 
 class Front(Stack):
     """Redis and one web process; each test starts workers with the settings that it needs, or takes the kept one."""

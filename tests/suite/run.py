@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import IO
 
@@ -47,8 +47,9 @@ class Run:
             try:
                 result = await part.run(one, log)
             finally:
-                self._unread.append((one, _read(log)))
-            return self._keep(result, _read(log))
+                said = _read(log)
+                self._unread.append((one, said))
+            return self._keep(result, said)
 
     async def until_one_fails(self, seen: Part, *unseen: Part) -> bool:
         """Run one in sight beside the others; the first failure ends them all. Tell whether all succeeded."""
@@ -112,7 +113,7 @@ def _read(log: IO[bytes]) -> bytes:
     return log.read()
 
 
-def _failures(said: str) -> Iterator[str]:
-    """Give the lines of pytest's summary; the last lines of what has none."""
+def _failures(said: str) -> list[str]:
+    """The lines of pytest's summary; the last lines of what has none."""
     lines = said.splitlines()
-    yield from [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-LAST:]
+    return [line for line in lines if line.startswith(("FAILED ", "ERROR "))] or lines[-LAST:]

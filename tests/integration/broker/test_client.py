@@ -32,7 +32,7 @@ from services.jobs.names import Lane
 from services.runtime.settings import Settings
 from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually
 
 TIMEOUT = 0.5
 
@@ -135,7 +135,7 @@ def test_commands_under_way_fail_when_redis_dies_and_the_next_connects_again(
         broker = BrokerClient(client(server))
         read = ("XREADGROUP", "GROUP", names.GROUP, "me", "BLOCK", 60_000, "STREAMS", stream, ">")
         waiting = [asyncio.ensure_future(broker.run(*read, blocking=60)), asyncio.ensure_future(broker.run("PING"))]
-        await asyncio.to_thread(wait_until, lambda: server.admin.info("clients")["blocked_clients"] == 1, "the read waits")
+        await eventually(lambda: server.admin.info("clients")["blocked_clients"] == 1, "the read waits")
         server.stop(number)
         for each in await asyncio.gather(*waiting, return_exceptions=True):
             assert isinstance(each, ConnectionError)
@@ -203,7 +203,7 @@ def test_a_fault_of_a_handler_ends_the_subscription(server: RedisServer, run: Ca
 
     async def scenario() -> None:
         listening = asyncio.ensure_future(Subscription(client(server), {"primes:x": handle}, 5).run())
-        await asyncio.to_thread(wait_until, lambda: server.admin.publish("primes:x", b"fault"), "it listens")
+        await eventually(lambda: server.admin.publish("primes:x", b"fault"), "it listens")
         with pytest.raises(KeyError):
             await listening
 
@@ -220,14 +220,14 @@ def test_messages_are_heard_in_order_over_whatever_befalls_the_connection(server
     async def scenario() -> None:
         channels = {"primes:x": heard.append, "primes:y": heard.append}
         listening = asyncio.ensure_future(Subscription(client(server), channels, 5, lambda: told.append(len(heard))).run())
-        await asyncio.to_thread(wait_until, publish("first"), "it listens")
+        await eventually(publish("first"), "it listens")
         for n in range(1_000):
             server.admin.publish("primes:x", n)
-        await asyncio.to_thread(wait_until, lambda: len(heard) == 1_001, "all are heard")
+        await eventually(lambda: len(heard) == 1_001, "all are heard")
         server.stop()
         server.start()
-        await asyncio.to_thread(wait_until, publish("last"), "it listens again")
-        await asyncio.to_thread(wait_until, lambda: heard[-1] == b"last", "and hears")
+        await eventually(publish("last"), "it listens again")
+        await eventually(lambda: heard[-1] == b"last", "and hears")
         listening.cancel()
         with suppress(asyncio.CancelledError):
             await listening

@@ -23,7 +23,7 @@ from clients.primes import Client, PrimesError
 from tests.integration.conftest import Whole
 from tests.integration.faulty_network import FaultyNetwork
 from tests.integration.processes import ROOT, killed_at_last
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually, wait_until
 from tests.ports import free_port
 
 MANY = 3_000  # numbers: far more than the command holds and a pipe takes
@@ -325,9 +325,9 @@ def test_the_module_asks_many_at_once_and_a_cancelled_task_cancels_its_computati
                 await client.ask("seven")
             assert caught.value.code == "not_an_integer"
             slow = asyncio.create_task(client.ask("2^30011-1"))
-            await asyncio.to_thread(wait_until, lambda: web.pending == 1, "the number is asked")
+            await eventually(lambda: web.pending == 1, "the number is asked")
             slow.cancel()
-            await asyncio.to_thread(wait_until, lambda: web.pending == 0, "the job is cancelled")
+            await eventually(lambda: web.pending == 0, "the job is cancelled")
             waiting = asyncio.create_task(client.ask("97"))
             await asyncio.sleep(0)  # it is asked; no answer can be there yet
         with pytest.raises(PrimesError, match="The client is closed"):

@@ -16,7 +16,7 @@ from services.worker.claims.opening import Opening
 from services.worker.claims.reader import CLAIM, Reader
 from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually
 
 
 def settings(server: RedisServer) -> Settings:
@@ -46,7 +46,7 @@ def test_entries_whose_claim_was_given_to_a_lost_connection_are_found_by_the_nex
         assert server.program
         with frozen(server.program.pid), pytest.raises(TimeoutError):
             await mine.take(Lane.HEAVY, set(), sweeping=False)
-        await asyncio.to_thread(wait_until, lambda: server.held("worker", Lane.HEAVY) == 1, "Redis gave the entry away")
+        await eventually(lambda: server.held("worker", Lane.HEAVY) == 1, "Redis gave the entry away")
 
     async def scenario() -> None:
         await redis.ping()  # connected, so that the request reaches the socket
@@ -76,7 +76,7 @@ def test_an_entry_wakes_one_worker_that_waits_and_no_other(server: RedisServer) 
     async def scenario() -> None:
         assert await readers[0].wait(8, set()) == []  # it made the group
         waiting = [asyncio.ensure_future(each.wait(8, set())) for each in readers]
-        await asyncio.to_thread(wait_until, lambda: blocked(server) == 2, "both wait")
+        await eventually(lambda: blocked(server) == 2, "both wait")
         add(server, Job(1, "97"))
         assert sorted(len(claims) for claims in await asyncio.gather(*waiting)) == [0, 1]
 
@@ -89,7 +89,7 @@ def test_a_stream_that_goes_while_a_worker_waits_is_made_again(server: RedisServ
     async def scenario() -> None:
         assert await mine.wait(8, set()) == []
         waiting = asyncio.ensure_future(mine.wait(8, set()))
-        await asyncio.to_thread(wait_until, lambda: blocked(server) == 1, "it waits")
+        await eventually(lambda: blocked(server) == 1, "it waits")
         server.admin.flushall()
         add(server, Job(1, "97"))
         claims = [*await waiting, *await mine.wait(8, set())]
@@ -107,7 +107,7 @@ def test_entries_given_to_a_connection_that_was_lost_are_found_by_the_next_wait(
         assert server.program
         with frozen(server.program.pid), pytest.raises(TimeoutError):
             await mine.wait(8, set())
-        await asyncio.to_thread(wait_until, lambda: server.held("worker", Lane.QUICK) == 1, "Redis gave the entry away")
+        await eventually(lambda: server.held("worker", Lane.QUICK) == 1, "Redis gave the entry away")
         assert jobs(await mine.wait(8, set())) == [Job(1, "97")]
 
     asyncio.run(scenario())

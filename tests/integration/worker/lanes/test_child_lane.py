@@ -24,7 +24,7 @@ from services.worker.lanes.child_lane import ChildLane
 from services.worker.lanes.runs import Runs
 from services.worker.prove.keep import Certificates
 from tests.integration.redis_server import RedisServer
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually
 
 STREAM = names.stream(Lane.HEAVY)
 BOUND = 60  # s
@@ -70,7 +70,7 @@ def test_a_computation_that_is_cancelled_before_its_first_step_gives_its_child_b
             answers=ChildAnswers(Attempts(redis, 3, "worker"), finishing, outcomes, runs, certificates),
         )
         running = asyncio.create_task(lane.run())
-        await asyncio.to_thread(wait_until, lambda: not server.admin.xrange(STREAM, wanted, wanted), "the last one is answered")
+        await eventually(lambda: not server.admin.xrange(STREAM, wanted, wanted), "the last one is answered")
         lane.bell.stop()
         await asyncio.wait_for(running, BOUND)
         await redis.aclose()
