@@ -44,16 +44,17 @@ _UPLOADS = f"~{KEYS}:upload:* +ttl"
 # user a password, and does nothing.
 _ASK = "+acl|dryrun"
 
-# What web processes of the former release know of all uploads.
-_FORMER = f"~{KEYS}:taken +get +set +incrby"
+# What processes of the former release keep beside that: web processes of all uploads, workers of all certificates.
+_FORMER_WEB = f"~{KEYS}:taken +get +set +incrby"
+_FORMER_WORKER = f"~{KEYS}:certificates"
 
 RULES = {
     "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
-    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:shares {_TURNS} {_FORMER}"
+    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:shares {_TURNS} {_FORMER_WEB}"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"
-    f" ~{KEYS}:known ~{KEYS}:certificates:* +zremrangebyrank {_TURNS} +zpopmin"
+    f" ~{KEYS}:known ~{KEYS}:certificates:* {_FORMER_WORKER} +zremrangebyrank {_TURNS} +zpopmin"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",

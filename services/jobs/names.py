@@ -104,6 +104,7 @@ PROMOTIONS = "primes:promotions"  # channel: MessagePack, a run has moved to the
 CERTIFICATES_ASKED = f"{KEYS}:certificates:asked"
 CERTIFICATES_UNASKED = f"{KEYS}:certificates:unasked"
 CERTIFICATES_BYTES = f"{KEYS}:certificates:bytes"  # hash {asked, unasked: bytes of all in that set}
+CERTIFICATES_FORMER = f"{KEYS}:certificates"  # sorted set: what the former release has in place of these; it goes in their time
 
 
 def certificate(sha256: str) -> str:

@@ -27,6 +27,7 @@ __all__ = ["promtool"]  # a fixture
 
 EXPORTER = "prometheus-redis-exporter"
 READ = {"redis_connected_slaves", "redis_connected_slave_lag_seconds", "redis_instance_info"}
+RULES = "alerts.yml"
 ALERTS = ("PrimesRedisNoFailover", "PrimesSentinelsTooFew", "PrimesRedisReplicaLags", "PrimesRedisTwoPrimaries")
 
 Sample = tuple[str, dict[str, str], float]
@@ -38,6 +39,7 @@ class Watched:
     def __init__(self, folder: Path, exporter: str) -> None:
         self.servers = Failover(folder)
         self._folder = folder
+        shutil.copy(PROMETHEUS / "rules" / RULES, folder)  # promtool in a container sees this folder alone
         access = folder / "access"
         password = json.loads((access / "exporter" / "passwords.json").read_text()).popitem()[1]
         passwords = folder / "passwords.json"
@@ -78,7 +80,7 @@ class Watched:
         for alert in ALERTS:
             quiet = {"alertname": alert, "eval_time": "3m", "exp_alerts": []}
             test = {"interval": "5s", "input_series": series, "alert_rule_test": [quiet]}
-            rules = {"rule_files": [str(PROMETHEUS / "rules" / "alerts.yml")], "evaluation_interval": "5s", "tests": [test]}
+            rules = {"rule_files": [RULES], "evaluation_interval": "5s", "tests": [test]}
             (self._folder / "test.yml").write_text(json.dumps(rules))  # YAML is JSON too
             answer = promtool(self._folder, "test", "rules", "test.yml")
             told = answer.stdout + answer.stderr

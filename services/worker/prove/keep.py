@@ -51,6 +51,7 @@ def keep_call(
     sha256: str, primo: bytes, pari: bytes, ttl: int, most: int, *, asked: bool
 ) -> tuple[list[str], list[str | bytes | int]]:
     """Keys and arguments of keep_certificate.lua; `ttl` in seconds, `most` in bytes for all of its share."""
-    keys = [names.certificate(sha256), names.CERTIFICATES_ASKED, names.CERTIFICATES_UNASKED, names.CERTIFICATES_BYTES]
+    of_all = names.CERTIFICATES_ASKED, names.CERTIFICATES_UNASKED, names.CERTIFICATES_BYTES, names.CERTIFICATES_FORMER
+    keys = [names.certificate(sha256), *of_all]
     texts = zlib.compress(primo), zlib.compress(pari)
     return keys, ["asked" if asked else "unasked", sha256, ttl, most, names.certificate(""), *texts, EXTRA]

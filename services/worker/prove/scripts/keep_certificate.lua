@@ -3,8 +3,9 @@
 -- that was asked for stays in that share, whoever proves the number again. Returns the bytes of the share,
 -- which may be above the bound if this one alone is. It looks at no more of the others than it lets go.
 -- The keys of the others are their SHA-256 behind `certificates`, a prefix.
-local certificate, asked, unasked, sizes = unpack(KEYS)
+local certificate, asked, unasked, sizes, former = unpack(KEYS)
 -- asked, unasked: sorted sets of "SHA256 BYTES" by time; some may have expired · sizes: hash, bytes by share
+-- former: what the former release keeps in their place, without an end
 local share, sha256, ttl, most, certificates, primo, pari, extra = unpack(ARGV)
 -- share: 'asked' or 'unasked' · ttl: seconds to keep it · most: bytes of the share · primo, pari: its text in
 -- both formats, compressed · extra: bytes that Redis takes beside them
@@ -48,4 +49,5 @@ end
 for _, key in ipairs({ asked, unasked, sizes }) do -- all at once, so that sizes never outlive what they count
     redis.call('EXPIRE', key, ttl)
 end
+redis.call('EXPIRE', former, ttl, 'NX')
 return taken

@@ -93,3 +93,12 @@ def test_one_that_was_asked_for_stays_in_that_share_though_it_is_proven_unasked_
     keep_before(node, "a", "b")
     assert keep(node, "a", asked=False) == 2 * SIZE
     assert (kept(node), kept(node, asked=False)) == (["b", "a"], [])
+
+
+def test_what_the_former_release_knew_of_certificates_goes_in_their_time(node: Node) -> None:
+    node.admin.zadd(names.CERTIFICATES_FORMER, {"a": 1})
+    keep(node, "b")
+    assert TTL - 5 < node.admin.ttl(names.CERTIFICATES_FORMER) <= TTL
+    node.admin.expire(names.CERTIFICATES_FORMER, 9)
+    keep(node, "c")
+    assert node.admin.ttl(names.CERTIFICATES_FORMER) <= 9
