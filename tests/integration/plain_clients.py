@@ -182,7 +182,8 @@ class Load:
 class RawClient:
     """A WebSocket without a thread behind it: it reads when told and not before. One thread may send while another reads.
 
-    `narrow`: with the smallest buffers that the kernel gives, so that what is not read soon fills the server's. `address`: of this
+    `narrow`: with the smallest buffers that the kernel gives, so that what is not read soon fills the server's, and what was sent
+    is for the most part read. `address`: of this
     machine, from which it comes.
     """
 
@@ -194,6 +195,7 @@ class RawClient:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if narrow:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 536)
         self.socket.bind((address, 0))
         self.socket.connect((uri.host, uri.port))

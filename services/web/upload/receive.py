@@ -16,7 +16,7 @@ from services.web.upload.uploads import Uploads
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
 _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
 
-LONGEST_COLUMN = 200  # bytes of a title that are looked at
+LONGEST_COLUMN = 200  # characters of a title
 
 LATE = 1.0  # seconds; a timer that is later than that tells of a standstill of this process, and of its client nothing
 
@@ -36,8 +36,8 @@ class ReceiveHandler(ListHandler):
     def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
         """Nothing was read yet."""
         super().initialize(uploads, settings)
-        column = self.request.query_arguments.get("column", [b""])[-1][:LONGEST_COLUMN].decode(errors="replace")
-        self._intake = Intake(uploads, settings.max_digits, self.share, column)
+        self._column = self.request.query_arguments.get("column", [b""])[-1].decode(errors="replace")
+        self._intake = Intake(uploads, settings.max_digits, self.share, self._column)
         self._reading = True  # whether the body is not over
         self._pace = Pace(settings.upload_silence, settings.upload_rate)
         self._since = 0.0  # by the loop's clock: when the wait for the next piece began
@@ -90,6 +90,8 @@ class ReceiveHandler(ListHandler):
         if encoding not in {"identity", *GZIP}:
             message = f"Expected the Content-Encoding gzip or none, got {encoding[:60]!r}"
             return Rejection(415, "unsupported_media_type", message)
+        if len(self._column) > LONGEST_COLUMN:
+            return Rejection(400, "bad_request", f"column: expected at most {LONGEST_COLUMN} characters, got {len(self._column):,}")
         if key is not None and not _KEY.fullmatch(key):
             return Rejection(400, "bad_request", f"Idempotency-Key: expected 1 to 255 visible characters, got {key[:60]!r}")
         return None
