@@ -9,7 +9,7 @@ from tornado.web import HTTPError
 
 from services.jobs import evidence
 from services.jobs.expression import Indivisible, NotAnExpression
-from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown
+from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown, describe_value
 from services.web.ask import client, question
 from services.web.ask.client import Client
 from services.web.http.handler import JSONHandler
@@ -140,6 +140,7 @@ def describe(canonical: str, answer: Answer, elapsed: float) -> dict[str, Any]:
         "proven": answer.proven,
         "method": answer.method,
         **shown,
+        **describe_value(answer),
         "queue_ms": answer.queue_ms,
         "compute_ms": answer.compute_us / 1000,
         "total_ms": round(elapsed * 1000, 3),

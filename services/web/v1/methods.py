@@ -78,7 +78,7 @@ def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wan
         text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
         if text is not None:
             return question.read(text, most_digits, operation, wanted)
-        expected, where = "Expected number as a string, or a JSON integer", ""
+        expected, where = 'Expected an integer in digits, or a text in quotes such as "97" or "2^127-1"', ""
     except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
     except Indivisible as error:

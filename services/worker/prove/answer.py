@@ -7,7 +7,7 @@ import msgspec
 from services.jobs import expression
 from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
-from services.worker.compute.answer import MOST_DIGITS, read_number
+from services.worker.compute.answer import MOST_DIGITS, read_number, tell_value
 from services.worker.compute.frames import Report
 from services.worker.compute.primes import by_witness, find_witness
 from services.worker.prove import factored, proof
@@ -25,11 +25,11 @@ def prove(job: Job, certifier: Certifier, *, briefly: bool = False) -> Report:
         made = (proof.search(n) if briefly else None) or proof.prove(n, certifier)
     except NotPrime:  # the tests were wrong, which nobody has seen yet
         finding = by_witness(find_witness(n))
-        return Report(Answer(job.id, finding.verdict, finding.method, evidence=finding.evidence))
+        return Report(Answer(job.id, finding.verdict, finding.method, evidence=finding.evidence, value=tell_value(job, n)))
     except ProofFailed as error:
         method = f"BPSW and Miller-Rabin; no proof: {error}"
         return Report(Answer(job.id, Verdict.UNKNOWN, method, fault=Fault.UNPROVEN, best=Verdict.PROBABLY_PRIME))
-    return _report(Answer(job.id, Verdict.PRIME), made, started)
+    return _report(Answer(job.id, Verdict.PRIME, value=tell_value(job, n)), made, started)
 
 
 def prove_unasked(job: Job, answer: Answer) -> Report:

@@ -17,12 +17,14 @@ def report(job: Job) -> Report:
     return prove_unasked(job, compute(job))
 
 
-@pytest.mark.parametrize("text", ["2^521-1", "3*2^2816+1", "469!-1"])
-def test_a_prime_of_a_form_is_proven_unasked_and_its_certificate_named(text: str) -> None:
+@pytest.mark.parametrize(("text", "digits"), [("2^521-1", 157), ("3*2^2816+1", 849), ("469!-1", 1_051)])
+def test_a_prime_of_a_form_is_proven_unasked_and_its_certificate_named(text: str, digits: int) -> None:
     told = report(Job(7, text, expression=True))
     assert (told.answer.id, told.answer.verdict, told.final) == (7, Verdict.PRIME, True)
     assert told.answer.evidence == CertificateName(hashlib.sha256(told.pari).hexdigest())
     verify(read(told.pari))
+    assert told.answer.value is not None
+    assert told.answer.value.digits == digits
 
 
 def test_a_decimal_of_such_a_form_is_proven_too() -> None:
