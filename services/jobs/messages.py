@@ -126,8 +126,14 @@ def describe_unknown(answer: Answer) -> dict[str, str]:
     """JSON fields of an error that say what is known when time ran out or the proof failed; none for other faults."""
     if answer.fault not in (Fault.DEADLINE, Fault.UNPROVEN):
         return {}
-    known = {} if answer.best is None else {"best": answer.best.value, "method": answer.method}
+    known = {} if answer.best is None else describe_best(answer.best, answer)
     return {"verdict": Verdict.UNKNOWN.value, **known}
+
+
+def describe_best(best: Verdict, answer: Answer) -> dict[str, str]:
+    """JSON fields that say what the tests found, and of which prime where it is not the number that was asked about."""
+    found = {"number": answer.number} if answer.number else {}
+    return {"best": best.value, "method": answer.method, **found}
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -66,6 +66,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     method: str
     queue_ms: int
     compute_ms: float
+    number: str | UnsetType = UNSET  # the prime that was found
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -141,7 +142,8 @@ def progress(jobs: list[Progress]) -> bytes:
 
 def verdict(id: str, answer: Answer) -> bytes:
     """The notification `verdict`: a first answer, before the one that the request waits for."""
-    params = Known(Raw(id.encode()), answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000)
+    ms, found = answer.compute_us / 1000, answer.number or UNSET
+    params = Known(Raw(id.encode()), answer.verdict, answer.proven, answer.method, answer.queue_ms, ms, found)
     return _encoder.encode({"jsonrpc": "2.0", "method": "verdict", "params": params})
 
 
