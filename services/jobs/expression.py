@@ -42,6 +42,12 @@ _INSTEAD = {  # of names that mean something else to somebody
     "R": "for (10^n-1)/9 write R and digits in parentheses, as R(19)",
     "phi": "for the value of a cyclotomic polynomial write Phi(n,x)",
 }
+_ADVICE = {  # for what stands where none of it may
+    ",": "write 1000 or 1_000 for 1,000",
+    ".": "numbers are whole, without a point",
+    "x": "write * for a product",
+    "\u2013": "write - for a difference",
+}
 _TWICE = "n!! has two meanings: for the product of every second number write n!2, for the factorial of a factorial (n!)!"
 
 
@@ -115,7 +121,8 @@ class _Parser:
     def unexpected(self, expected: str) -> NotAnExpression:
         """The error at this token."""
         came = repr(self.ahead[:SHOWN]) if self.ahead else "the end"
-        return NotAnExpression(f"column {self._start + 1}: expected {expected}, got {came}")
+        advice = _ADVICE.get(self.ahead) or ("write numbers in digits" if self.ahead.isalpha() and self.ahead.isascii() else "")
+        return NotAnExpression(f"column {self._start + 1}: expected {expected}, got {came}{advice and '; '}{advice}")
 
     def _impossible(self, what: str) -> NotAnExpression:
         return NotAnExpression(f"before column {self._start + 1}: {what}")

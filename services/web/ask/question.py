@@ -12,6 +12,7 @@ from services.web.ask import number
 SLACK = 0.01  # bits that the bound of a size, a sum of rounded logarithms, may be wrong by
 MOST_EFFORT = 1_000_000  # bits of all values on the way for which the event loop has the time, some milliseconds
 
+EXPECTED = "Expected an integer such as 97 or an expression such as 2^127-1"  # the beginning of every refusal of another text
 TOO_LARGE = (*number.TOO_LARGE, expression.TooLarge)
 
 

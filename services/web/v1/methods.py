@@ -82,7 +82,7 @@ def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wan
     except Indivisible as error:
         raise Refused(Code.NO_INTEGER, f"Expected an expression whose value is an integer, got {show(given)}: {error}") from None
     except ValueError as error:
-        expected, where = "Expected an integer such as 97 or an expression such as 2^127-1", f": {error}"
+        expected, where = question.EXPECTED, f": {error}"
     raise Refused(Code.NOT_AN_INTEGER, f"{expected}, got {show(given)}{where}")
 
 

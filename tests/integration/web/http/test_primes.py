@@ -6,6 +6,7 @@ import time
 import gmpy2
 import pytest
 
+from services.web.ask.question import EXPECTED
 from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY
 from tests.integration.processes import frozen, thaw
@@ -78,7 +79,7 @@ def test_the_evidence_shows_that_a_number_is_composite(whole: Whole, number: int
             "/primes/",
             400,
             "not_an_integer",
-            "Expected an integer or an expression, got '': column 1: expected a number or '(', got the end",
+            f"{EXPECTED}, got '': column 1: expected a number or '(', got the end",
         ),
         ("/primes/7.0", 400, "not_an_integer", "got '7.0'"),
         ("/primes/1%2F3", 400, "no_integer", "1/3 is no integer"),
