@@ -11,7 +11,8 @@ from certificates import Malformed, Rejected, read, verify
 from certificates.small import BASES, BASES_BOUND, fails_strong_test, is_small_prime
 
 from .conversation import Answer
-from .expression import NotANumber, decimal, evaluate
+from .expression import decimal, evaluate
+from .functions import NotANumber
 from .requests import Operation
 
 MOST_BITS = 5_000  # of a number that a strong test is made of here: 1,500 digits take pow() a third of a second

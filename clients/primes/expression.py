@@ -1,14 +1,12 @@
 """Reads what the server reads as a number, an integer or an expression such as 2^127-1, so that whoever checks an answer need not
 ask the server what the question meant."""
 
-import math
 import re
 import unicodedata
 from collections.abc import Callable
-from itertools import compress
 
-MOST_BITS = 140_000  # of a value and of all on the way to it: 42,000 digits, four times what a server takes by default
-MOST_OPERAND = 150_000  # of n! and n#: above, the value has more bits than that
+from .functions import FUNCTIONS, MOST_BITS, NotANumber, bounded, factorial, multifactorial, primorial
+
 NESTING = 50  # levels, as on the server
 CHUNK = 4_000  # digits that int() reads at once: it stops at 4,300
 
@@ -25,11 +23,9 @@ _SHORT = (
     (re.compile(r"(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])"), r"(2^\1-1)"),
     (re.compile(r"(?<![0-9A-Za-z_.])R\(([0-9]+)\)"), r"((10^\1-1)/9)"),
 )
-_TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|(\Z)|(.))", re.DOTALL)
-
-
-class NotANumber(ValueError):
-    """The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here."""
+_TOKEN = re.compile(
+    r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|![0-9]+(?:_[0-9]+)*|[-+*/^!#(),])|(\Z)|([A-Za-z]+|.))", re.DOTALL
+)
 
 
 def evaluate(text: str) -> int:
@@ -53,7 +49,7 @@ def decimal(digits: str) -> int:
 
 
 def _spell(text: str) -> str:
-    """The same in the syntax that every release reads: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
+    """The same without shorter ways to write what the syntax has: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
     text = _DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
     text = _RAISED.sub(lambda run: "^" + run[0].translate(_LOWERED), text.translate(_SIGNS))
     for short, long in _SHORT:
@@ -97,7 +93,7 @@ class _Parser:
         value = operand(depth)
         while self._ahead in operators:
             operator = operators[self._take()]
-            value = _bounded(operator(value, operand(depth)))
+            value = bounded(operator(value, operand(depth)))
         return value
 
     def _signed(self, depth: int) -> int:
@@ -114,8 +110,16 @@ class _Parser:
 
     def _postfixed(self, depth: int) -> int:
         value = self._atom(depth)
-        while self._ahead in ("!", "#"):
-            value = _bounded(_product_up_to(value, primes=self._take() == "#"))
+        multiplied = False  # by a factorial or the like, which another one after it has two meanings with
+        while self._ahead[:1] in ("!", "#") and self._ahead:
+            token = self._take()
+            if token[0] == "!" and multiplied:
+                raise NotANumber("expected n!2 or (n!)!, got n!!")
+            multiplied = token[0] == "!"
+            if step := token[1:]:
+                value = multifactorial(value, decimal(step.replace("_", "")))
+            else:
+                value = factorial(value) if multiplied else primorial(value)
         return value
 
     def _atom(self, depth: int) -> int:
@@ -125,16 +129,23 @@ class _Parser:
             if self._take() != ")":
                 raise NotANumber("expected a closing parenthesis")
             return value
+        if token in FUNCTIONS:
+            return self._call(token, depth)
         if not token[:1].isdigit() or not token.isascii():
             raise NotANumber(f"expected a number, got {token or 'the end'!r}")
         digits = token.replace("_", "")
-        return _bounded(int(digits, 16) if digits[:2] in ("0x", "0X") else decimal(digits))
+        return bounded(int(digits, 16) if digits[:2] in ("0x", "0X") else decimal(digits))
 
-
-def _bounded(value: int) -> int:
-    if value.bit_length() > MOST_BITS:
-        raise NotANumber(f"expected at most {MOST_BITS:,} bits, got {value.bit_length():,}")
-    return value
+    def _call(self, name: str, depth: int) -> int:
+        count, compute = FUNCTIONS[name]
+        operands = []
+        for opening in "(" + "," * (count - 1):
+            if self._take() != opening:
+                raise NotANumber(f"expected {opening!r} and an operand of {name}")
+            operands.append(self._sum(depth + 1))
+        if self._take() != ")":
+            raise NotANumber("expected a closing parenthesis")
+        return compute(*operands)
 
 
 def _divide(left: int, right: int) -> int:
@@ -148,20 +159,4 @@ def _power(base: int, exponent: int) -> int:
         raise NotANumber(f"expected an exponent from 0 on, got {exponent}")
     if abs(base) > 1 and (base.bit_length() - 1) * exponent > MOST_BITS:
         raise NotANumber(f"expected at most {MOST_BITS:,} bits")
-    return _bounded(base ** (exponent if abs(base) > 1 else exponent % 2 or min(exponent, 2)))
-
-
-def _product_up_to(n: int, *, primes: bool) -> int:
-    if not 0 <= n <= MOST_OPERAND:
-        raise NotANumber(f"expected an operand of ! and # from 0 to {MOST_OPERAND:,}")
-    return math.prod(_primes(n)) if primes else math.factorial(n)
-
-
-def _primes(most: int) -> list[int]:
-    """By the sieve of Eratosthenes."""
-    sieve = bytearray([1]) * (most + 1)
-    sieve[:2] = bytes(min(2, most + 1))
-    for number in range(2, math.isqrt(most) + 1):
-        if sieve[number]:
-            sieve[number * number :: number] = bytes(len(range(number * number, most + 1, number)))
-    return list(compress(range(most + 1), sieve))
+    return bounded(base ** (exponent if abs(base) > 1 else exponent % 2 or min(exponent, 2)))

@@ -1,8 +1,8 @@
 // Reads what the server reads as a number, an integer or an expression such as 2^127-1, and computes its value, so that
 // whoever checks an answer need not ask the server what the question meant.
 
-const MOST_BITS = 140_000; // of a value and of all on the way to it: 42,000 digits, four times what a server takes by default
-const MOST_OPERAND = 150_000n; // of n! and n#: above, the value has more bits than that
+import { FUNCTIONS, MOST_BITS, NotANumber, bits, bounded, factorial, multifactorial, primorial } from "./functions.js";
+
 const NESTING = 50; // levels, as on the server
 
 // As on the server: white space of any kind around an integer, blanks of ASCII in an expression. Python and JavaScript differ in what
@@ -18,12 +18,7 @@ const SHORT = [
   [/(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])/g, "(2^$1-1)"],
   [/(?<![0-9A-Za-z_.])R\(([0-9]+)\)/g, "((10^$1-1)/9)"],
 ];
-const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|$|(.))/suyg;
-
-/** The text is neither an integer nor an expression that has an integer value, or its value is too large to compute here. */
-export class NotANumber extends Error {
-  name = "NotANumber";
-}
+const TOKEN = /[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+|[0-9]+(?:_[0-9]+)*)|(\*\*|![0-9]+(?:_[0-9]+)*|[-+*/^!#(),])|$|([A-Za-z]+|.))/suyg;
 
 /** The value of an integer, in digits of any script, or of an expression, as a BigInt. Throws NotANumber. */
 export function evaluate(text) {
@@ -45,10 +40,6 @@ function decimal(digit) {
 function parse(digits) {
   if (digits.length > MOST_BITS / 3) throw new NotANumber(`Expected at most ${MOST_BITS} bits, got ${digits.length} digits`);
   return BigInt(digits);
-}
-
-function bits(value) {
-  return value === 0n ? 0 : value.toString(16).length * 4;
 }
 
 /** The same in signs of ASCII: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9). */
@@ -116,7 +107,15 @@ class Parser {
 
   #postfixed(depth) {
     let value = this.#atom(depth);
-    for (let operator; (operator = this.#take("!", "#")); ) value = operator === "!" ? factorial(value) : primorial(value);
+    let multiplied = false; // by a factorial or the like, which another one after it has two meanings with
+    while (/^[!#]/.test(this.#ahead ?? "")) {
+      const token = this.#take(this.#ahead);
+      const factorials = token.startsWith("!");
+      if (factorials && multiplied) throw new NotANumber("Expected n!2 or (n!)!, got n!!");
+      multiplied = factorials;
+      if (token.length > 1) value = multifactorial(value, parse(token.slice(1).replaceAll("_", "")));
+      else value = factorials ? factorial(value) : primorial(value);
+    }
     return value;
   }
 
@@ -127,15 +126,21 @@ class Parser {
       return value;
     }
     const token = this.#ahead;
+    if (FUNCTIONS.has(token)) return this.#call(this.#take(token), depth);
     if (!/^[0-9]/.test(token ?? "")) throw new NotANumber(`Expected a number or (, got ${token ?? "the end"}`);
     this.#next += 1;
     return bounded(parse(token.replaceAll("_", "")));
   }
-}
 
-function bounded(value) {
-  if (bits(value) > MOST_BITS) throw new NotANumber(`Expected at most ${MOST_BITS} bits, got more`);
-  return value;
+  #call(name, depth) {
+    const { operands, compute } = FUNCTIONS.get(name);
+    const values = Array.from({ length: operands }, (_, place) => {
+      if (!this.#take(place ? "," : "(")) throw new NotANumber(`Expected ${operands} operands of ${name}, in parentheses`);
+      return this.#sum(depth + 1);
+    });
+    if (!this.#take(")")) throw new NotANumber(`Expected an operator or ), got ${this.#ahead ?? "the end"}`);
+    return compute(...values);
+  }
 }
 
 function quotient(left, right) {
@@ -150,33 +155,4 @@ function power(base, exponent) {
     throw new NotANumber(`Expected at most ${MOST_BITS} bits, got more`);
   }
   return size > 1n ? bounded(base ** exponent) : base === -1n && exponent % 2n ? -1n : base === 0n && exponent ? 0n : 1n;
-}
-
-function factorial(n) {
-  checkOperand(n);
-  return product(1, Number(n), () => true);
-}
-
-function primorial(n) {
-  checkOperand(n);
-  const composite = new Uint8Array(Number(n) + 1);
-  for (let p = 2; p * p <= n; p += 1) {
-    if (!composite[p]) for (let multiple = p * p; multiple <= n; multiple += p) composite[multiple] = 1;
-  }
-  return product(2, Number(n), (factor) => !composite[factor]);
-}
-
-function checkOperand(n) {
-  if (n < 0n || n > MOST_OPERAND) throw new NotANumber(`Expected an operand from 0 to ${MOST_OPERAND}, got ${n}`);
-}
-
-/** The product of the chosen numbers from low to high; halved again and again, since factors of one size multiply fastest. */
-function product(low, high, chosen) {
-  if (high - low < 8) {
-    let value = 1n;
-    for (let factor = low; factor <= high; factor += 1) if (chosen(factor)) value *= BigInt(factor);
-    return value;
-  }
-  const middle = (low + high) >> 1;
-  return bounded(product(low, middle, chosen) * product(middle + 1, high, chosen));
 }

@@ -5,14 +5,14 @@ import re
 import unicodedata
 from typing import NamedTuple
 
+from services.jobs import sizes
+from services.jobs.sizes import BITS, FUNCTIONS, Node
+
 LENGTH = 1_000  # characters of an expression beyond the digits that a number may have
 NODES = 200  # numbers and operators
 NESTING = 50  # levels of parentheses, signs and exponents
 SHOWN = 40  # characters of what a client sent that an error repeats
 
-_WORD = 64  # bits: values up to here are known while reading; exponents and operands of ! and # must be
-BITS = math.log2(10)  # of a digit
-_THETA = 1.000081 / math.log(2)  # bits of n# are fewer than this times n (Schoenfeld, 1976, page 360)
 _LARGEST_SHOWN = 1e15  # digits: above, nobody wants to know how many
 
 _SIGNS = str.maketrans("\u2212\u00d7\u22c5\u00b7", "-***")  # as they are typeset: the minus sign, the cross and two dots
@@ -27,10 +27,28 @@ _SHORT = (
     (re.compile(r"(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])"), r"(2^\1-1)"),
     (re.compile(r"(?<![0-9A-Za-z_.])R\(([0-9]+)\)"), r"((10^\1-1)/9)"),
 )
-_FERMAT = re.compile(r"(?<![0-9A-Za-z_.])F\(([0-9]{1,20})\)")
 _FRACTION = re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,20}\.[0-9]{1,20}[eE][0-9]{1,20}(?![0-9A-Za-z_.])")
 
-_TOKEN = re.compile(r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\*|[-+*/^!#()])|($)|(.))", re.DOTALL)
+_TOKEN = re.compile(
+    r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\*|![0-9]+(?:_[0-9]+)*|[-+*/^!#(),])|([A-Za-z]+)|($)|(.))", re.DOTALL
+)
+
+_CALLS = ", ".join(dict.fromkeys(function.call for function in FUNCTIONS.values()))
+_INSTEAD = {  # of names that mean something else to somebody
+    "C": "for a binomial coefficient write binomial(n,k)",
+    "F": "F(n) has two meanings: for a Fermat number write 2^(2^n)+1, for a Fibonacci number fib(n)",
+    "L": "for a Lucas number write luc(n)",
+    "M": "for 2^n-1 write M and digits, as M127",
+    "R": "for (10^n-1)/9 write R and digits in parentheses, as R(19)",
+    "phi": "for the value of a cyclotomic polynomial write Phi(n,x)",
+}
+_ADVICE = {  # for what stands where none of it may
+    ",": "write 1000 or 1_000 for 1,000",
+    ".": "numbers are whole, without a point",
+    "x": "write * for a product",
+    "\u2013": "write - for a difference",
+}
+_TWICE = "n!! has two meanings: for the product of every second number write n!2, for the factorial of a factorial (n!)!"
 
 
 class NotAnExpression(ValueError):
@@ -45,21 +63,10 @@ class TooLarge(ValueError):
     """The value, or one on the way to it, would have too many digits; or the text is too long."""
 
 
-class Node(NamedTuple):
-    """A number or an operator with its operands."""
-
-    operator: str  # + - * / ^ ! # with operands; "-" with one operand is the sign; "" is a number
-    operands: tuple["Node", ...]
-    digits: str  # of a number: decimal, or hexadecimal with 0x
-    value: int | None  # where it is known and below 2^64
-    bits: float  # at least log2 of the absolute value
-    size: float  # the largest bits in this tree
-
-
 class Expression(NamedTuple):
     """One that may be evaluated."""
 
-    text: str  # in ASCII and the syntax of every release, without blanks and a plus sign before all
+    text: str  # in ASCII, without shorter ways to write what the syntax has, blanks, and a plus sign before all
     digits: int  # of the value, and of all on the way to it, at most
     tree: Node
 
@@ -67,14 +74,13 @@ class Expression(NamedTuple):
 def read(text: str, most_digits: int) -> Expression:
     """The expression in `text`. Takes time linear in its length, for some 10,000 characters well under a millisecond.
 
-    Numbers in decimal and hexadecimal (0x1f), + - * /, ^ or ** (right-associative, before a sign: -2^2 is -4), n! and n#
-    (the product of all primes up to n), parentheses, blanks. Raises NotAnExpression or TooLarge.
+    Numbers in decimal and hexadecimal (0x1f), + - * /, ^ or ** (right-associative, before a sign: -2^2 is -4), n!, n!m
+    (the product of n, n-m, n-2m, … above 0) and n# (the product of all primes up to n), functions (`sizes.FUNCTIONS`),
+    parentheses, blanks. Raises NotAnExpression or TooLarge.
     """
     if len(text) > most_digits + LENGTH:
         raise TooLarge(f"{len(text):,} characters came, at most {most_digits + LENGTH:,} are taken")
     text = _DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
-    if fermat := _FERMAT.search(text):
-        raise NotAnExpression(f"{fermat[0]} has two meanings: for the Fermat number write 2^(2^{fermat[1]})+1")
     if fraction := _FRACTION.search(text):
         raise NotAnExpression(f"{fraction[0]} has a decimal point: write a whole number before the e, as 15e2 for 1.5e3")
     text = _spell(text)
@@ -88,7 +94,7 @@ def read(text: str, most_digits: int) -> Expression:
 
 
 def _spell(text: str) -> str:
-    """The same in the syntax that every release reads: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
+    """The same without shorter ways to write what the syntax has: 1e50 as (1*10^50), M127 as (2^127-1), R(19) as ((10^19-1)/9)."""
     text = _RAISED.sub(lambda run: "^" + run[0].translate(_LOWERED), text.translate(_SIGNS))
     for short, long in _SHORT:
         text = short.sub(long, text)
@@ -115,7 +121,8 @@ class _Parser:
     def unexpected(self, expected: str) -> NotAnExpression:
         """The error at this token."""
         came = repr(self.ahead[:SHOWN]) if self.ahead else "the end"
-        return NotAnExpression(f"column {self._start + 1}: expected {expected}, got {came}")
+        advice = _ADVICE.get(self.ahead) or ("write numbers in digits" if self.ahead.isalpha() and self.ahead.isascii() else "")
+        return NotAnExpression(f"column {self._start + 1}: expected {expected}, got {came}{advice and '; '}{advice}")
 
     def _impossible(self, what: str) -> NotAnExpression:
         return NotAnExpression(f"before column {self._start + 1}: {what}")
@@ -160,8 +167,14 @@ class _Parser:
 
     def _read_postfixed(self, depth: int) -> Node:
         node = self._read_atom(depth)
-        while self.ahead in ("!", "#"):
-            node = self._join(self._take(), node)
+        multiplied = False  # by a factorial or the like
+        while self.ahead[:1] in ("!", "#") and self.ahead:
+            if self.ahead[0] == "!" and multiplied:
+                raise self._impossible(_TWICE)
+            multiplied = self.ahead[0] == "!"
+            operator, step = self.ahead[0], self.ahead[1:]
+            self._take()
+            node = self._join(operator, node, *([self._keep(sizes.number(step))] if step else ()))
         return node
 
     def _read_atom(self, depth: int) -> Node:
@@ -172,9 +185,33 @@ class _Parser:
                 raise self.unexpected("an operator or ')'")
             self._take()
             return node
+        if self.ahead in FUNCTIONS:
+            return self._read_call(depth)
         if not self.ahead[:1].isdigit() or not self.ahead.isascii():
-            raise self.unexpected("a number or '('")
-        return self._keep(_number(self._take()))
+            raise self._instead() or self.unexpected("a number or '('")
+        return self._keep(sizes.number(self._take()))
+
+    def _read_call(self, depth: int) -> Node:
+        name = self._take()
+        function = FUNCTIONS[name]
+        operands = []
+        for opening in "(" + "," * (function.operands - 1):
+            if self.ahead != opening:
+                raise self.unexpected(f"{opening!r}, as in {function.call}")
+            self._take()
+            operands.append(self.read_sum(depth + 1))
+        if self.ahead != ")":
+            raise self.unexpected(f"an operator or ')', as in {function.call}")
+        self._take()
+        return self._join(name, *operands)
+
+    def _instead(self) -> NotAnExpression | None:
+        """The error where a function is called that there is not."""
+        name, start = self.ahead, self._start
+        if not (name.isascii() and name.isalpha()) or not self._text[self._end :].lstrip(" \t\r\n").startswith("("):
+            return None
+        what = _INSTEAD.get(name, f"there is no function {name[:SHOWN]}, but {_CALLS}")
+        return NotAnExpression(f"column {start + 1}: {what}")
 
     def _take(self) -> str:
         token = self.ahead
@@ -183,12 +220,12 @@ class _Parser:
 
     def _join(self, operator: str, *operands: Node) -> Node:
         try:
-            value, bits = _measure(operator, *operands)
+            node = sizes.join(operator, *operands)
         except ArithmeticError as error:
             raise Indivisible(str(self._impossible(str(error)))) from None
         except ValueError as error:
             raise self._impossible(str(error)) from None
-        return self._keep(Node(operator, operands, "", value, bits, max(bits, *(operand.size for operand in operands))))
+        return self._keep(node)
 
     def _keep(self, node: Node) -> Node:
         """A node within bounds."""
@@ -207,66 +244,3 @@ class _Parser:
 def _tell_digits(bits: float) -> str:
     digits = bits / BITS
     return f"about {digits:,.0f} digits" if digits < _LARGEST_SHOWN else "more digits than can be counted"
-
-
-def _number(token: str) -> Node:
-    digits = token.replace("_", "")
-    digits = ("0x" + digits[2:].lstrip("0") if digits[:2] in ("0x", "0X") else digits.lstrip("0")) or "0"
-    digits = "0" if digits == "0x" else digits
-    bits = 4.0 * (len(digits) - 2) if digits.startswith("0x") else len(digits) * BITS
-    value = int(digits, 0) if bits <= _WORD else None
-    return Node("", (), digits, value, bits if value is None else _log2(value), bits if value is None else _log2(value))
-
-
-def _log2(value: int) -> float:
-    return math.log2(max(abs(value), 1))
-
-
-def _measure(operator: str, left: Node, right: Node | None = None) -> tuple[int | None, float]:
-    """Value, if it is known, and bits.
-
-    Raises ArithmeticError for a division that has no integer, and ValueError for what is impossible otherwise.
-    """
-    if right is None:
-        return _measure_unary(operator, left)
-    if operator == "^":
-        return _measure_power(left, right)
-    if operator == "/" and right.value == 0:
-        raise ArithmeticError("division by zero")
-    a, b = left.value, right.value
-    if a is None or b is None:
-        bits = left.bits + right.bits if operator == "*" else left.bits if operator == "/" else max(left.bits, right.bits) + 1
-        return None, bits
-    if operator == "/" and a % b:
-        raise ArithmeticError(f"{a}/{b} is no integer")
-    value = {"+": a + b, "-": a - b, "*": a * b, "/": a // (b or 1)}[operator]
-    return _known(value)
-
-
-def _known(value: int) -> tuple[int | None, float]:
-    return (value if abs(value) < 1 << _WORD else None), _log2(value)
-
-
-def _measure_unary(operator: str, operand: Node) -> tuple[int | None, float]:
-    n = operand.value
-    if operator == "-":
-        return (None if n is None else -n), operand.bits
-    if n is None:
-        return None, math.inf
-    if n < 0:
-        raise ValueError(f"{operator} of the negative number {n}")
-    if operator == "!":
-        return _known(math.factorial(n)) if n <= 20 else (None, math.lgamma(n + 1) / math.log(2) + 1)
-    return _known(math.prod(p for p in (2, 3, 5, 7, 11, 13, 17, 19) if p <= n)) if n <= 20 else (None, _THETA * n)
-
-
-def _measure_power(base: Node, exponent: Node) -> tuple[int | None, float]:
-    e = exponent.value
-    if e is not None and e < 0:
-        raise ValueError(f"the exponent {e} is negative")
-    if base.value in (0, 1) and e is not None:
-        return (base.value if e else 1), 0.0
-    bits = base.bits * e if e is not None else math.inf
-    if base.value is not None and e is not None and bits < _WORD + 1 and e < _WORD * 64:
-        return _known(base.value**e)
-    return None, bits

@@ -84,6 +84,16 @@ def digest(job: Job) -> str:
     return hashlib.sha256(f"{job.operation} {job.wanted} {job.number}".encode()).hexdigest()
 
 
+class Value(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What an expression is worth."""
+
+    digits: int
+    text: str = ""  # canonical decimal; "" where it has more than MOST_SHOWN digits
+
+
+MOST_SHOWN = 1_000  # digits of a value that an answer carries
+
+
 class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One answer: `id` is the job's; times are of the worker's clock."""
 
@@ -96,6 +106,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     evidence: Evidence | None = None  # what shows that the verdict is right
     best: Verdict | None = None  # where time ran out: what the tests say that were done until then, by `method`
     number: str = ""  # the prime that an operation found (canonical decimal), of which the verdict speaks
+    value: Value | None = None  # of the expression that was asked about, where it was one
 
     @property
     def proven(self) -> bool:
@@ -103,12 +114,26 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.verdict.proven
 
 
+def describe_value(answer: Answer) -> dict[str, int | str]:
+    """JSON fields of an answer to an expression: the digits of its value, and the value unless it has too many; none otherwise."""
+    if answer.value is None:
+        return {}
+    shown = {"value": answer.value.text} if answer.value.text else {}
+    return {"digits": answer.value.digits, **shown}
+
+
 def describe_unknown(answer: Answer) -> dict[str, str]:
     """JSON fields of an error that say what is known when time ran out or the proof failed; none for other faults."""
     if answer.fault not in (Fault.DEADLINE, Fault.UNPROVEN):
         return {}
-    known = {} if answer.best is None else {"best": answer.best.value, "method": answer.method}
+    known = {} if answer.best is None else describe_best(answer.best, answer)
     return {"verdict": Verdict.UNKNOWN.value, **known}
+
+
+def describe_best(best: Verdict, answer: Answer) -> dict[str, str]:
+    """JSON fields that say what the tests found, and of which prime where it is not the number that was asked about."""
+    found = {"number": answer.number} if answer.number else {}
+    return {"best": best.value, "method": answer.method, **found}
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -16,11 +16,23 @@ from tests.fuzz.sentences import check_sentence
 MOST = 1_000  # digits
 REFUSALS = (number.NotAnInteger, expression.NotAnExpression, *question.TOO_LARGE)
 
+CALLS = [
+    "fib(7)+",
+    "fib(47840)-",
+    "Phi(150150,2)+",
+    "Phi(9240,6)*",
+    "binomial(33222,16611)+",
+    "p(10000)+",
+    "5900!2+",
+    "fib(",
+    "Phi(2,",
+]
 PIECES = "0123456789+-_ eEx.\t\u3000\uff19\uff17\u0663\u2212\u00b2"
 
 texts = st.text(st.sampled_from(PIECES), max_size=30) | st.text(max_size=20)
+CALLED = ["fib(", "luc(", "binomial(", "Phi(", "p(", ",", "!2", "7)", "30)", "(3)", "6,2)", "sin(", "fib"]
 words = st.sampled_from(
-    [*"0123456789+-*/^!#()_ ²³×−.", "**", "0x1f", "M127", "R(19)", "F(5)", "1e9", "10^9", "9" * 20, "¹²", "½", "((", "))"]
+    [*"0123456789+-*/^!#()_ ²³×−.", "**", "0x1f", "M127", "R(19)", "F(5)", "1e9", "10^9", "9" * 20, "¹²", "½", "((", "))", *CALLED]
 )
 expressions = st.lists(words, max_size=40).map("".join)
 sums = st.recursive(
@@ -59,6 +71,9 @@ def test_a_number_is_read_as_int_reads_it(text: str) -> None:
 @example("2" + " ²" * 900)
 @example("0^0^0^0")
 @example("0x" + "f" * 1_900)
+@example("fib(" * 300)
+@example("binomial(3000,1500)+Phi(2310,2)-luc(4000)*p(9999)#/700!2")
+@example("Phi(6,10^30-10^30)")
 def test_whatever_is_asked_is_a_question_or_refused_by_name(text: str) -> None:
     try:
         asked = question.read(text, MOST)
@@ -87,7 +102,7 @@ def test_an_expression_has_the_value_that_python_gives_it(text: str) -> None:
 
 
 @given(
-    st.sampled_from([*sorted(PIECES), "9+", "1_", "(", "-", "2^", "²", "² ", "1e", "M1", "R(1)", "0x", "!", "F(", "1.1e"]),
+    st.sampled_from([*sorted(PIECES), "9+", "1_", "(", "-", "2^", "²", "² ", "1e", "M1", "R(1)", "0x", "!", "F(", "1.1e", *CALLS]),
     st.integers(1, 66_000),
 )
 def test_reading_takes_steps_and_memory_in_proportion_to_the_text(piece: str, size: int) -> None:

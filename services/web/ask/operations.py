@@ -13,7 +13,6 @@ class Traits:
     """What this side must know of an operation to read a question and to weigh it."""
 
     tests: Callable[[int], int]  # how many tests it takes on a number of so many digits
-    provable: bool = False  # whether a client may ask for a proof or a certificate
 
 
 def _walk(digits: int) -> int:
@@ -22,7 +21,7 @@ def _walk(digits: int) -> int:
 
 
 OPERATIONS: Mapping[Operation, Traits] = {
-    Operation.IS_PRIME: Traits(tests=lambda digits: 1, provable=True),
+    Operation.IS_PRIME: Traits(tests=lambda digits: 1),
     Operation.NEXT_PRIME: Traits(tests=_walk),
     Operation.PREVIOUS_PRIME: Traits(tests=_walk),
 }

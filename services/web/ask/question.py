@@ -4,7 +4,7 @@ import time
 
 import msgspec
 
-from services.jobs import expression
+from services.jobs import expression, sizes
 from services.jobs.evaluation import NoInteger, effort, evaluate
 from services.jobs.messages import Operation, Wanted
 from services.web.ask import number
@@ -12,6 +12,7 @@ from services.web.ask import number
 SLACK = 0.01  # bits that the bound of a size, a sum of rounded logarithms, may be wrong by
 MOST_EFFORT = 1_000_000  # bits of all values on the way for which the event loop has the time, some milliseconds
 
+EXPECTED = "Expected an integer such as 97 or an expression such as 2^127-1"  # the beginning of every refusal of another text
 TOO_LARGE = (*number.TOO_LARGE, expression.TooLarge)
 
 
@@ -34,9 +35,9 @@ def read(text: str, most_digits: int, operation: Operation = Operation.IS_PRIME,
         return Question(read.text, read.digits, operation, wanted)
 
 
-def _check_digits(tree: expression.Node, most_digits: int) -> None:
+def _check_digits(tree: sizes.Node, most_digits: int) -> None:
     """Where the bound of the size cannot tell whether the value has a digit too many, the value does. Raises TooManyDigits."""
-    if tree.bits < most_digits * expression.BITS - SLACK or effort(tree) > MOST_EFFORT:
+    if tree.bits < most_digits * sizes.BITS - SLACK or effort(tree) > MOST_EFFORT:
         return
     try:
         digits = len(evaluate(tree).digits().lstrip("-"))

@@ -1,4 +1,4 @@
-"""`GET /primes/N`: whether N is prime."""
+"""`GET /primes/N`: whether N is prime; `GET /primes/N/next` and `GET /primes/N/previous`: which prime is next to it."""
 
 import asyncio
 import math
@@ -9,7 +9,17 @@ from tornado.web import HTTPError
 
 from services.jobs import evidence
 from services.jobs.expression import Indivisible, NotAnExpression
-from services.jobs.messages import SENTENCES, Answer, Asker, Fault, Wanted, describe_unknown
+from services.jobs.messages import (
+    SENTENCES,
+    Answer,
+    Asker,
+    Fault,
+    Operation,
+    Wanted,
+    describe_best,
+    describe_unknown,
+    describe_value,
+)
 from services.web.ask import client, question
 from services.web.ask.client import Client
 from services.web.http.handler import JSONHandler
@@ -25,6 +35,7 @@ class Primes(JSONHandler):
     """A request that waits for its answer."""
 
     ROUTE = "/primes/N"
+    OPERATION = Operation.IS_PRIME
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
         """One future for the one answer."""
@@ -44,14 +55,18 @@ class Primes(JSONHandler):
         started = time.monotonic()
         try:
             most = self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.max_proof_digits
-            asked = question.read(text, most, wanted=wanted)
+            asked = question.read(text, most, self.OPERATION, wanted)
             answer = await self._ask(asked, timeout)
         except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
         except Indivisible as error:
             return self.fail(400, "no_integer", f"Expected an expression whose value is an integer, got {text[:40]!r}: {error}")
         except NotAnExpression as error:
-            return self.fail(400, "not_an_integer", f"Expected an integer or an expression, got {text[:40]!r}: {error}")
+            return self.fail(
+                400,
+                "not_an_integer",
+                f"{question.EXPECTED}, got {text[:40]!r}: {error}",
+            )
         except LedgerFull as error:
             self._tell_budget()
             self.set_header("Retry-After", str(math.ceil(error.seconds)))
@@ -81,7 +96,7 @@ class Primes(JSONHandler):
             retryable = answer.fault is Fault.LOST
             status = 400 if answer.fault is Fault.NO_INTEGER else 500
             return self.fail(status, answer.fault, SENTENCES[answer.fault], retryable, **describe_unknown(answer))
-        self.write(describe(canonical, answer, elapsed))
+        self.write(describe(canonical if self.OPERATION is Operation.IS_PRIME else answer.number, answer, elapsed))
 
     def _read_wanted(self) -> Wanted:
         """`?proof=true`, `?certificate=true`. Raises HTTPError 400."""
@@ -115,7 +130,7 @@ class Primes(JSONHandler):
 
     def _note(self, answer: Answer) -> None:
         """What is known while a proof is made."""
-        self._known = {"best": answer.verdict.value, "method": answer.method}
+        self._known = describe_best(answer.verdict, answer)
 
     def on_connection_close(self) -> None:
         """Stop waiting for a client that left."""
@@ -131,15 +146,30 @@ class Primes(JSONHandler):
             self._answer.set_result(answer)
 
 
-def describe(canonical: str, answer: Answer, elapsed: float) -> dict[str, Any]:
-    """The JSON form of an answer; times in milliseconds."""
+class NextPrime(Primes):
+    """The least prime above N."""
+
+    ROUTE = "/primes/N/next"
+    OPERATION = Operation.NEXT_PRIME
+
+
+class PreviousPrime(Primes):
+    """The greatest prime below N."""
+
+    ROUTE = "/primes/N/previous"
+    OPERATION = Operation.PREVIOUS_PRIME
+
+
+def describe(number: str, answer: Answer, elapsed: float) -> dict[str, Any]:
+    """The JSON form of an answer about a number, "" where none was found; times in milliseconds."""
     shown = {"evidence": evidence.describe(answer.evidence)} if answer.evidence else {}
     return {
-        "number": canonical,
+        **({"number": number} if number else {}),
         "verdict": answer.verdict,
         "proven": answer.proven,
         "method": answer.method,
         **shown,
+        **describe_value(answer),
         "queue_ms": answer.queue_ms,
         "compute_ms": answer.compute_us / 1000,
         "total_ms": round(elapsed * 1000, 3),

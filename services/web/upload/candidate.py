@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from services.jobs import expression
 from services.jobs.evaluation import NoInteger, effort, evaluate
-from services.web.ask import number
+from services.web.ask import number, question
 
 SHOWN = 40  # characters of a bad line that its error repeats
 MOST_EFFORT = 16  # values of the largest size that are computed on the way to one: it is done while others wait
@@ -45,5 +45,5 @@ def _read_expression(text: str, most_digits: int) -> Candidate:
     except (expression.Indivisible, NoInteger) as error:
         return Candidate("", "no_integer", f"The expression has no integer value: {error}", READING)
     except expression.NotAnExpression as error:
-        return Candidate("", "not_an_integer", f"Expected an integer or an expression, got {text[:SHOWN]!r}: {error}", READING)
+        return Candidate("", "not_an_integer", f"{question.EXPECTED}, got {text[:SHOWN]!r}: {error}", READING)
     return Candidate(digits, cost=READING + int(work / BITS))

@@ -32,9 +32,6 @@ _seconds = msgspec.json.Decoder(float)
 class _Number(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     number: Raw
     deadline: Raw = ABSENT
-
-
-class _Provable(_Number, forbid_unknown_fields=True, gc=False):
     proof: Raw = ABSENT
     certificate: Raw = ABSENT
 
@@ -48,14 +45,15 @@ class _Resume(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     offset: Raw
 
 
+_number = Params(_Number)
 _cancel = Params(_Cancel)
 _resume = Params(_Resume)
 
 
-def _read_question(operation: Operation, takes: Params[_Number], id: str, params: Raw, limits: Limits) -> Asked:
+def _read_question(operation: Operation, id: str, params: Raw, limits: Limits) -> Asked:
     """A number, perhaps a deadline in seconds, and what may be wanted of it besides. Raises Refused."""
-    given = takes.read(params)
-    wanted = _read_wanted(given) if isinstance(given, _Provable) else Wanted.VERDICT
+    given = _number.read(params)
+    wanted = _read_wanted(given)
     asked = _read_number(given.number, limits.digits, operation, wanted)
     digits = asked.digits or len(asked.number)
     if wanted is not Wanted.VERDICT and digits > limits.proof_digits:
@@ -64,7 +62,7 @@ def _read_question(operation: Operation, takes: Params[_Number], id: str, params
     return Asked(id, asked, _read_deadline(given.deadline))
 
 
-def _read_wanted(given: _Provable) -> Wanted:
+def _read_wanted(given: _Number) -> Wanted:
     proof, certificate = read_flag("proof", given.proof), read_flag("certificate", given.certificate)
     return Wanted.CERTIFICATE if certificate else Wanted.PROOF if proof else Wanted.VERDICT
 
@@ -78,13 +76,13 @@ def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wan
         text = _text.decode(raw) if raw.startswith(b'"') else raw.decode() if _INTEGER.fullmatch(raw) else None
         if text is not None:
             return question.read(text, most_digits, operation, wanted)
-        expected, where = "Expected number as a string, or a JSON integer", ""
+        expected, where = 'Expected an integer in digits, or a text in quotes such as "97" or "2^127-1"', ""
     except question.TOO_LARGE as error:
         raise Refused(Code.TOO_LARGE, f"Number too large: {error}") from None
     except Indivisible as error:
         raise Refused(Code.NO_INTEGER, f"Expected an expression whose value is an integer, got {show(given)}: {error}") from None
     except ValueError as error:
-        expected, where = "Expected an integer such as 97 or an expression such as 2^127-1", f": {error}"
+        expected, where = question.EXPECTED, f": {error}"
     raise Refused(Code.NOT_AN_INTEGER, f"{expected}, got {show(given)}{where}")
 
 
@@ -122,10 +120,8 @@ def _read_resume(id: str, params: Raw, limits: Limits) -> Resuming:
     return Resuming(id, session, epoch, int(number))
 
 
-_takes = {operation: Params(_Provable if traits.provable else _Number) for operation, traits in OPERATIONS.items()}
-
 METHODS: dict[str, Callable[[str, Raw, Limits], Call]] = {
-    **{operation.value: partial(_read_question, operation, takes) for operation, takes in _takes.items()},
+    **{operation.value: partial(_read_question, operation) for operation in OPERATIONS},
     "cancel": _read_cancel,
     "resume": _read_resume,
 }

@@ -26,6 +26,8 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     offset: str
     evidence: Mapping[str, str] | UnsetType = UNSET
     number: str | UnsetType = UNSET  # the prime that was found
+    digits: int | UnsetType = UNSET  # of the value of the expression that was asked about
+    value: str | UnsetType = UNSET
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -64,6 +66,7 @@ class Known(msgspec.Struct, frozen=True, gc=False):
     method: str
     queue_ms: int
     compute_ms: float
+    number: str | UnsetType = UNSET  # the prime that was found
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -94,14 +97,23 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
     """What an answer tells its client."""
     if answer.fault is not None:
         return error(id, Code(answer.fault), SENTENCES[answer.fault], offset, describe_unknown(answer))
-    if not answer.number:
+    if not answer.number and answer.value is None:
         opening, ms = _opening(answer.verdict, answer.method), answer.compute_us / 1000
         ending = _ending(answer.evidence) if answer.evidence is not None else "}}"
         times = f'"queue_ms":{answer.queue_ms},"compute_ms":{ms}'
         return f'{{"jsonrpc":"2.0","id":{id},{opening},{times},"offset":"{offset}"{ending}'.encode()
     shown = describe(answer.evidence) if answer.evidence else UNSET
     found = Conclusion(
-        answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000, offset, shown, answer.number
+        answer.verdict,
+        answer.proven,
+        answer.method,
+        answer.queue_ms,
+        answer.compute_us / 1000,
+        offset,
+        shown,
+        answer.number or UNSET,
+        UNSET if answer.value is None else answer.value.digits,
+        UNSET if answer.value is None else answer.value.text or UNSET,
     )
     return result(id, found)
 
@@ -130,7 +142,8 @@ def progress(jobs: list[Progress]) -> bytes:
 
 def verdict(id: str, answer: Answer) -> bytes:
     """The notification `verdict`: a first answer, before the one that the request waits for."""
-    params = Known(Raw(id.encode()), answer.verdict, answer.proven, answer.method, answer.queue_ms, answer.compute_us / 1000)
+    ms, found = answer.compute_us / 1000, answer.number or UNSET
+    params = Known(Raw(id.encode()), answer.verdict, answer.proven, answer.method, answer.queue_ms, ms, found)
     return _encoder.encode({"jsonrpc": "2.0", "method": "verdict", "params": params})
 
 

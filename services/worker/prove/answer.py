@@ -2,14 +2,16 @@
 
 import time
 
+import gmpy2
 import msgspec
 
 from services.jobs import expression
 from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
-from services.worker.compute.answer import MOST_DIGITS, read_number
+from services.worker.compute.answer import MOST_DIGITS, read_number, tell_value
 from services.worker.compute.frames import Report
-from services.worker.compute.primes import by_witness, find_witness
+from services.worker.compute.operations import perform
+from services.worker.compute.primes import by_witness, find_witness, ignore
 from services.worker.prove import factored, proof
 from services.worker.prove.proof import Certifier, NotPrime, Proof, ProofFailed
 
@@ -20,16 +22,28 @@ PROVEN_BELOW = 60_000_000
 def prove(job: Job, certifier: Certifier, *, briefly: bool = False) -> Report:
     """The answer with a certificate; `briefly`: by factors where they are found soon, a proof that costs less and says less."""
     started = time.perf_counter_ns()
-    n = read_number(job)
+    asked = n = read_number(job)
+    number, value = "", tell_value(job, asked)
+    if job.operation is not Operation.IS_PRIME:  # what the tests found is found again, which costs little beside its proof
+        number, finding = perform(job.operation, asked, ignore)
+        if not number:
+            return Report(Answer(job.id, finding.verdict, finding.method, value=value))
+        n = gmpy2.mpz(number)
     try:
         made = (proof.search(n) if briefly else None) or proof.prove(n, certifier)
     except NotPrime:  # the tests were wrong, which nobody has seen yet
+        if number:
+            return Report(_unproven(job, "the number that was found is composite"))
         finding = by_witness(find_witness(n))
-        return Report(Answer(job.id, finding.verdict, finding.method, evidence=finding.evidence))
+        return Report(Answer(job.id, finding.verdict, finding.method, evidence=finding.evidence, value=value))
     except ProofFailed as error:
-        method = f"BPSW and Miller-Rabin; no proof: {error}"
-        return Report(Answer(job.id, Verdict.UNKNOWN, method, fault=Fault.UNPROVEN, best=Verdict.PROBABLY_PRIME))
-    return _report(Answer(job.id, Verdict.PRIME), made, started)
+        return Report(msgspec.structs.replace(_unproven(job, str(error)), number=number))
+    return _report(Answer(job.id, Verdict.PRIME, number=number, value=value), made, started)
+
+
+def _unproven(job: Job, why: str) -> Answer:
+    method = f"BPSW and Miller-Rabin; no proof: {why}"
+    return Answer(job.id, Verdict.UNKNOWN, method, fault=Fault.UNPROVEN, best=Verdict.PROBABLY_PRIME)
 
 
 def prove_unasked(job: Job, answer: Answer) -> Report:

@@ -12,7 +12,7 @@ import gmpy2
 from gmpy2 import mpz
 
 from certificates.text import MOST_DIGITS
-from services.jobs.expression import Node
+from services.jobs.sizes import Node
 
 TRIED_UP_TO = 1 << 17  # factors: beyond the primorials and factorials that 50,000 digits hold; some 10 ms at 1,000 digits
 

@@ -31,7 +31,8 @@ from clients.primes.conversation import (
     Verdict,
 )
 from clients.primes.evidence import Outcome
-from clients.primes.expression import NotANumber, evaluate
+from clients.primes.expression import evaluate
+from clients.primes.functions import NotANumber
 from clients.primes.questions import Question, count, read
 from clients.primes.requests import Operation, PrimesError
 from tests.unit.clients.twins import shorten
@@ -360,7 +361,10 @@ def test_a_fault_repeats_the_beginning_of_what_came(asked: Talk) -> None:
     assert asked.of(Fault) == [Fault(f"Expected a message of primes.v1, got {'{' * 60!r}")]
 
 
-@pytest.mark.parametrize("text", ["1" * 47_000, "0x" + "f" * 40_000, "10^50000", "10^9!", "200000#"])
+FUNCTIONS = ["fib(300000)", "luc(10^18)", "100000!2", "(10^15)!1000", "binomial(10^9,10^7)", "Phi(999983,2)", "Phi(3,10^30000)"]
+
+
+@pytest.mark.parametrize("text", ["1" * 47_000, "0x" + "f" * 40_000, "10^50000", "10^9!", "200000#", *FUNCTIONS])
 def test_what_is_too_large_is_refused_before_it_is_computed(text: str) -> None:
     with pytest.raises(NotANumber, match=r"expected (at most|an operand)"):
         evaluate(text)

@@ -17,7 +17,8 @@ from clients.primes.conversation import (
     Progress,
     Verdict,
 )
-from clients.primes.expression import NotANumber, evaluate
+from clients.primes.expression import evaluate
+from clients.primes.functions import NotANumber
 from clients.primes.requests import Operation, PrimesError
 
 TABLES = Path(__file__).parents[2] / "conformance"

@@ -34,7 +34,12 @@ def value(text: str) -> int:
         ("5!+1", 121),
         ("20!", 2432902008176640000),
         ("21!", 51090942171709440000),
-        ("3!!", 720),
+        ("(3!)!", 720),
+        ("9!2", 945),
+        ("fib(7)^2", 169),
+        ("p(3)#", 30),
+        ("Phi(fib(4), 10)", 111),
+        ("binomial(5,2)!", 3628800),
         ("19#", 9699690),
         ("-2^2", -4),
         ("(-2)^2", 4),
@@ -76,6 +81,13 @@ def test_takes_values_of_as_many_digits_as_numbers_may_have(digits: int) -> None
         ("1000000#", "about 434,"),
         ("10^1000000-10^1000000", "about 1,000,000 digits"),
         ("(2^100)!", "more digits than can be counted"),
+        ("fib(10^9)", r"^fib\(10\^9\) has about 208,987,640 digits"),
+        ("luc(48000)", "about 10,032 digits"),
+        ("1000000!2", "about 2,782,856 digits"),
+        ("binomial(10^9,10^8)", "about 141,1"),
+        ("binomial(10^30,10^30)", "more digits than can be counted"),
+        ("Phi(999983,10)", "about 999,982 digits"),
+        ("p(10000)#", "about 45,4"),
         ("+".join("1" * 200), "more than 200 numbers and operators"),
         ("1" + " " * 11_000, "11,001 characters came, at most 11,000 are taken"),
     ],
@@ -92,9 +104,26 @@ def test_refuses_what_is_too_large_and_says_how_large(text: str, words: str) -> 
         ("2^", r"column 3: expected a number or '\(', got the end"),
         ("2 3", "column 3: expected an operator or the end, got '3'"),
         ("(2+3", r"column 5: expected an operator or '\)', got the end"),
-        ("7.0", "column 2: expected an operator or the end, got '.'"),
+        ("7.0", "column 2: expected an operator or the end, got '.'; numbers are whole, without a point"),
         ("1e", "column 2: expected an operator or the end, got 'e'"),
-        ("F(5)", r"F\(5\) has two meanings: for the Fermat number write 2\^\(2\^5\)\+1"),
+        ("F(5)", r"F\(n\) has two meanings: for a Fermat number write 2\^\(2\^n\)\+1, for a Fibonacci number fib\(n\)"),
+        ("1+phi(3,2)", r"column 3: for the value of a cyclotomic polynomial write Phi\(n,x\)"),
+        ("M (127)", "for 2\\^n-1 write M and digits, as M127"),
+        ("seven", r"column 1: expected a number or '\(', got 'seven'; write numbers in digits$"),
+        ("1,000", "column 2: expected an operator or the end, got ','; write 1000 or 1_000 for 1,000"),
+        ("3 x 5", "got 'x'; write \\* for a product"),
+        ("10\u20131", "write - for a difference"),
+        ("sin(7)", r"there is no function sin, but binomial\(n,k\), fib\(n\), luc\(n\), p\(n\), Phi\(n,x\)"),
+        ("fib 7", r"column 5: expected '\(', as in fib\(n\), got '7'"),
+        ("binomial(7)", r"column 11: expected ',', as in binomial\(n,k\), got '\)'"),
+        ("fib(7,8)", r"expected an operator or '\)', as in fib\(n\), got ','"),
+        ("5!!", r"n!! has two meanings: for the product of every second number write n!2, for the factorial .* \(n!\)!"),
+        ("9!2!", "n!! has two meanings"),
+        ("9!0", "n!m needs m of at least 1"),
+        ("fib(0-1)", "fib of the negative number -1"),
+        ("Phi(0,2)", r"Phi\(n,x\) takes n from 1 to 1,000,000"),
+        ("Phi(3,1)", r"Phi\(n,x\) takes x from 2 on, or below -1"),
+        ("p(10001)", r"p\(n\), the prime number n, takes n from 1 to 10,000"),
         ("1.5e3", "1.5e3 has a decimal point: write a whole number before the e, as 15e2 for 1.5e3"),
         ("1\x00", "column 2: expected an operator or the end, got '\\\\x00'"),
         ("2^-1", "the exponent -1 is negative"),
@@ -121,8 +150,8 @@ def test_takes_primorials_nearly_up_to_the_most_digits(text: str, digits: int) -
     assert 10 ** (digits - 1) <= value(text) < 10**digits
 
 
-@pytest.mark.parametrize("text", ["(10^30+1)/10", "1/(10^30-10^30)"])
-def test_a_division_that_leaves_a_remainder_is_found_when_it_is_evaluated(text: str) -> None:
+@pytest.mark.parametrize("text", ["(10^30+1)/10", "1/(10^30-10^30)", "Phi(6,10^30-10^30+1)", "binomial(10^30-10^31,3)"])
+def test_what_has_no_integer_for_large_operands_is_found_when_it_is_evaluated(text: str) -> None:
     with pytest.raises(NoInteger):
         value(text)
 
@@ -247,6 +276,6 @@ def test_a_plain_integer_means_the_same_as_without_expressions(text: str) -> Non
         ("M7 * R(3) + 2e1", "(2^7-1)*((10^3-1)/9)+(2*10^1)"),
     ],
 )
-def test_workers_get_short_forms_in_the_syntax_of_every_release(short: str, long: str) -> None:
+def test_workers_get_short_forms_in_the_usual_syntax(short: str, long: str) -> None:
     assert expression.read(short, 1_000).text == long
     assert expression.read(long, 1_000).text == long

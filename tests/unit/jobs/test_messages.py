@@ -120,7 +120,7 @@ def test_refuses_a_batch_with_bottomless_fields() -> None:
     with pytest.raises(msgspec.DecodeError, match=r"(?i)recursion|stack overflow"):
         decode_jobs(b"\x91\x99\x01\xa297\xa8is_prime\xa0\xa0\x00\xc2\xa0" + bottomless)
     with pytest.raises(msgspec.DecodeError, match=r"(?i)recursion|stack overflow"):
-        decode_answers(b"\x91\x9a\x01\xa5prime\xa0\x00\x00\xc0\xc0\xc0\xa0" + bottomless)
+        decode_answers(b"\x91\x9b\x01\xa5prime\xa0\x00\x00\xc0\xc0\xc0\xa0\xc0" + bottomless)
 
 
 def read_or_refuse(payload: bytes) -> None:

@@ -6,6 +6,7 @@ import time
 import gmpy2
 import pytest
 
+from services.web.ask.question import EXPECTED
 from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY
 from tests.integration.processes import frozen, thaw
@@ -39,6 +40,26 @@ def test_a_number_is_answered(whole: Whole, text: str, number: str, verdict: str
 
 
 @pytest.mark.parametrize(
+    ("path", "number", "verdict"),
+    [
+        ("97/next", "101", "prime"),
+        ("97/previous", "89", "prime"),
+        ("-5/next", "2", "prime"),
+        ("10%5E100/next", str(10**100 + 267), "probably_prime"),
+        ("fib(9)/previous", "31", "prime"),
+        ("18361375334787046697/next", "18361375334787048247", "prime"),
+        ("2/previous", None, "neither"),
+    ],
+)
+def test_the_primes_next_to_a_number_are_found(whole: Whole, path: str, number: str | None, verdict: str) -> None:
+    response = whole.webs[0].get(f"/primes/{path}")
+
+    assert response.status == 200
+    assert response.json.get("number") == number
+    assert response.json["verdict"] == verdict
+
+
+@pytest.mark.parametrize(
     "number", [91, (10**9 + 7) * (10**9 + 9), (2**127 - 1) * (2**89 - 1), 2**4423 - 3], ids=lambda n: str(n.bit_length())
 )
 def test_the_evidence_shows_that_a_number_is_composite(whole: Whole, number: int) -> None:
@@ -58,7 +79,7 @@ def test_the_evidence_shows_that_a_number_is_composite(whole: Whole, number: int
             "/primes/",
             400,
             "not_an_integer",
-            "Expected an integer or an expression, got '': column 1: expected a number or '(', got the end",
+            f"{EXPECTED}, got '': column 1: expected a number or '(', got the end",
         ),
         ("/primes/7.0", 400, "not_an_integer", "got '7.0'"),
         ("/primes/1%2F3", 400, "no_integer", "1/3 is no integer"),

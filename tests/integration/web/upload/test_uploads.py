@@ -62,7 +62,8 @@ def test_a_line_says_what_get_primes_says(whole: Whole) -> None:
 
     single = whole.webs[0].get("/primes/97").json
     assert lines(response.body)[0] == {"line": 1, **{name: single[name] for name in ("verdict", "proven", "method")}}
-    message = "Expected an integer or an expression, got 'seven': column 1: expected a number or '(', got 's'"
+    expected = "Expected an integer such as 97 or an expression such as 2^127-1"
+    message = f"{expected}, got 'seven': column 1: expected a number or '(', got 'seven'; write numbers in digits"
     error = {"code": "not_an_integer", "message": message, "retryable": False}
     assert lines(response.body)[1] == {"line": 2, "error": error}
 

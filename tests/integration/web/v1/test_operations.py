@@ -43,12 +43,16 @@ def test_an_expression_is_evaluated_by_the_worker(manned: Front) -> None:
         assert (await ask(client, 3, "next_prime", number="10^100"))["number"] == str(10**100 + 267)
         assert (await ask(client, 4, "is_prime", number="(10^30+1)/10"))["code"] == "no_integer"
         assert (await ask(client, 5, "is_prime", number="9^9^9"))["code"] == "too_large"
+        told = await ask(client, 7, "is_prime", number="9!2 * binomial(10,3) + Phi(3,10)")
+        assert (told["verdict"], told["digits"], told["value"]) == ("composite", 6, "113511")
+        assert "digits" not in await ask(client, 8, "is_prime", number="97")
         assert (await ask(client, 6, "is_prime", number="1477!+1"))["proven"]  # of 4,042 digits, by the factors of 1477!
         await client.close()
 
     asyncio.run(scenario())
     found = manned.web0.get("/primes/2%5E89-1").json
     assert (found["number"], found["verdict"]) == ("2^89-1", "prime")
+    assert (found["digits"], found["value"]) == (27, str(2**89 - 1))
     assert manned.web0.get("/primes/(10%5E30+1)%2F10").json["error"]["code"] == "no_integer"
 
 

@@ -272,3 +272,19 @@ def test_a_kept_proof_is_given_at_once_as_long_as_its_certificate_is_there(front
     front.redis.admin.delete(names.certificate(sha256))
     check(front.web0, front.web0.get(f"/primes/{OTHER}?proof=true").json, OTHER)
     wait_until(lambda: worker.metric("primes_worker_jobs_total", lane="proof") == 2, "the second proof is counted")
+
+
+def test_a_neighbouring_prime_is_proven(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        client.numbers[1] = "10^119"
+        await client.send({"id": 1, "method": "next_prime", "params": {"number": "10^119", "proof": True}})
+        found = await answer(client, 1)
+        assert found["number"] == OTHER
+        check(manned.web0, found, OTHER)
+        await client.close()
+
+    run(scenario())
+    told = manned.web0.get("/primes/10%5E119/next?proof=true").json
+    assert told["number"] == OTHER
+    check(manned.web0, told, OTHER)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.jobs.messages import Operation
+from services.jobs.messages import Operation, Wanted
 from services.web.ask.cost import estimate
 from services.web.ask.operations import OPERATIONS
 from services.web.v1 import requests
@@ -22,10 +22,11 @@ def test_clients_of_v1_may_ask_for_every_operation(operation: Operation) -> None
 
 
 @pytest.mark.parametrize("operation", Operation)
-def test_a_proof_is_taken_where_the_table_says_so(operation: Operation) -> None:
+def test_every_operation_takes_a_proof(operation: Operation) -> None:
     request = f'{{"jsonrpc": "2.0", "id": 1, "method": "{operation}", "params": {{"number": "97", "proof": true}}}}'
     ((call,),) = requests.read(request, Limits(100, 100)).turns
-    assert isinstance(call, Asked) is OPERATIONS[operation].provable
+    assert isinstance(call, Asked)
+    assert call.question.wanted is Wanted.PROOF
 
 
 @pytest.mark.parametrize("operation", [Operation.NEXT_PRIME, Operation.PREVIOUS_PRIME])

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.jobs.evidence import Factor
-from services.jobs.messages import Answer, Verdict
+from services.jobs.messages import Answer, Value, Verdict
 from services.web.http.primes import describe
 
 
@@ -25,6 +25,11 @@ def test_an_answer_is_told_with_its_times_in_milliseconds() -> None:
 def test_a_composite_is_told_with_its_evidence() -> None:
     answer = Answer(7, Verdict.COMPOSITE, "trial division", evidence=Factor(7))
     assert describe("91", answer, elapsed=0.0)["evidence"] == {"factor": "7"}
+
+
+def test_an_answer_to_an_expression_tells_its_value() -> None:
+    found = describe("fib(11)", Answer(7, Verdict.PRIME, value=Value(2, "89")), elapsed=0.0)
+    assert (found["number"], found["digits"], found["value"]) == ("fib(11)", 2, "89")
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -115,7 +115,7 @@ def test_an_empty_text_has_no_lines() -> None:
 @pytest.mark.parametrize(
     ("line", "code", "words"),
     [
-        (b"seven", "not_an_integer", "Expected an integer or an expression, got 'seven'"),
+        (b"seven", "not_an_integer", "Expected an integer such as 97 or an expression such as 2^127-1, got 'seven'"),
         (b"\xff\xfe", "not_an_integer", "got '\ufffd\ufffd'"),
         (b"1" * 1_001, "too_large", "1,001 digits came, at most 1,000 are taken"),
         (b"1" * (LINE_BYTES + 1), "too_large", "a line of more than 65,536 bytes came"),

@@ -302,10 +302,6 @@ def test_numbers_too_large_to_be_proven_are_refused_when_a_proof_is_asked_for(nu
     assert isinstance(failed, Rejected) and failed.code is Code.TOO_LARGE and failed.message.endswith("at most 1,500 are proven")
 
 
-def test_only_is_prime_can_be_asked_for_a_proof() -> None:
-    assert code(request(id=1, method="next_prime", params={"number": 97, "proof": True})) is Code.INVALID_PARAMS
-
-
 USUAL = b'{"jsonrpc":"2.0","id":%b,"method":"is_prime","params":{"number":"%b"}}'
 
 

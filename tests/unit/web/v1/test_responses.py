@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from services.jobs.evidence import CertificateName, Evidence, Factor, Witness, describe
-from services.jobs.messages import Answer, Fault, Verdict
+from services.jobs.messages import Answer, Fault, Value, Verdict
 from services.web.v1 import responses
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
 from services.web.v1.responses import Conclusion, Standing
@@ -71,6 +71,19 @@ def test_a_late_answer_of_which_nothing_is_known_is_unknown() -> None:
 def test_a_result_names_the_prime_that_was_found() -> None:
     told = json.loads(responses.response("1", Answer(7, Verdict.PRIME, "method", number="101"), "5-6"))["result"]
     assert told["number"] == "101"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        (Value(2, "97"), {"digits": 2, "value": "97"}),
+        (Value(3, "-100"), {"digits": 3, "value": "-100"}),
+        (Value(4_042), {"digits": 4_042}),
+    ],
+)
+def test_a_result_tells_what_an_expression_is_worth(value: Value, told: dict[str, int | str]) -> None:
+    found = json.loads(responses.response("1", Answer(7, Verdict.PRIME, value=value), "5-6"))["result"]
+    assert {key: found[key] for key in ("digits", "value", "number") if key in found} == told
 
 
 @pytest.mark.parametrize("code", Code)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.jobs.messages import Answer, Fault, Job, Operation, Verdict
+from services.jobs.messages import Answer, Fault, Job, Operation, Value, Verdict
 from services.worker.compute.answer import compute
 from services.worker.compute.operations import UnknownOperation
 
@@ -59,3 +59,28 @@ def test_an_expression_is_evaluated() -> None:
 def test_an_unknown_operation_gets_no_answer(number: str, expression: bool) -> None:
     with pytest.raises(UnknownOperation, match="came 'is_semiprime'"):
         compute(Job(7, number, cast(Operation, "is_semiprime"), expression=expression))
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("10^2-3", Value(2, "97")),
+        ("3-103", Value(3, "-100")),
+        ("1-1", Value(1, "0")),
+        ("fib(90)", Value(19, "2880067194370816120")),
+        ("10^1000-1", Value(1_000, "9" * 1_000)),
+        ("10^1000", Value(1_001)),
+        ("10^1001-1", Value(1_001)),
+        ("-10^1500", Value(1_501)),
+        ("10^1500-1", Value(1_500)),
+    ],
+)
+@pytest.mark.parametrize("operation", Operation)
+def test_an_answer_to_an_expression_tells_its_value(text: str, value: Value, operation: Operation) -> None:
+    if value.digits < 100 or operation is Operation.IS_PRIME:
+        assert compute(Job(7, text, operation, expression=True)).value == value
+
+
+def test_an_answer_to_an_integer_tells_no_value() -> None:
+    assert compute(Job(7, "97")).value is None
+    assert compute(Job(7, "97", Operation.NEXT_PRIME)).value is None

@@ -56,3 +56,21 @@ def test_agrees_with_another_engine_on_large_integers(digits: int) -> None:
 def test_tells_a_proven_prime_from_a_probable_one() -> None:
     assert next_prime(gmpy2.mpz(96))[1].verdict is Verdict.PRIME
     assert previous_prime(gmpy2.mpz(10**30))[1].verdict is Verdict.PROBABLY_PRIME
+
+
+# Each gap is larger than all before it: the primes below them, by T. Oliveira e Silva and others (OEIS A002386 and A005250).
+MAXIMAL_GAPS = {
+    113: 14, 1_327: 34, 31_397: 72, 370_261: 112, 2_010_733: 148, 20_831_323: 210, 436_273_009: 282, 4_302_407_359: 354,
+    42_652_618_343: 464, 461_690_510_011: 532, 1_346_294_310_749: 582, 19_581_334_192_423: 766, 218_209_405_436_543: 906,
+    1_693_182_318_746_371: 1_132, 43_841_547_845_541_059: 1_184, 305_405_826_521_087_869: 1_272, 804_212_830_686_677_669: 1_442,
+    1_425_172_824_437_699_411: 1_476, 5_733_241_593_241_196_731: 1_488, 6_787_988_999_657_777_797: 1_510,
+    15_570_628_755_536_096_243: 1_526, 17_678_654_157_568_189_057: 1_530, 18_361_375_334_787_046_697: 1_550,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("p", "gap"), MAXIMAL_GAPS.items())
+def test_maximal_gaps_are_crossed_both_ways(p: int, gap: int) -> None:
+    above, finding = next_prime(gmpy2.mpz(p))
+    assert (above, finding.verdict) == (p + gap, Verdict.PRIME)
+    assert next_prime(gmpy2.mpz(p + 1))[0] == p + gap
+    assert previous_prime(gmpy2.mpz(p + gap))[0] == previous_prime(gmpy2.mpz(p + 1))[0] == p
