@@ -23,6 +23,23 @@ class Wanted(enum.StrEnum):
     VERDICT = ""  # whatever the tests say; short, since nearly every job carries it
     PROOF = "proof"  # a prime is proven
     CERTIFICATE = "certificate"  # and the proof is one to keep, though the tests are proof enough for a small number
+    # Likewise of the prime that is found; words of their own, since workers of the former release would prove the number asked.
+    FOUND_PROOF = "proof of what is found"
+    FOUND_CERTIFICATE = "certificate of what is found"
+
+    @property
+    def kept(self) -> bool:
+        """Whether it is a proof to keep."""
+        return self in {Wanted.CERTIFICATE, Wanted.FOUND_CERTIFICATE}
+
+
+def want(operation: Operation, *, proof: bool, certificate: bool) -> Wanted:
+    """What a client wants that asks for these."""
+    if not (proof or certificate):
+        return Wanted.VERDICT
+    if operation is Operation.IS_PRIME:
+        return Wanted.CERTIFICATE if certificate else Wanted.PROOF
+    return Wanted.FOUND_CERTIFICATE if certificate else Wanted.FOUND_PROOF
 
 
 class Verdict(enum.StrEnum):

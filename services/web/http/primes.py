@@ -19,6 +19,7 @@ from services.jobs.messages import (
     describe_best,
     describe_unknown,
     describe_value,
+    want,
 )
 from services.web.ask import client, question
 from services.web.ask.client import Client
@@ -100,10 +101,7 @@ class Primes(JSONHandler):
 
     def _read_wanted(self) -> Wanted:
         """`?proof=true`, `?certificate=true`. Raises HTTPError 400."""
-        certificate, proof = self._read_flag("certificate"), self._read_flag("proof")  # both, so that a bad one is always told
-        if certificate:
-            return Wanted.CERTIFICATE
-        return Wanted.PROOF if proof else Wanted.VERDICT
+        return want(self.OPERATION, proof=self._read_flag("proof"), certificate=self._read_flag("certificate"))
 
     def _read_flag(self, name: str) -> bool:
         text = self.get_query_argument(name, "false")

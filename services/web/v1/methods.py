@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw
 
 from services.jobs.expression import Indivisible
-from services.jobs.messages import Operation, Wanted
+from services.jobs.messages import Operation, Wanted, want
 from services.web.ask import number, question
 from services.web.ask.operations import OPERATIONS
 from services.web.ask.question import Question
@@ -53,7 +53,7 @@ _resume = Params(_Resume)
 def _read_question(operation: Operation, id: str, params: Raw, limits: Limits) -> Asked:
     """A number, perhaps a deadline in seconds, and what may be wanted of it besides. Raises Refused."""
     given = _number.read(params)
-    wanted = _read_wanted(given)
+    wanted = _read_wanted(operation, given)
     asked = _read_number(given.number, limits.digits, operation, wanted)
     digits = asked.digits or len(asked.number)
     if wanted is not Wanted.VERDICT and digits > limits.proof_digits:
@@ -62,9 +62,8 @@ def _read_question(operation: Operation, id: str, params: Raw, limits: Limits) -
     return Asked(id, asked, _read_deadline(given.deadline))
 
 
-def _read_wanted(given: _Number) -> Wanted:
-    proof, certificate = read_flag("proof", given.proof), read_flag("certificate", given.certificate)
-    return Wanted.CERTIFICATE if certificate else Wanted.PROOF if proof else Wanted.VERDICT
+def _read_wanted(operation: Operation, given: _Number) -> Wanted:
+    return want(operation, proof=read_flag("proof", given.proof), certificate=read_flag("certificate", given.certificate))
 
 
 def _read_number(given: Raw, most_digits: int, operation: Operation, wanted: Wanted) -> Question:

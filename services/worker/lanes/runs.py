@@ -163,7 +163,7 @@ def wants_proof(job: Job, answer: Answer) -> bool:
     """Whether the client of this answer waits for a proof."""
     if answer.verdict is Verdict.PROBABLY_PRIME:
         return job.wanted is not Wanted.VERDICT
-    return answer.verdict is Verdict.PRIME and job.wanted is Wanted.CERTIFICATE and not isinstance(answer.evidence, CertificateName)
+    return answer.verdict is Verdict.PRIME and job.wanted.kept and not isinstance(answer.evidence, CertificateName)
 
 
 def crowded(answer: Answer) -> Answer:

@@ -21,12 +21,19 @@ def test_clients_of_v1_may_ask_for_every_operation(operation: Operation) -> None
     assert call.question.operation is operation
 
 
-@pytest.mark.parametrize("operation", Operation)
-def test_every_operation_takes_a_proof(operation: Operation) -> None:
+@pytest.mark.parametrize(
+    ("operation", "wanted"),
+    [
+        (Operation.IS_PRIME, Wanted.PROOF),
+        (Operation.NEXT_PRIME, Wanted.FOUND_PROOF),
+        (Operation.PREVIOUS_PRIME, Wanted.FOUND_PROOF),
+    ],
+)
+def test_every_operation_takes_a_proof(operation: Operation, wanted: Wanted) -> None:
     request = f'{{"jsonrpc": "2.0", "id": 1, "method": "{operation}", "params": {{"number": "97", "proof": true}}}}'
     ((call,),) = requests.read(request, Limits(100, 100)).turns
     assert isinstance(call, Asked)
-    assert call.question.wanted is Wanted.PROOF
+    assert call.question.wanted is wanted
 
 
 @pytest.mark.parametrize("operation", [Operation.NEXT_PRIME, Operation.PREVIOUS_PRIME])

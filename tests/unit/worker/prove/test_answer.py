@@ -57,11 +57,11 @@ def test_what_is_not_proven_is_told_as_it_is(job: Job, verdict: Verdict) -> None
 @pytest.mark.parametrize(
     ("job", "found"),
     [
-        (Job(1, str(10**30), Operation.NEXT_PRIME, wanted=Wanted.PROOF), 10**30 + 57),
-        (Job(1, "10^99", Operation.NEXT_PRIME, expression=True, wanted=Wanted.PROOF), 10**99 + 289),
-        (Job(1, "2^127", Operation.PREVIOUS_PRIME, expression=True, wanted=Wanted.PROOF), 2**127 - 1),
-        (Job(1, "96", Operation.NEXT_PRIME, wanted=Wanted.CERTIFICATE), 97),
-        (Job(1, "3", Operation.PREVIOUS_PRIME, wanted=Wanted.CERTIFICATE), 2),
+        (Job(1, str(10**30), Operation.NEXT_PRIME, wanted=Wanted.FOUND_PROOF), 10**30 + 57),
+        (Job(1, "10^99", Operation.NEXT_PRIME, expression=True, wanted=Wanted.FOUND_PROOF), 10**99 + 289),
+        (Job(1, "2^127", Operation.PREVIOUS_PRIME, expression=True, wanted=Wanted.FOUND_PROOF), 2**127 - 1),
+        (Job(1, "96", Operation.NEXT_PRIME, wanted=Wanted.FOUND_CERTIFICATE), 97),
+        (Job(1, "3", Operation.PREVIOUS_PRIME, wanted=Wanted.FOUND_CERTIFICATE), 2),
     ],
 )
 def test_a_neighbour_is_proven_itself(certifier: Certifier, job: Job, found: int) -> None:
@@ -76,14 +76,14 @@ def test_a_neighbour_is_proven_itself(certifier: Certifier, job: Job, found: int
 
 
 def test_where_there_is_no_neighbour_nothing_is_proven(certifier: Certifier) -> None:
-    job = Job(1, "2", Operation.PREVIOUS_PRIME, wanted=Wanted.CERTIFICATE)
+    job = Job(1, "2", Operation.PREVIOUS_PRIME, wanted=Wanted.FOUND_CERTIFICATE)
     assert not wants_proof(job, compute(job))
     told = prove(job, certifier)
     assert (told.answer.verdict, told.answer.number, told.pari) == (Verdict.NEITHER, "", b"")
 
 
 def test_a_proof_that_fails_tells_of_which_number() -> None:
-    job = Job(1, "10^399", Operation.NEXT_PRIME, expression=True, wanted=Wanted.PROOF)
+    job = Job(1, "10^399", Operation.NEXT_PRIME, expression=True, wanted=Wanted.FOUND_PROOF)
     with contextlib.closing(Certifier(1)) as small:
         told = prove(job, small)
     assert (told.answer.fault, told.answer.best) == (Fault.UNPROVEN, Verdict.PROBABLY_PRIME)
