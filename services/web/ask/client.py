@@ -11,6 +11,7 @@ class Client(NamedTuple):
 
     name: str
     flow: str = "-"  # a socket or an upload; requests of HTTP share one
+    traceparent: str = ""  # W3C Trace Context of the handshake of its socket, as it was sent
 
 
 SELF = Client("-")  # nobody in particular
