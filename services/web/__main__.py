@@ -19,7 +19,7 @@ from services.access.probes import probes
 from services.broker import term
 from services.broker.connection import connect
 from services.broker.rights import Rights
-from services.runtime import endpoints
+from services.runtime import endpoints, telemetry
 from services.runtime.logs import log_to_stderr
 from services.runtime.settings import load, refuse
 from services.runtime.tasks import end_all_others
@@ -154,11 +154,10 @@ def _trace(settings: WebSettings) -> "tuple[Tracing | None, Traces | None]":
     """The way of spans to their collector, and what begins them; nothing of it is imported where nothing is traced."""
     if not settings.traces:
         return None, None
-    from services.runtime.tracing import Tracing  # noqa: PLC0415
+    tracing = telemetry.trace(settings.traces, "web", settings.instance)
     from services.web.tracing.head import Head  # noqa: PLC0415
     from services.web.tracing.traces import Traces  # noqa: PLC0415
 
-    tracing = Tracing(settings.traces, "web", settings.instance)
     return tracing, Traces(tracing.tracer, Head(settings.trace_sample))
 
 

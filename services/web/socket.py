@@ -66,7 +66,7 @@ class ChatSocket(LeanHandler):
         self.phase = next(_phases)
         number = f"{settings.instance}/{self.phase}"
         address = client.name(self.request.remote_ip or "")
-        context = self.request.headers.get("Traceparent", "") if settings.traces else ""
+        context = self.request.headers.get("Traceparent", "")[: client.TRACEPARENT] if settings.traces else ""
         self._who = Client(address, number, context) if settings.clients_by == "address" else Client(number, traceparent=context)
         self.share = shares.get(self._who.name)
 

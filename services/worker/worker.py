@@ -18,7 +18,7 @@ from services.broker.subscription import Subscription
 from services.jobs import names
 from services.jobs.messages import decode_jobs, decode_traced_jobs
 from services.jobs.names import Lane
-from services.runtime import endpoints
+from services.runtime import endpoints, telemetry
 from services.runtime.settings import refuse
 from services.runtime.tasks import end, end_all_others
 from services.runtime.vigil import Steps, Vigil
@@ -65,11 +65,10 @@ def _trace(settings: WorkerSettings, redis: Client, name: str) -> "tuple[Tracing
     if not settings.traces:
         attempts = Attempts(redis, settings.max_deliveries, name)
         return None, _Parts(decode_jobs, compute_batch, attempts, Runs(redis, name, settings.cache_ttl))
-    from services.runtime.tracing import Tracing  # noqa: PLC0415
+    tracing = telemetry.trace(settings.traces, "worker", name)
     from services.worker.tracing.lanes import TracedAttempts, TracedBatches, TracedRuns  # noqa: PLC0415
     from services.worker.tracing.spans import Spans  # noqa: PLC0415
 
-    tracing = Tracing(settings.traces, "worker", name)
     spans = Spans(tracing.tracer)
     attempts = TracedAttempts(redis, settings.max_deliveries, name, spans)
     runs = TracedRuns(redis, name, settings.cache_ttl, spans)

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from services.web.ask import number
+from services.web.ask.client import TRACEPARENT
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Limits, Message, Rejected, Resuming
 from services.web.v1.errors import Code, Refused
@@ -18,7 +19,6 @@ from services.web.v1.params import SHOWN
 BATCH = 100  # most requests in one batch
 # Bytes of a batch's members that are read in one go, or one member: expressions of so many take some four milliseconds.
 TURN = 2_048
-TRACEPARENT_BYTES = 256  # longest one that is looked at: of version 00 it has 57 with its quotes, of a later one perhaps more
 USUAL_BYTES = 16_384  # longest message that is read twice, as the usual one or for its id: a larger one would take milliseconds
 
 
@@ -169,7 +169,7 @@ def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
 def _read_traceparent(text: Raw) -> str:
     """As it was sent; empty where it cannot be one."""
     try:
-        found = _text.decode(text) if len(memoryview(text)) <= TRACEPARENT_BYTES else ""
+        found = _text.decode(text) if len(memoryview(text)) <= TRACEPARENT else ""
     except _NO_JSON:
         return ""
     return found
