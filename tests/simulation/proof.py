@@ -12,7 +12,6 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 MUTANTS = Path(__file__).with_name("mutants")
-COPIED = ("services", "tests", "local", "certificates", "clients")  # what the simulation runs, and what that imports
 
 SEEN = "Seen as: "  # begins each of them: what the simulation says of the fault (a regular expression)
 
@@ -53,8 +52,8 @@ def find(patch: Path, minutes: float, first: int, processes: int) -> Finding:
     """Run histories of a copy of the service with this patch until one fails."""
     expected = patch.read_text().partition("\n")[0].removeprefix(SEEN)
     with tempfile.TemporaryDirectory(prefix="primes-mutant-") as directory:
-        for folder in COPIED:
-            shutil.copytree(ROOT / folder, Path(directory) / folder, ignore=shutil.ignore_patterns("__pycache__"))
+        for folder in (ROOT / "tests", *(package.parent for package in ROOT.glob("*/__init__.py"))):
+            shutil.copytree(folder, Path(directory) / folder.name, ignore=shutil.ignore_patterns("__pycache__"))
         subprocess.run(["patch", "--quiet", "--strip=1", "--input", patch], cwd=directory, check=True)
         command = [sys.executable, "-m", "tests.simulation", "--minutes", str(minutes), "--first", str(first), "--quick"]
         command += ["--expect", expected, "--processes", str(processes)]

@@ -120,7 +120,11 @@ class ServerSocket:
                 return
 
     async def _await(self, waits: Awaitable[None]) -> None:
-        await waits
+        try:
+            await waits
+        except Exception as error:
+            self.loop.call_exception_handler({"message": "a message was not heard to its end", "exception": error})
+            return
         self._hearing = None
         self._hear_on()
 

@@ -67,3 +67,10 @@ def test_what_a_turn_made_ready_waits_while_that_turn_takes_its_time() -> None:
 def test_what_failed_once_is_mended(plan: Path) -> None:
     told = simulate("--plan", str(plan))
     assert told.returncode == 0, told.stdout + told.stderr
+
+
+@pytest.mark.parametrize("mutant", sorted((ROOT / "tests" / "simulation" / "mutants").glob("*.patch")), ids=lambda path: path.stem)
+def test_each_mend_can_be_taken_back(mutant: Path) -> None:
+    command = ["patch", "--dry-run", "--strip=1", "--input", mutant]
+    tried = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert tried.returncode == 0, tried.stdout

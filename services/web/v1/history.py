@@ -9,7 +9,7 @@ from services.broker.script import EPOCH, TRY, Script
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import names
 from services.jobs.messages import Answer, Delivery, decode_kept
-from services.web.v1.session import Session
+from services.web.v1.session import Place, Session
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
@@ -33,11 +33,12 @@ class History:
             await self._lose(session, error)
             return []
 
-    async def find(self, session: Session, request: str) -> Answer | None:
-        """The answer to one request; None when it has been dropped."""
-        _, entries = await self._read(session.token, session.epoch or 0, session.number_of(request) - 1, 1)
+    async def find(self, session: Session, request: str, place: Place) -> Answer | None:
+        """The answer to one request, which was here; None when it has been dropped."""
+        _, entries = await self._read(session.token, place.epoch, place.number - 1, 1)
         try:
-            return decode_kept(entries[0])[1] if entries else None
+            kept, answer = decode_kept(entries[0]) if entries else ("", None)
+            return answer if kept == request else None
         except UNREADABLE_ERRORS as error:
             await self._lose(session, error)
             return None

@@ -25,7 +25,7 @@ from services.web.v1.errors import RETRY_AFTER, Code, Refused
 from services.web.v1.outbox import Outbox
 from services.web.v1.params import SHOWN
 from services.web.v1.responses import Ended, Progress, Standing
-from services.web.v1.session import Repeat
+from services.web.v1.session import Place, Repeat
 from services.web.v1.sessions import Sessions
 
 log = logging.getLogger(__name__)
@@ -112,12 +112,15 @@ class V1Peer:
         if not isinstance(call, Asked):
             return self._hear_other(call, batch)
         _requests[call.question.operation].inc()
+        return self._ask(call, batch)
+
+    def _ask(self, call: Asked, batch: Batch | None) -> Awaitable[None] | None:
         fingerprint = hash(call.question)
         repeat = self._session.ask(call.id, fingerprint)
         if repeat is Repeat.NEW:
             self._submit(call, fingerprint, batch)
         elif repeat is Repeat.ANSWERED:
-            return self._answer_again(call, fingerprint, batch)
+            return self._answer_again(call, self._session.place_of(call.id), batch)
         elif repeat is Repeat.REUSED:
             self._outbox.fail(call.id, Code.ID_REUSED, _describe_reuse(call), batch)
         self._begun = True
@@ -164,16 +167,18 @@ class V1Peer:
             return self._outbox.fail(call.id, Code.UNAVAILABLE, UNCLEAR, batch)
         self._outbox.reply(responses.result(call.id, Ended(ended)), batch)
 
-    async def _answer_again(self, call: Asked, fingerprint: int, batch: Batch | None) -> None:
+    async def _answer_again(self, call: Asked, place: Place, batch: Batch | None) -> None:
         """Send the history's answer once more; with the offset of now, so that a client's offset never goes back."""
         try:
-            answer = await self._sessions.find_answer(self._session, call.id)
+            answer = await self._sessions.find_answer(self._session, call.id, place)
         except Refused as refused:
             return self._outbox.fail(call.id, refused.code, str(refused), batch)
         if answer is not None:
+            self._session.answered_again(call.id)
             return self._outbox.reply(responses.response(call.id, answer, self._session.offset), batch)
-        self._session.forget(call.id)
-        self._submit(call, fingerprint, batch)
+        self._session.forget(call.id, place)
+        if (again := self._ask(call, batch)) is not None:  # Redis numbered it anew meanwhile
+            await again
 
     async def _resume(self, call: Resuming) -> None:
         """Continue the session that the client had before."""

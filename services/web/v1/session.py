@@ -5,6 +5,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,13 @@ class Repeat(enum.Enum):
     ANSWERED = "answered"  # the history has its answer
     REUSED = "reused"  # another question was asked with this id
     CROSSED = "crossed"  # its answer was sent over this very socket before the client could know
+
+
+class Place(NamedTuple):
+    """Of an answer in a session's history."""
+
+    epoch: int  # ms
+    number: int
 
 
 class Flight(msgspec.Struct, gc=False):
@@ -154,13 +162,19 @@ class Session:
             self._expect_repetition(request)
         return True
 
-    def number_of(self, request: str) -> int:
-        """The number of a request's answer in the history."""
-        return self._answered[request][0]
+    def place_of(self, request: str) -> Place:
+        """Where a request's answer is in the history; by the time that it is looked for, it may be elsewhere or nowhere."""
+        return Place(self.epoch or 0, self._answered[request][0])
 
-    def forget(self, request: str) -> None:
-        """The history has dropped the request's answer."""
-        self._answered.pop(request, None)
+    def answered_again(self, request: str) -> None:
+        """The history's answer was sent once more: the client may have asked before it read that it must ask again."""
+        if self._told_loss:
+            self._expect_repetition(request)
+
+    def forget(self, request: str, place: Place) -> None:
+        """The history has dropped the request's answer, which was here."""
+        if request in self._answered and self.place_of(request) == place:
+            del self._answered[request]
 
     def hear(self, deliveries: Iterable[Delivery]) -> list[Delivery]:
         """Take answers, repeated or not, in any order; returns those whose turn it is now."""
@@ -192,11 +206,12 @@ class Session:
         request = delivery.request
         flight = self.in_flight.pop(request, None)
         self._remember(request, delivery.number, None if flight is None else flight.question)
-        if self._told_loss or flight is None or not flight.asked:
-            if request in self._doubtful and (flight is None or not flight.asked):  # who asks for it gets it from the history
-                return False
+        asked = flight is not None and flight.asked
+        if not asked and (request in self._doubtful or (flight is None and request in self._before_loss)):
+            return False  # who asks for it gets it from the history
+        if self._told_loss or not asked:
             self._expect_repetition(request)
-        return flight is not None or request not in self._before_loss
+        return True
 
     def _expect_repetition(self, request: str) -> None:
         """Remember what is answered now, since the client may be about to ask for it once more, before it knows."""

@@ -23,7 +23,7 @@ from services.web.v1.progress import Reports
 from services.web.v1.renewal import Renewal, Touched
 from services.web.v1.resumption import Resumption
 from services.web.v1.seats import Holder, Seats
-from services.web.v1.session import Session
+from services.web.v1.session import Place, Session
 
 log = logging.getLogger(__name__)
 
@@ -96,10 +96,10 @@ class Sessions:
         if seat is not None and seat.session.moves < moves:  # else it came back here in the meantime
             self._seats.evict(seat)
 
-    async def find_answer(self, session: Session, request: str) -> Answer | None:
+    async def find_answer(self, session: Session, request: str, place: Place) -> Answer | None:
         """The answer that the history has for a request; None when it has been dropped. Raises Refused."""
         try:
-            return await self._history.find(session, request)
+            return await self._history.find(session, request, place)
         except PASSING as error:
             log.warning("could not read a session's history: %s", error)
             raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error

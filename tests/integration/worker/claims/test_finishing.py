@@ -25,7 +25,7 @@ class Part:
     def __init__(self, server: RedisServer) -> None:
         access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
         url = f"unix://{server.socket}"
-        redis = connect(Settings(redis_url=url, redis_timeout=0.5, **access, _cli_parse_args=[]))
+        redis = connect(Settings(redis_url=url, redis_timeout=5.0, **access, _cli_parse_args=[]))
         broker = BrokerClient(redis)
         self.leases = Leases()
         self.reader = Reader(redis, broker, "worker-1", Opening(redis, "worker-1"))

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from services.jobs.messages import Answer, Delivery, Verdict
 from services.jobs.names import HISTORY
-from services.web.v1.session import Kept, Repeat, Session
+from services.web.v1.session import Kept, Place, Repeat, Session
 
 EPOCH = 1_000
 
@@ -76,8 +76,8 @@ def test_a_request_is_new_then_in_flight_then_answered() -> None:
     session.hear([delivery(1)])
     assert session.ask("r1") is Repeat.ANSWERED
     assert session.ask("r1") is Repeat.ANSWERED
-    assert session.number_of("r1") == 1
-    session.forget("r1")
+    assert session.place_of("r1") == Place(EPOCH, 1)
+    session.forget("r1", Place(EPOCH, 1))
     assert session.ask("r1") is Repeat.NEW
 
 
@@ -89,8 +89,34 @@ def test_an_id_of_one_question_is_none_of_another_as_long_as_the_first_is_known(
     session.hear([delivery(1)])
     assert session.ask("r1", 12) is Repeat.REUSED
     assert session.ask("r1", 11) is Repeat.ANSWERED
-    session.forget("r1")
+    session.forget("r1", session.place_of("r1"))
     assert session.ask("r1", 12) is Repeat.NEW
+
+
+def test_what_the_history_dropped_is_forgotten_unless_it_stands_elsewhere_by_now() -> None:
+    session = Session("token")
+    session.hear([delivery(1, "r1")])
+    former = session.place_of("r1")
+    session.lose()
+    session.hear([delivery(1, "r2", EPOCH + 1), delivery(2, "r1", EPOCH + 1)])
+    session.forget("r1", former)
+    assert session.place_of("r1") == Place(EPOCH + 1, 2)
+
+
+def test_an_answer_that_was_withheld_is_given_to_who_asks_for_it_after_a_loss() -> None:
+    session, _, _ = resumed(Kept(EPOCH, 1, 1, [], {"r1": 1}), str(EPOCH - 1), 0, [])  # the client may lack it
+    session.lose()
+    assert session.hear([delivery(1, "r1", EPOCH + 1)]) == []
+    assert session.ask("r1") is Repeat.ANSWERED
+
+
+def test_an_answer_that_is_given_again_after_a_loss_may_cross_its_request() -> None:
+    session, _, _ = resumed(Kept(EPOCH, 1, 1, [], {"r1": 1}), str(EPOCH - 1), 0, [])
+    assert session.ask("r1") is Repeat.ANSWERED
+    session.lose()
+    session.hear([delivery(1, "r1", EPOCH + 1)])
+    session.answered_again("r1")
+    assert session.ask("r1") is Repeat.CROSSED
 
 
 def test_what_was_asked_is_remembered_within_the_bound_of_the_history() -> None:
@@ -451,12 +477,13 @@ class Everything(RuleBasedStateMachine):
         assert session
         repeat = session.ask(request)
         if repeat is Repeat.ANSWERED:
-            number = session.number_of(request)
-            found = [a for a in (self.record.answers if self.record else []) if (a.epoch, a.number) == (session.epoch, number)]
+            there = session.place_of(request)
+            found = [a for a in (self.record.answers if self.record else []) if Place(a.epoch, a.number) == there]
             if found:
+                session.answered_again(request)
                 self.downlink.append(("again", found[0]))
                 return
-            session.forget(request)
+            session.forget(request, there)
         if repeat in (Repeat.NEW, Repeat.ANSWERED):
             self.jobs += 1
             process.pending[self.jobs] = (self.token, request)
