@@ -92,6 +92,9 @@ VARIABLES = {
     "ALERTMANAGER_PORT": "port of Alertmanager (profile `alerts`) on the host's loopback",
     "ALERT_WEBHOOK": "address to which Alertmanager posts what fires and what ended; without one it only shows",
     "GRAFANA_PORT": "port of Grafana (profile `grafana`) on the host's loopback",
+    "JAEGER_PORT": "port of Jaeger (profile `tracing`) on the host's loopback",
+    "TRACES": "`PRIMES_TRACES` of web processes and workers",
+    "TRACE_SAMPLE": "`PRIMES_TRACE_SAMPLE` of the web processes",
     "PYTHON_IMAGE": "base of the web and worker images",
     "NGINX_IMAGE": "image to run, here and below: for a mirror of your own",
     "REDIS_IMAGE": "",
@@ -99,6 +102,7 @@ VARIABLES = {
     "REDIS_EXPORTER_IMAGE": "",
     "NGINX_EXPORTER_IMAGE": "",
     "ALERTMANAGER_IMAGE": "",
+    "JAEGER_IMAGE": "",
     "GRAFANA_IMAGE": "",
 }
 

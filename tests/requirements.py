@@ -16,12 +16,13 @@ UV = Path(sys.executable).with_name("uv")
 FILES = {
     "web": "services/web/requirements.txt",
     "worker": "services/worker/requirements.txt",
+    "tracing": "services/runtime/tracing-requirements.txt",
     "test": "tests/requirements.txt",
     "bench": "tests/bench/requirements.txt",
     "scan": "tests/scan/requirements.txt",
     "chart": "tests/chart/requirements.txt",
 }
-BESIDE = {"bench": "test"}  # groups that are installed into one environment with another, hence in its versions
+BESIDE = {"bench": "test", "tracing": "web"}  # groups that are installed into one environment with another, hence in its versions
 PYTHON = "3.11"  # the oldest that the project supports
 SECTIONS = ("global.", "install.", ":env:.")  # of pip's configuration, the later of which wins
 # One file for every Python and platform that the project supports, and no address of an index in it.

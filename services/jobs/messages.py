@@ -96,6 +96,17 @@ class Job(msgspec.Struct, array_like=True, frozen=True, gc=False):
     wanted: Wanted = Wanted.VERDICT
 
 
+class TracedJob(Job, array_like=True, frozen=True, gc=False):
+    """A job that somebody wants to follow. The others, which are nearly all, have no room for what it carries."""
+
+    trace: str = ""  # W3C traceparent of the span that is the whole job
+
+
+def trace_of(job: Job) -> str:
+    """Its traceparent; empty where it is not traced, or this process was not told to look."""
+    return job.trace if isinstance(job, TracedJob) else ""
+
+
 def digest(job: Job) -> str:
     """What is the same for all jobs that ask the same: SHA-256 (hexadecimal) of the question. `2^3` and `8` are two."""
     return hashlib.sha256(f"{job.operation} {job.wanted} {job.number}".encode()).hexdigest()
@@ -170,6 +181,12 @@ class Asker(msgspec.Struct, array_like=True, frozen=True, gc=False):
     session: str = ""
     request: str = ""
     expires: int = 0
+    trace: str = ""  # W3C traceparent: in Redis that of `TracedJob`; before, what the client sent with its request
+
+
+def asker_of(job: Job) -> Asker:
+    """Who asks it, as it stands among the askers of a run."""
+    return Asker(job.session, job.request, job.expires, trace_of(job))
 
 
 ANYBODY = Asker()  # a client of whom nothing needs to be known but where it asked
@@ -187,6 +204,7 @@ T = TypeVar("T")
 
 _encoder = msgspec.msgpack.Encoder()
 _jobs = msgspec.msgpack.Decoder(list[Job])
+_traced_jobs = msgspec.msgpack.Decoder(list[TracedJob])
 _answers = msgspec.msgpack.Decoder(list[Answer])
 _answer = msgspec.msgpack.Decoder(Answer)
 _kept = msgspec.msgpack.Decoder(tuple[str, Answer])
@@ -203,6 +221,11 @@ def encode(batch: list[Job] | list[Answer] | Answer | Asker) -> bytes:
 def decode_jobs(payload: bytes) -> list[Job]:
     """The jobs of a stream entry; raises msgspec.DecodeError for anything else."""
     return _decode(_jobs, payload)
+
+
+def decode_traced_jobs(payload: bytes) -> list[Job]:
+    """Likewise, with what they carry for tracing."""
+    return [*_decode(_traced_jobs, payload)]
 
 
 def decode_answers(payload: bytes) -> list[Answer]:

@@ -1,11 +1,13 @@
 """Metrics of what happens with every job, at a fraction of the cost: counted in batches, told once."""
 
 import asyncio
+import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
 
 from prometheus_client import Counter, Histogram
+from prometheus_client.samples import Exemplar
 
 
 class BatchHistogram(Histogram):
@@ -22,6 +24,11 @@ class BatchHistogram(Histogram):
             counts[bisect_left(self._upper_bounds, amount)] += 1
         for bucket, count in counts.items():
             self._buckets[bucket].inc(count)
+
+    def note_exemplar(self, amount: float, trace: str) -> None:
+        """An amount that is observed too, and the trace (hexadecimal id) that shows why it is what it is."""
+        bucket = self._buckets[bisect_left(self._upper_bounds, amount)]
+        bucket.set_exemplar(Exemplar({"trace_id": trace}, amount, time.time()))
 
 
 class Tally:

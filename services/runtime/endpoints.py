@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from prometheus_client import CONTENT_TYPE_LATEST, Gauge, generate_latest
+from prometheus_client import REGISTRY, Gauge
+from prometheus_client.exposition import choose_encoder
 from tornado.httpserver import HTTPServer
 from tornado.web import Application, RequestHandler, url
 
@@ -35,10 +36,16 @@ class ReadOnly(RequestHandler):
 class Metrics(ReadOnly):
     """All metrics of this process."""
 
+    def initialize(self, exemplars: bool) -> None:
+        """`exemplars`: whether there are some to be told to who asks for OpenMetrics; the text format has no word for them."""
+        self._exemplars = exemplars
+
     def get(self) -> None:
-        """In the text format of Prometheus."""
-        self.set_header("Content-Type", CONTENT_TYPE_LATEST)
-        self.write(generate_latest())
+        """In the text format of Prometheus, or in OpenMetrics."""
+        accepted = self.request.headers.get("Accept", "") if self._exemplars else ""
+        encode, content_type = choose_encoder(accepted)
+        self.set_header("Content-Type", content_type)
+        self.write(encode(REGISTRY))
 
 
 class Health(ReadOnly):
@@ -69,8 +76,15 @@ def health_routes(ready: Ready) -> list[Any]:
     return [url(r"/healthz", Health), url(r"/readyz", Readiness, {"ready": ready})]
 
 
-def serve(port: int, address: str, role: str, ready: Ready, *more: Any, behind_proxy: bool = False) -> HTTPServer:
-    """Listen for operators, with `more` routes of this role; `behind_proxy`: X-Real-IP is believed. Raises OSError if it cannot."""
+def serve(
+    port: int, address: str, role: str, ready: Ready, *more: Any, behind_proxy: bool = False, exemplars: bool = False
+) -> HTTPServer:
+    """Listen for operators, with `more` routes of this role; `behind_proxy`: X-Real-IP is believed; `exemplars`: see `Metrics`.
+
+    Raises OSError if it cannot.
+    """
     BUILD.labels(VERSION, role).set(1)
-    application = Application([url(r"/metrics", Metrics), *health_routes(ready), *more], log_function=lambda handler: None)
+    application = Application(
+        [url(r"/metrics", Metrics, {"exemplars": exemplars}), *health_routes(ready), *more], log_function=lambda handler: None
+    )
     return application.listen(port, address, xheaders=behind_proxy, max_header_size=MOST_HEADERS)

@@ -72,6 +72,11 @@ class Settings(ServiceSettings):
     sentinel_password_file: TextFile | None = Field(None, description="file that holds the password of the Sentinels' user")
     redis_timeout: Seconds = Field(5.0, description="seconds until a silent Redis connection counts as lost")
     drain: Seconds = Field(10.0, description="seconds that SIGTERM leaves for work under way")
+    traces: str = Field(
+        "",
+        pattern=r"^(https?://\S+)?$",
+        description="where spans are sent, by OTLP over HTTP: `http://HOST:4318/v1/traces`; empty: nothing is traced",
+    )
 
     @field_validator("redis_key_file")
     @classmethod

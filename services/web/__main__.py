@@ -7,6 +7,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 from tornado.httpserver import HTTPServer
@@ -18,7 +19,7 @@ from services.access.probes import probes
 from services.broker import term
 from services.broker.connection import connect
 from services.broker.rights import Rights
-from services.runtime import endpoints
+from services.runtime import endpoints, telemetry
 from services.runtime.logs import log_to_stderr
 from services.runtime.settings import load, refuse
 from services.runtime.tasks import end_all_others
@@ -41,6 +42,10 @@ from services.web.sockets.heartbeat import beat
 from services.web.upload.answer import AnswerHandler
 from services.web.upload.receive import ReceiveHandler
 
+if TYPE_CHECKING:
+    from services.runtime.tracing import Tracing
+    from services.web.tracing.traces import Traces
+
 log = logging.getLogger("services.web")
 
 METRICS_OFFSET = 1_000  # the metrics port is the clients' port plus this, unless set
@@ -56,7 +61,8 @@ class Web:
         self._redis = connect(settings, term.begin)
         self._dead_letters = read_access(settings)
         self._rights = Rights(connect(settings), probes("web"))
-        self._instance = Instance(self._redis, settings)
+        self._tracing, traces = _trace(settings)
+        self._instance = Instance(self._redis, settings, traces)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
         self._shares = Shares(settings.client_share)
@@ -111,8 +117,8 @@ class Web:
                 *figures.routes(self._settings.prometheus_url, self._settings.instance),
                 *dead_letters.routes(self._dead_letters),
             ]
-            behind_proxy = self._settings.behind_proxy
-            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page, behind_proxy=behind_proxy)
+            told = {"behind_proxy": self._settings.behind_proxy, "exemplars": self._tracing is not None}
+            endpoints.serve(metrics_port, self._settings.address, "web", self.ready, *page, **told)
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
@@ -124,6 +130,9 @@ class Web:
             await end_all_others()
         await self._dead_letters.close()
         await self._redis.aclose()
+        if self._tracing is not None:
+            self._instance.end_traces()
+            await self._tracing.close()
 
     async def _carry(self) -> None:
         """Carry jobs and answers, once Redis lets this process do so; until then it serves as it does without Redis."""
@@ -141,6 +150,17 @@ class Web:
             await asyncio.wait_for(server.close_all_connections(), HTTP_END)
         except TimeoutError:
             log.warning("some connections did not close in %d s", HTTP_END)
+
+
+def _trace(settings: WebSettings) -> "tuple[Tracing | None, Traces | None]":
+    """The way of spans to their collector, and what begins them; nothing of it is imported where nothing is traced."""
+    if not settings.traces:
+        return None, None
+    tracing = telemetry.trace(settings.traces, "web", settings.instance)
+    from services.web.tracing.head import Head  # noqa: PLC0415
+    from services.web.tracing.traces import Traces  # noqa: PLC0415
+
+    return tracing, Traces(tracing.tracer, Head(settings.trace_sample))
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from typing import TYPE_CHECKING
 
 from services.broker.client import BrokerClient
 from services.broker.connection import Client
@@ -23,13 +24,18 @@ from services.web.settings import WebSettings
 from services.web.upload.uploads import Uploads
 from services.web.v1.sessions import Sessions
 
+if TYPE_CHECKING:
+    from services.web.tracing.traces import Traces
+
 
 class Instance:
     """The queue knows neither sessions nor uploads, and they not the queue: only here they meet."""
 
-    def __init__(self, redis: Client, settings: WebSettings) -> None:
+    def __init__(self, redis: Client, settings: WebSettings, traces: "Traces | None" = None) -> None:
+        """`traces`: those of the questions that are traced; None where none is."""
         # A process that comes back under the same name must not take the answers of its former self for its own.
         self._name = name = f"{settings.instance}-{time.time_ns():x}"
+        self._traces = traces
         self._redis = redis
         self._broker = BrokerClient(redis)  # for what every job costs
         self.pulse = Pulse(name)
@@ -40,15 +46,28 @@ class Instance:
         self.sessions = Sessions(redis, settings, name, lambda answer: settlement.settle([answer]))
         cleanup = Cleanup(redis, name)
         self._answers = answers = Answers(ledger, settlement, self.sessions, cleanup.discard, name)
-        enqueue = Enqueue(self._broker, name, settings.max_queued_entries, self.sessions)
+        enqueue = self._make_enqueue(settings.max_queued_entries, traces)
         writers = {
             lane: Writer(lane, ledger, enqueue, CommitDelay(settings.gather), discard=cleanup.discard, note=answers.note)
             for lane in Lane
         }
         audit = Audit(redis, ledger, writers, answers, histories=self.sessions, pulse=self.pulse)
-        cancellation = Cancellation(ledger, writers, answers, self.sessions, cleanup)
-        self.dispatcher = Dispatcher(ledger, writers, audit, cancellation, cleanup)
+        cancelling = ledger, writers, answers, self.sessions, cleanup
+        if traces is None:
+            self.dispatcher = Dispatcher(ledger, writers, audit, Cancellation(*cancelling), cleanup)
+        else:
+            from services.web.tracing.queue import TracedCancellation, TracedDispatcher  # noqa: PLC0415  # with OpenTelemetry
+
+            cancellation = TracedCancellation(*cancelling, traces=traces)
+            self.dispatcher = TracedDispatcher(ledger, writers, audit, cancellation, cleanup, traces=traces)
         self._subscription = self._subscribe(redis, settings.redis_timeout)
+
+    def _make_enqueue(self, most_entries: int, traces: "Traces | None") -> Enqueue:
+        if traces is None:
+            return Enqueue(self._broker, self._name, most_entries, self.sessions)
+        from services.web.tracing.queue import TracedEnqueue  # noqa: PLC0415  # imports OpenTelemetry
+
+        return TracedEnqueue(self._broker, self._name, most_entries, self.sessions, traces)
 
     def _subscribe(self, redis: Client, silence: float) -> Subscription:
         """One connection for all channels: what each hears is in the order of publication, which the pulse relies on."""
@@ -74,6 +93,11 @@ class Instance:
     def handed_over(self) -> bool:
         """Whether Redis holds whatever sessions wait for, and nothing that nobody wants: this process is not needed any more."""
         return self.dispatcher.handed_over() and self.uploads.done
+
+    def end_traces(self) -> None:
+        """This process ends, and answers nothing more."""
+        if self._traces is not None:
+            self._traces.close()
 
     async def run(self) -> None:
         """Carry jobs and answers until cancelled."""

@@ -81,6 +81,10 @@ class WebSettings(Settings):
         128, description="MiB of Redis that all uploads may take, and one client half of it; above, new ones are refused as busy"
     )
 
+    trace_sample: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.01, description="part of the questions that is traced where `traces` is set; those of clients that trace come on top"
+    )
+
     @field_validator("allowed_origins")
     @classmethod
     def _check_origins(cls, origins: str) -> str:

@@ -66,7 +66,8 @@ class ChatSocket(LeanHandler):
         self.phase = next(_phases)
         number = f"{settings.instance}/{self.phase}"
         address = client.name(self.request.remote_ip or "")
-        self._who = Client(address, number) if settings.clients_by == "address" else Client(number)
+        context = self.request.headers.get("Traceparent", "")[: client.TRACEPARENT] if settings.traces else ""
+        self._who = Client(address, number, context) if settings.clients_by == "address" else Client(number, traceparent=context)
         self.share = shares.get(self._who.name)
 
     async def prepare(self) -> None:

@@ -6,23 +6,26 @@ import os
 import secrets
 import signal
 import time
+from typing import TYPE_CHECKING, NamedTuple
 
 from services.access.probes import probes
 from services.broker import term
 from services.broker.client import BrokerClient
-from services.broker.connection import PASSING, connect
+from services.broker.connection import PASSING, Client, connect
 from services.broker.pulse import Pulse
 from services.broker.rights import Rights
 from services.broker.subscription import Subscription
 from services.jobs import names
+from services.jobs.messages import decode_jobs, decode_traced_jobs
 from services.jobs.names import Lane
-from services.runtime import endpoints
+from services.runtime import endpoints, telemetry
 from services.runtime.settings import refuse
 from services.runtime.tasks import end, end_all_others
 from services.runtime.vigil import Steps, Vigil
 from services.runtime.watchdog import watch
 from services.worker import depth
 from services.worker.claims import group
+from services.worker.claims.entries import ReadJobs
 from services.worker.claims.finishing import Finishing
 from services.worker.claims.leases import Leases
 from services.worker.claims.opening import Opening
@@ -34,15 +37,42 @@ from services.worker.compute.child_process import ChildProcess
 from services.worker.lanes.attempts import Attempts
 from services.worker.lanes.child_answers import ChildAnswers
 from services.worker.lanes.child_lane import ChildLane
-from services.worker.lanes.quick import QuickLane
+from services.worker.lanes.quick import ComputeBatch, QuickLane, compute_batch
 from services.worker.lanes.quick_proofs import QuickProofs
 from services.worker.lanes.runs import Runs
 from services.worker.prove.keep import Certificates
 from services.worker.settings import WorkerSettings
 
+if TYPE_CHECKING:
+    from services.runtime.tracing import Tracing
+
 log = logging.getLogger("services.worker")
 
 HOUSEKEEPING = 300  # sweeps, most of them a second apart, between two looks for consumers of workers that are gone
+
+
+class _Parts(NamedTuple):
+    """What there is twice: with tracing, and without it."""
+
+    read_jobs: ReadJobs
+    compute_batch: ComputeBatch
+    attempts: Attempts
+    runs: Runs
+
+
+def _trace(settings: WorkerSettings, redis: Client, name: str) -> "tuple[Tracing | None, _Parts]":
+    """The way of spans to their collector, and what makes them; nothing of it is imported where nothing is traced."""
+    if not settings.traces:
+        attempts = Attempts(redis, settings.max_deliveries, name)
+        return None, _Parts(decode_jobs, compute_batch, attempts, Runs(redis, name, settings.cache_ttl))
+    tracing = telemetry.trace(settings.traces, "worker", name)
+    from services.worker.tracing.lanes import TracedAttempts, TracedBatches, TracedRuns  # noqa: PLC0415
+    from services.worker.tracing.spans import Spans  # noqa: PLC0415
+
+    spans = Spans(tracing.tracer)
+    attempts = TracedAttempts(redis, settings.max_deliveries, name, spans)
+    runs = TracedRuns(redis, name, settings.cache_ttl, spans)
+    return tracing, _Parts(decode_traced_jobs, TracedBatches(spans), attempts, runs)
 
 
 class Worker:
@@ -54,7 +84,8 @@ class Worker:
         # A worker that comes back under the same name must not hold what its former self claimed.
         self._name = name = f"{settings.instance}-{os.getpid()}-{secrets.token_hex(4)}"
         broker = BrokerClient(redis)  # for quick entries, which are read and finished on it in turn
-        opening = Opening(redis, name)
+        self._tracing, parts = _trace(settings, redis, name)
+        opening = Opening(redis, name, parts.read_jobs)
         reader = Reader(redis, broker, name, opening)
         self._takeover = Takeover(redis, name, settings.lease, opening)
         self._leases = Leases()
@@ -63,13 +94,13 @@ class Worker:
         finishing = Finishing(redis, broker, self._leases, name)
         certificates = Certificates(redis, settings.certificate_ttl, settings.certificate_memory)
         proofs = QuickProofs(settings.child_memory, certificates)
-        self._quick = QuickLane(reader, self._leases, finishing, outcomes, proofs)
-        self._attempts = Attempts(redis, settings.max_deliveries, name)
+        self._quick = QuickLane(reader, self._leases, finishing, outcomes, proofs, compute_batch=parts.compute_batch)
+        self._attempts = parts.attempts
         answers = ChildAnswers(
             self._attempts,
             finishing,
             outcomes,
-            Runs(redis, name, settings.cache_ttl),
+            parts.runs,
             certificates,
         )
         given = self._leases, self._takeover
@@ -128,6 +159,8 @@ class Worker:
                 await self._work(tasks)
             await end_all_others()
         await self._redis.aclose()
+        if self._tracing is not None:
+            await self._tracing.close()
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         """Take entries and answer them, until it is told to stop."""

@@ -382,6 +382,13 @@ class TestPassing:
         assert seen["headers"]["Connection"] == "close"
         assert "Upgrade" not in seen["headers"]
 
+    def test_the_trace_of_the_client_reaches_the_web_process(self, site: tuple[Nginx, WebProcess]) -> None:
+        trace = {"Traceparent": "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"}
+        assert site[0].ask("/primes/7", headers=trace).json["headers"].items() >= trace.items()
+        nginx, web = site
+        with connect(f"ws://127.0.0.1:{nginx.port}/chatsocket", additional_headers=trace):
+            assert web.requests[-1].headers["Traceparent"] == trace["Traceparent"]
+
     def test_the_address_of_the_client_cannot_be_forged(self, site: tuple[Nginx, WebProcess]) -> None:
         forged = {"X-Real-IP": "6.6.6.6", "X-Forwarded-For": "6.6.6.6", "X-Scheme": "https", "X-Forwarded-Proto": "https"}
         seen = site[0].ask("/primes/7", headers=forged).json

@@ -3,6 +3,8 @@
 import ipaddress
 from typing import NamedTuple
 
+TRACEPARENT = 256  # characters of a W3C traceparent that are looked at: version 00 has 55, a later one may have more
+
 NETWORK = 64  # bits of an IPv6 address that tell clients apart: who has one address has all with the same ones
 
 
@@ -11,6 +13,7 @@ class Client(NamedTuple):
 
     name: str
     flow: str = "-"  # a socket or an upload; requests of HTTP share one
+    traceparent: str = ""  # of the handshake of its socket, as it was sent
 
 
 SELF = Client("-")  # nobody in particular

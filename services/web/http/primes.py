@@ -114,7 +114,8 @@ class Primes(JSONHandler):
         joins it. Raises TimeoutError, and LedgerFull.
         """
         lasts = asked.wanted is not Wanted.VERDICT
-        asker = Asker(request=self.request_id, expires=question.expiry(seconds + (LINGER if lasts else GRACE)))
+        expires = question.expiry(seconds + (LINGER if lasts else GRACE))
+        asker = Asker(request=self.request_id, expires=expires, trace=self.request.headers.get("Traceparent", ""))
         job = self._dispatcher.submit(asked, asker, self._settle, self._note, client=self._client)
         goes_on = False
         try:

@@ -10,7 +10,6 @@ from msgspec import UNSET, UnsetType
 from services.broker.client import BrokerClient
 from services.broker.script import CLOCK, EPOCH, TRY, TURNS, WAITING, Script
 from services.jobs import messages, names, turn
-from services.jobs.messages import Asker
 from services.jobs.names import Lane
 from services.web.queue.ledger import Entry, Place
 
@@ -107,7 +106,7 @@ def arrange(
         if lane is not Lane.QUICK:
             (job,) = entry.jobs
             questions.append(names.question(messages.digest(job)))
-            carried += names.asker(web, job.id), messages.encode(Asker(job.session, job.request, job.expires)), entry.turn
+            carried += names.asker(web, job.id), messages.encode(messages.asker_of(job)), entry.turn
     runs = RUNS if questions else UNSET
     ask = Ask(lane, names.bell(lane), web, most_entries, marker.lifetime, len(entries), len(questions), marks, runs=runs)
     keys = [names.stream(lane), names.stream(Lane.QUICK), *questions, *sessions]

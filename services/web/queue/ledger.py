@@ -271,7 +271,9 @@ class Ledger:
             return None
         job = pending.job
         proof = cost.proof(cost.size(job.number, pending.digits)) if job.wanted is not Wanted.VERDICT else 0
-        pending.entry = Entry(Lane.HEAVY, [job], 1, turn=turn.write(*pending.client, pending.cost + turn.HANDLING, proof))
+        pending.entry = Entry(
+            Lane.HEAVY, [job], 1, turn=turn.write(pending.client.name, pending.client.flow, pending.cost + turn.HANDLING, proof)
+        )
         pending.account.heavy += 1
         return pending.entry
 

@@ -38,6 +38,11 @@ def outcome(answer: Answer) -> str:
     return "failed" if answer.fault in FAILED else answer.fault
 
 
+def note_exemplar(lane: Lane, seconds: float, trace: int) -> None:
+    """A traced job that was answered after so many seconds, beside the others of its bucket."""
+    _duration[lane].note_exemplar(seconds, f"{trace:032x}")
+
+
 class Settlement:
     """Each job is answered once: the ledger knows it no longer when a second answer comes."""
 

@@ -80,7 +80,7 @@ class Unwritten:
 
     def _flow(self, pending: "Pending") -> Queue:
         """Where it waits for its turn."""
-        name, flow = pending.client
+        name, flow = pending.client.name, pending.client.flow
         turn = self._turns.get(name)
         if turn is None:
             turn = self._turns[name] = Turn()

@@ -15,6 +15,7 @@ class Asked(msgspec.Struct, frozen=True, gc=False):
     id: str
     question: Question
     seconds: float | None = None
+    traceparent: str = ""  # as the client sent it beside the request
 
 
 class Resuming(msgspec.Struct, frozen=True, gc=False):

@@ -142,7 +142,7 @@ class V1Peer:
         if pending >= self._settings.session_in_flight:
             self._outbox.fail(call.id, Code.BUSY, f"Busy: {pending:,} requests of this session are pending", batch)
             return
-        asker = Asker(self._session.token, call.id, expiry(call.seconds))
+        asker = Asker(self._session.token, call.id, expiry(call.seconds), call.traceparent)
         try:
             job = self._dispatcher.submit(
                 call.question, asker, partial(self._sessions.settled, self._session.token, call.id), client=self._client

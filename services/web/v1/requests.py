@@ -8,6 +8,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from services.web.ask import number
+from services.web.ask.client import TRACEPARENT
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Limits, Message, Rejected, Resuming
 from services.web.v1.errors import Code, Refused
@@ -26,6 +27,7 @@ class _Request(msgspec.Struct, gc=False):
     method: str
     id: int | str | UnsetType = UNSET
     params: Raw = Raw(b"")  # where none were given
+    traceparent: Raw = Raw(b"")  # whatever it is: W3C Trace Context has a reader pass over one that it cannot read
 
 
 class _UsualParams(msgspec.Struct, forbid_unknown_fields=True, gc=False):
@@ -50,6 +52,7 @@ _EXPECTED_BATCH = f"Expected a batch of 1 to {BATCH} requests"
 _request = msgspec.json.Decoder(_Request)
 _usual = msgspec.json.Decoder(_Usual)
 _identified = msgspec.json.Decoder(_Identified)
+_text = msgspec.json.Decoder(str)
 # An array whose members have names, so that reading ends at the first one too many, rather than with a million of them in memory.
 _Batch = msgspec.defstruct(
     "_Batch", [(f"_{n}", Raw, Raw(b"")) for n in range(BATCH)], array_like=True, forbid_unknown_fields=True, gc=False
@@ -155,9 +158,21 @@ def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
         methods = " or ".join(METHODS)
         return [Rejected(id, Code.METHOD_NOT_FOUND, f"Expected {methods}, got {request.method[:SHOWN]!r}")]
     try:
-        return [read_params(id, request.params, limits)]
+        call = read_params(id, request.params, limits)
     except Refused as refused:
         return [Rejected(id, refused.code, str(refused))]
+    if request.traceparent and isinstance(call, Asked):
+        call = msgspec.structs.replace(call, traceparent=_read_traceparent(request.traceparent))
+    return [call]
+
+
+def _read_traceparent(text: Raw) -> str:
+    """As it was sent; empty where it cannot be one."""
+    try:
+        found = _text.decode(text) if len(memoryview(text)) <= TRACEPARENT else ""
+    except _NO_JSON:
+        return ""
+    return found
 
 
 def _salvage_id(text: "str | bytes | Raw") -> str:

@@ -7,9 +7,10 @@ from collections.abc import Iterable
 import redis.asyncio
 
 from services.broker.finish import DeadLetter, finish
+from services.jobs import messages
 from services.jobs.names import Lane
 from services.worker.claims.claim import Claim
-from services.worker.claims.entries import Fields, Unreadable, decode, payload
+from services.worker.claims.entries import Fields, ReadJobs, Unreadable, decode, payload
 from services.worker.claims.tally import DEAD_LETTERS
 
 log = logging.getLogger(__name__)
@@ -23,9 +24,10 @@ class Opening:
     Their web process finds the entry gone, sends the jobs again, and at last tells that they are lost.
     """
 
-    def __init__(self, redis: redis.asyncio.Redis, consumer: str) -> None:
+    def __init__(self, redis: redis.asyncio.Redis, consumer: str, read_jobs: ReadJobs = messages.decode_jobs) -> None:
         self._redis = redis
         self._consumer = consumer
+        self._read_jobs = read_jobs
 
     async def open(self, lane: Lane, entries: Iterable[RawEntry], deliveries: int) -> list[Claim]:
         """Claims on those that can be read. Raises what the Redis client raises."""
@@ -33,7 +35,7 @@ class Opening:
         claims: list[Claim] = []
         for id, fields in entries:
             try:
-                claims.append(decode(lane, id, fields, deliveries, now))
+                claims.append(decode(lane, id, fields, deliveries, now, read_jobs=self._read_jobs))
             except Unreadable as error:
                 await self._set_aside(lane, id, payload(fields), str(error))
         return claims

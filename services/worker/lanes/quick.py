@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from services.broker.connection import PASSING, Backoff
@@ -19,7 +20,14 @@ from services.worker.lanes.quick_proofs import Late, QuickProofs, await_proofs
 
 log = logging.getLogger(__name__)
 
+ComputeBatch = Callable[[BatchClaim], list[Answer]]
+
 READ = 8  # entries claimed at once: a few milliseconds of work at most, so that another worker gets its share
+
+
+def compute_batch(claim: BatchClaim) -> list[Answer]:
+    """The answer to each of its jobs."""
+    return claim.answers() if isinstance(claim, KnownClaim) else [compute(job, claim.queue_ms) for job in claim.jobs]
 
 
 class QuickLane:
@@ -31,7 +39,17 @@ class QuickLane:
     those claimed here need no bound.
     """
 
-    def __init__(self, reader: Reader, leases: Leases, finishing: Finishing, outcomes: Outcomes, proofs: QuickProofs) -> None:
+    def __init__(
+        self,
+        reader: Reader,
+        leases: Leases,
+        finishing: Finishing,
+        outcomes: Outcomes,
+        proofs: QuickProofs,
+        *,
+        compute_batch: ComputeBatch = compute_batch,
+    ) -> None:
+        self._compute_batch = compute_batch
         self._reader = reader
         self._leases = leases
         self._finishing = finishing
@@ -102,10 +120,7 @@ class QuickLane:
         for claim in claims:
             if answers:
                 await asyncio.sleep(0)  # each is about a millisecond of work; others may run in between
-            if isinstance(claim, KnownClaim):
-                answers.append(claim.answers())
-            else:
-                answers.append([compute(job, claim.queue_ms) for job in claim.jobs])
+            answers.append(self._compute_batch(claim))
 
         divided = [self._proofs.divide(claim, batch) for claim, batch in zip(claims, answers, strict=True)]
         late = [each for _, _, each in divided if each is not None]

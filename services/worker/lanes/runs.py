@@ -206,8 +206,7 @@ def _read_askers(claim: RunClaim, fields: Iterable[tuple[bytes, bytes]]) -> list
     for field, payload in fields:
         if (waiter := _read_asker(field, payload)) is not None:
             waiting.append(waiter)
-    first = claim.job
-    return waiting or [Waiter(claim.reply_to, first.id, Asker(first.session, first.request, first.expires))]
+    return waiting or [Waiter(claim.reply_to, claim.job.id, messages.asker_of(claim.job))]
 
 
 def _read_asker(field: bytes, payload: bytes) -> Waiter | None:

@@ -7,7 +7,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.jobs.messages import SENTENCES, Answer, Fault, Job, Operation, Verdict, decode_answers, decode_jobs, encode
+from services.jobs.messages import (
+    SENTENCES,
+    Answer,
+    Asker,
+    Fault,
+    Job,
+    Operation,
+    TracedJob,
+    Verdict,
+    asker_of,
+    decode_answers,
+    decode_asker,
+    decode_jobs,
+    decode_traced_jobs,
+    encode,
+    trace_of,
+)
 
 ids = st.integers(1, 2**63 - 1)
 jobs = st.builds(Job, ids, st.integers().map(str), st.sampled_from(Operation))
@@ -42,6 +58,24 @@ def test_an_old_reader_leaves_out_the_fields_of_a_new_writer(job: Job, answer: A
     newer_answer = [*msgspec.structs.astuple(answer), *LATER]
     assert decode_jobs(msgspec.msgpack.encode([newer_job])) == [job]
     assert decode_answers(msgspec.msgpack.encode([newer_answer])) == [answer]
+
+
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@given(st.lists(jobs))
+def test_traced_and_other_jobs_are_read_by_those_that_trace_and_those_that_do_not(batch: list[Job]) -> None:
+    mixed = [TracedJob(**msgspec.structs.asdict(job), trace=TRACE) if n % 2 else job for n, job in enumerate(batch)]
+    assert decode_jobs(encode(mixed)) == batch, "what is behind the fields of a job is passed over"
+    read = decode_traced_jobs(encode(mixed))
+    assert [trace_of(job) for job in read] == [TRACE if n % 2 else "" for n in range(len(batch))]
+    assert decode_jobs(encode(read)) == batch
+
+
+def test_an_asker_carries_the_trace_of_its_job_and_is_read_without_one() -> None:
+    job = TracedJob(1, "97", session="s", request="7", expires=3, trace=TRACE)
+    assert decode_asker(encode(asker_of(job))) == Asker("s", "7", 3, TRACE)
+    assert decode_asker(msgspec.msgpack.encode(["s", "7", 3])) == asker_of(Job(1, "97", session="s", request="7", expires=3))
 
 
 @given(jobs, answers)

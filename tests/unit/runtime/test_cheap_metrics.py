@@ -5,6 +5,7 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.openmetrics import exposition as openmetrics
 
 from services.runtime.cheap_metrics import BatchHistogram, Tally
 
@@ -33,6 +34,20 @@ def test_counts_as_observe_does(amounts: list[float]) -> None:
     if amounts:
         assert abs(counted.pop(("seconds_sum", "")) - expected.pop(("seconds_sum", ""))) < 1e-9
         assert counted == expected
+
+
+def test_an_exemplar_stands_in_its_bucket_and_counts_nothing() -> None:
+    registry = CollectorRegistry()
+    histogram = BatchHistogram("seconds", "seconds", ["lane"], buckets=BUCKETS, registry=registry)
+    histogram.labels("quick").observe_all([0.4])
+    before = samples(histogram)
+    histogram.labels("quick").note_exemplar(0.4, "ab" * 16)
+    assert samples(histogram) == before
+    text: bytes = openmetrics.generate_latest(registry)  # type: ignore[no-untyped-call]
+    (line,) = [line for line in text.decode().splitlines() if "trace_id" in line]
+    bucket, _, exemplar = line.partition(" # ")
+    assert bucket == 'seconds_bucket{lane="quick",le="0.5"} 1.0'
+    assert exemplar.startswith('{trace_id="' + "ab" * 16 + '"} 0.4 ')
 
 
 def test_tells_what_was_counted_at_the_end_of_the_turn() -> None:

@@ -65,6 +65,8 @@ BAD = {
     "deadline": ("nan", "less than or equal to 3600"),
     "max_deliveries": ("101", "less than or equal to 100"),
     "child_memory": ("127", "greater than or equal to 128"),
+    "traces": ("collector:4318", "match pattern"),
+    "trace_sample": ("1.1", "less than or equal to 1"),
     "canary_url": ("http://nginx/", "match pattern"),
     "canary_interval": ("0", "greater than or equal to 0.1"),
     "canary_timeout": ("3601", "less than or equal to 3600"),
@@ -129,6 +131,8 @@ GOOD = {
     "canary_timeout": ("0.5", 0.5),
     "canary_costly_interval": ("1", 1.0),
     "canary_costly_timeout": ("0.5", 0.5),
+    "traces": ("https://collector:4318/v1/traces", "https://collector:4318/v1/traces"),
+    "trace_sample": ("0", 0.0),
 }
 FREE = {"redis_user", "sentinel_user", "operators_access", "address", "metrics_address"}  # take any text
 SWITCHES = {"behind_proxy", "deflate"}  # have no value on the command line

@@ -41,6 +41,16 @@ def code(text: str | bytes) -> Code:
     return failed.code
 
 
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@pytest.mark.parametrize(("given", "read"), [(TRACEPARENT, TRACEPARENT), (7, ""), (None, ""), ({}, ""), ("0" * 300, ""), ("", "")])
+def test_a_question_has_the_traceparent_that_stands_beside_its_params(given: Any, read: str) -> None:
+    asked = request(id=1, method="is_prime", params={"number": "97"}, traceparent=given)
+    assert call(asked) == Asked("1", Question("97"), traceparent=read)
+    assert read_usual(asked, LIMITS) is None, "the usual message has none"
+
+
 @pytest.mark.parametrize(
     ("params", "number"),
     [

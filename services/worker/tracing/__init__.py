@@ -1,0 +1,1 @@
+"""What a worker tells of jobs that are traced; imported only where tracing is on."""
