@@ -42,13 +42,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 @pytest.fixture(scope="session")
-def running() -> Iterator[Stack]:
-    """The stack, built and started once; KEEP_STACK=1 leaves it running for a look afterwards."""
-    if (
-        not shutil.which("docker")
-        or subprocess.run(["docker", "compose", "version"], capture_output=True, check=False).returncode != 0
-    ):
+def compose() -> None:
+    """A client that reads Compose files; it needs no engine for that."""
+    if not shutil.which("docker") or not _succeeds("docker", "compose", "version"):
         pytest.skip("docker compose does not work here: .ci/engine/start.sh makes it available (root, Debian)")
+
+
+@pytest.fixture(scope="session")
+def running(compose: None) -> Iterator[Stack]:
+    """The stack, built and started once; KEEP_STACK=1 leaves it running for a look afterwards."""
     if not _succeeds("docker", "version"):
         pytest.skip("no Docker engine answers: .ci/engine/start.sh starts one (root, Debian)")
     stack = Stack()

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.containers  # the client of an engine reads it
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def stack(compose: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The resolved file, with what `up.sh` sets."""
     script = (SWARM / "up.sh").read_text()
     digests = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)*_DIGEST\b", script))

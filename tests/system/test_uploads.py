@@ -108,7 +108,7 @@ def test_a_list_is_continued_through_nginx_after_its_web_process_died(stack: Sta
 
 
 def test_what_is_too_large_is_refused_by_nginx_and_what_becomes_so_by_web(stack: Stack) -> None:
-    with uploading(gzip.compress(bytes(LARGEST + 1)), {"Content-Encoding": "gzip"}) as response:
+    with uploading(gzip.compress(b"7" * (LARGEST + 1)), {"Content-Encoding": "gzip"}) as response:
         assert (response.status, (error := json.load(response)["error"])["code"]) == (413, "body_too_large"), error
     connection = HTTPConnection("127.0.0.1", PORT, timeout=30)
     connection.putrequest("POST", "/jobs")
