@@ -16,6 +16,7 @@ from services.jobs.names import Lane
 from services.runtime import endpoints
 from services.runtime.logs import log_to_stderr
 from services.runtime.settings import load, refuse
+from services.runtime.tasks import Parts
 from services.runtime.watchdog import watch
 
 log = logging.getLogger("services.canary")
@@ -72,7 +73,7 @@ async def serve(settings: CanarySettings) -> None:
         refuse("python -m services.canary", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
     paces = settings.canary_interval, settings.canary_costly_interval
     log.info("asks %s every %g s, costly numbers every %g s, metrics on %d", settings.canary_url, *paces, settings.metrics_port)
-    async with asyncio.TaskGroup() as tasks:
+    async with Parts() as tasks:
         singing = (sing(lane, settings) for lane in Lane)  # each by itself: one that waits keeps no other from asking
         services = [tasks.create_task(service) for service in (*singing, watch(settings.watchdog))]
         await stop.wait()

@@ -22,7 +22,7 @@ from services.broker.rights import Rights
 from services.runtime import endpoints, telemetry
 from services.runtime.logs import log_to_stderr
 from services.runtime.settings import load, refuse
-from services.runtime.tasks import end_all_others
+from services.runtime.tasks import Parts, end_all_others
 from services.runtime.tether import tether
 from services.runtime.watchdog import watch
 from services.web.drain import Drain
@@ -122,7 +122,7 @@ class Web:
         except OSError as error:
             refuse("python -m services.web", [f"--metrics-port {metrics_port}: {error.strerror}"])
         log.info("serves clients on port %d, metrics on %d", sockets[0].getsockname()[1], metrics_port)
-        async with asyncio.TaskGroup() as tasks:
+        async with Parts() as tasks:
             for service in (self._carry(), beat(self._clients, self._settings.ping), watch(self._settings.watchdog)):
                 tasks.create_task(service)
             await self._stop.wait()

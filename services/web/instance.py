@@ -1,6 +1,5 @@
 """One web process' way to Redis: makes its parts, and gives each what it needs."""
 
-import asyncio
 import time
 from typing import TYPE_CHECKING
 
@@ -10,6 +9,7 @@ from services.broker.pulse import Pulse
 from services.broker.subscription import Subscription
 from services.jobs import names
 from services.jobs.names import Lane
+from services.runtime.tasks import Parts
 from services.web.queue.answers import Answers
 from services.web.queue.audit import Audit
 from services.web.queue.cancellation import Cancellation
@@ -101,7 +101,7 @@ class Instance:
 
     async def run(self) -> None:
         """Carry jobs and answers until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with Parts() as tasks:
             tasks.create_task(self.dispatcher.run(), name="dispatch")
             tasks.create_task(self._subscription.run(), name="listen")
             tasks.create_task(self._redis.follow(), name="follow Redis' primary")

@@ -20,7 +20,7 @@ from services.jobs.messages import decode_jobs, decode_traced_jobs
 from services.jobs.names import Lane
 from services.runtime import endpoints, telemetry
 from services.runtime.settings import refuse
-from services.runtime.tasks import end, end_all_others
+from services.runtime.tasks import Parts, end, end_all_others
 from services.runtime.vigil import Steps, Vigil
 from services.runtime.watchdog import watch
 from services.worker import depth
@@ -153,7 +153,7 @@ class Worker:
         except OSError as error:
             refuse("python -m services.worker", [f"--metrics-port {settings.metrics_port}: {error.strerror}"])
         log.info("works as %s, metrics on %d", self._name, settings.metrics_port)
-        async with asyncio.TaskGroup() as tasks:
+        async with Parts() as tasks:
             tasks.create_task(watch(settings.watchdog))
             if await self._rights.wait(self._stop):
                 await self._work(tasks)

@@ -26,7 +26,7 @@ from tests.simulation.loop import Loop, begin_anew
 from tests.simulation.network import Network
 from tests.simulation.plain_client import PlainClient
 from tests.simulation.plan import Fault, Plan
-from tests.simulation.processes import LEASE, Process, WebProcess, WorkerProcess
+from tests.simulation.processes import DEADLINE, LEASE, Process, WebProcess, WorkerProcess
 from tests.simulation.real_redis import RealRedis
 from tests.simulation.resp import Command
 from tests.simulation.sockets import DELAY, ClientSocket
@@ -131,7 +131,7 @@ class History:
             self._violations += judge_other(other, self._plan)
         if not self._violations and SEPARATE.isdisjoint(fault.kind for fault in self._plan.faults):
             self._look_for_holders()
-        if not self._violations and not self._await(QUIET + self._still(), lambda: not self._leftovers()):
+        if not self._violations and not self._await(QUIET + self._still() + self._hung(), lambda: not self._leftovers()):
             self._violations += self._leftovers()
         if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1:
             self.world.run(self.world.now + CALM)
@@ -307,6 +307,10 @@ class History:
     def _still(self) -> float:
         """Seconds until a process ends whose lane stands still: so long it lacks that child, and others may take over late."""
         return END_OF_STILL if any(fault.kind == "stand" for fault in self._plan.faults) else 0.0
+
+    def _hung(self) -> float:
+        """Seconds until a child is given up that hangs, though another worker has answered what it computes."""
+        return DEADLINE if any(fault.mode == "hang" for fault in self._plan.faults) else 0.0
 
     def _look_for_holders(self) -> None:
         """Of sockets that resumed one session, one alone has it soon: the others are told, not only found at the next renewal."""

@@ -30,6 +30,7 @@ URL = "unix:///simulated"
 TIMEOUT = 2.0  # seconds until a silent connection to Redis counts as lost
 LEASE = 2.0  # seconds
 DRAIN = 3.0  # seconds
+DEADLINE = 30.0  # seconds that a computation may take: so long a child is missing that hangs
 SESSION = 60  # seconds that a session outlives its socket
 
 Report = Callable[[str, BaseException | dict[str, Any] | None], None]
@@ -151,8 +152,8 @@ class WorkerProcess(Process):
     def __init__(self, world: World, network: Network, name: str, report: Report, children: int) -> None:
         super().__init__(world, network, name, report)
         self.settings = WorkerSettings(
-            instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=children, deadline=30.0,
-            short_processes=0, cache_ttl=5,
+            instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=children,
+            deadline=DEADLINE, proof_deadline=DEADLINE, short_processes=0, cache_ttl=5,
         )  # fmt: skip
         self.worker: Worker | None = None
         self._told_to_end = self._stands = False

@@ -1,6 +1,5 @@
 """The way of jobs into Redis and of answers back, as clients' handlers see it."""
 
-import asyncio
 from collections.abc import Iterable, Mapping
 from functools import partial
 
@@ -8,6 +7,7 @@ from prometheus_client import Counter, Gauge
 
 from services.jobs.messages import Asker
 from services.jobs.names import Lane
+from services.runtime.tasks import Parts
 from services.web.ask.client import SELF, Client
 from services.web.ask.question import Question
 from services.web.queue.audit import Audit, State
@@ -81,7 +81,7 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Write, look for what was lost, end what is over, delete what nobody wants, until cancelled."""
-        async with asyncio.TaskGroup() as tasks:
+        async with Parts() as tasks:
             for lane, writer in self._writers.items():
                 tasks.create_task(writer.run(), name=f"write {lane}")
             tasks.create_task(self._audit.run(), name="audit")

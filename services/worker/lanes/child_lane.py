@@ -9,6 +9,7 @@ from typing import Any
 from services.broker.connection import PASSING, Backoff
 from services.jobs import turn
 from services.jobs.names import Lane
+from services.runtime.tasks import Parts
 from services.runtime.vigil import Steps
 from services.worker.claims.claim import Claim
 from services.worker.claims.leases import Leases
@@ -75,7 +76,7 @@ class ChildLane:
         Cancelled, it ends its child processes too.
         """
         backoff = Backoff()
-        async with asyncio.TaskGroup() as running:
+        async with Parts() as running:
             while not self.bell.stopped:
                 child = await self._free.get()
                 self.steps.step()

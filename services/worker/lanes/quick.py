@@ -8,6 +8,7 @@ from typing import Any
 from services.broker.connection import PASSING, Backoff
 from services.jobs.messages import Answer
 from services.jobs.names import Lane
+from services.runtime.tasks import Parts
 from services.runtime.vigil import Steps
 from services.worker.claims.claim import BatchClaim, ChunkClaim, Claim, JobsClaim, KnownClaim
 from services.worker.claims.finishing import Finishing
@@ -69,7 +70,7 @@ class QuickLane:
 
     async def run(self) -> None:
         """Claim, compute, answer until stopped and what is held is answered."""
-        async with asyncio.TaskGroup() as tasks:
+        async with Parts() as tasks:
             try:
                 await self._run(tasks)
             finally:
