@@ -253,6 +253,12 @@ class Session:
         for request, flight in former.in_flight.items():
             if flight.job is not None and request not in self._answered:
                 self.in_flight[request] = Flight(flight.job, asked=False, question=flight.question)
+        self._doubtful |= {request for request in former.doubtful if request in self.in_flight}
+
+    @property
+    def doubtful(self) -> set[str]:
+        """Requests in flight whose answers the client may have had from a Redis that lost them, unless it asked again."""
+        return {request for request in self._doubtful if (flight := self.in_flight.get(request)) is not None and not flight.asked}
 
     def skip_to(self, number: int) -> None:
         """The history begins with this number. After a loss the client asks again, so nothing before it is missed."""

@@ -110,6 +110,17 @@ def test_an_answer_that_was_withheld_is_given_to_who_asks_for_it_after_a_loss() 
     assert session.ask("r1") is Repeat.ANSWERED
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_what_the_client_may_have_is_not_sent_over_its_next_socket_either_unless_it_asked_again(asked: bool) -> None:
+    former, _, _ = resumed(Kept(EPOCH, 0, 1, ["r1"], {}), str(EPOCH - 1), 1, [])  # Redis lost the answer, and has its request again
+    if asked:
+        assert former.ask("r1") is Repeat.IN_FLIGHT
+    session, _, _ = resumed(Kept(EPOCH, 0, 2, ["r1"], {}), str(EPOCH), 0, [])
+    session.adopt(former)
+    assert session.hear([delivery(1, "r1")]) == ([delivery(1, "r1")] if asked else [])
+    assert session.ask("r1") is (Repeat.CROSSED if asked else Repeat.ANSWERED)
+
+
 def test_an_answer_that_is_given_again_after_a_loss_may_cross_its_request() -> None:
     session, _, _ = resumed(Kept(EPOCH, 1, 1, [], {"r1": 1}), str(EPOCH - 1), 0, [])
     assert session.ask("r1") is Repeat.ANSWERED
