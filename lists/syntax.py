@@ -9,8 +9,9 @@ _BLANKS = re.compile(rf"{BLANK}+")
 _ENDS = re.compile(rf"^{BLANK}+|{BLANK}+\Z")
 _SIGN = r"[+\-\u2212]"
 
-INTEGER = re.compile(rf"{_SIGN}?\d+(?:_\d+)*")
-INTEGERS = re.compile(rf"{_SIGN}?\d+(?:{BLANK}+{_SIGN}?\d+)+")  # with blanks between them
+# Possessive: a group that is repeated and may be given back again takes a hundred bytes each time.
+INTEGER = re.compile(rf"{_SIGN}?\d++(?:_\d++)*+")
+INTEGERS = re.compile(rf"{_SIGN}?\d++(?:{BLANK}++{_SIGN}?\d++)++")  # with blanks between them
 _CANDIDATE = re.compile(
     r"(?=.*\d)(?:0[xX][0-9a-fA-F]+|[\d_+\-*/^!#(),\t-\r \u2212\u00d7\u22c5\u00b7"
     + _SUPERSCRIPT
@@ -18,7 +19,7 @@ _CANDIDATE = re.compile(
     re.DOTALL,
 )
 _BETWEEN = re.compile(rf"(?<=[\d)!#]){BLANK}+(?=[\d(A-Za-z])")  # where two stand side by side
-_GROUPED = re.compile(rf"{_SIGN}?\d{{1,3}}(?:,\d{{3}})+")  # 1,000: one number or two
+_GROUPED = re.compile(rf"{_SIGN}?\d{{1,3}}(?:,\d{{3}})++")  # 1,000: one number or two
 _COMMENT = re.compile(rf"{BLANK}(?:#|//|\\\\).*", re.DOTALL)
 _COMMENT_LINE = re.compile(rf"{BLANK}*(?:#|//|\\\\|;|\Z)")
 _WORD = re.compile(r"[A-Za-z_]\w*")

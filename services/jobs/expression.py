@@ -23,14 +23,16 @@ _RAISED = re.compile(rf"(?<![{_SUPERSCRIPT}])[{_SUPERSCRIPT}]+(?![ \t\r\n]*(?:[0
 _DIGIT = re.compile(r"(?![0-9])\d")  # of another script, as integers may have them
 _LOWERED = str.maketrans(_SUPERSCRIPT, "0123456789")
 _SHORT = (
-    (re.compile(r"(?<![0-9A-Za-z_.])([0-9]+(?:_[0-9]+)*)[eE]([0-9]+)(?![0-9A-Za-z_.])"), r"(\1*10^\2)"),
+    (re.compile(r"(?<![0-9A-Za-z_.])([0-9]++(?:_[0-9]++)*+)[eE]([0-9]+)(?![0-9A-Za-z_.])"), r"(\1*10^\2)"),
     (re.compile(r"(?<![0-9A-Za-z_.])M([0-9]+)(?![0-9A-Za-z_.])"), r"(2^\1-1)"),
     (re.compile(r"(?<![0-9A-Za-z_.])R\(([0-9]+)\)"), r"((10^\1-1)/9)"),
 )
 _FRACTION = re.compile(r"(?<![0-9A-Za-z_.])[0-9]{1,20}\.[0-9]{1,20}[eE][0-9]{1,20}(?![0-9A-Za-z_.])")
 
+# Possessive: a group that is repeated and may be given back again takes a hundred bytes each time.
 _TOKEN = re.compile(
-    r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]+(?:_[0-9]+)*)|(\*\*|![0-9]+(?:_[0-9]+)*|[-+*/^!#(),])|([A-Za-z]+)|($)|(.))", re.DOTALL
+    r"[ \t\r\n]*(?:(0[xX][0-9a-fA-F]+)|([0-9]++(?:_[0-9]++)*+)|(\*\*|![0-9]++(?:_[0-9]++)*+|[-+*/^!#(),])|([A-Za-z]+)|($)|(.))",
+    re.DOTALL,
 )
 
 _CALLS = ", ".join(dict.fromkeys(function.call for function in FUNCTIONS.values()))
