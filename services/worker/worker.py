@@ -51,7 +51,7 @@ log = logging.getLogger("services.worker")
 HOUSEKEEPING = 300  # sweeps, most of them a second apart, between two looks for consumers of workers that are gone
 
 
-class _Parts(NamedTuple):
+class _Traceable(NamedTuple):
     """What there is twice: with tracing, and without it."""
 
     read_jobs: ReadJobs
@@ -60,11 +60,11 @@ class _Parts(NamedTuple):
     runs: Runs
 
 
-def _trace(settings: WorkerSettings, redis: Client, name: str) -> "tuple[Tracing | None, _Parts]":
+def _trace(settings: WorkerSettings, redis: Client, name: str) -> "tuple[Tracing | None, _Traceable]":
     """The way of spans to their collector, and what makes them; nothing of it is imported where nothing is traced."""
     if not settings.traces:
         attempts = Attempts(redis, settings.max_deliveries, name)
-        return None, _Parts(decode_jobs, compute_batch, attempts, Runs(redis, name, settings.cache_ttl))
+        return None, _Traceable(decode_jobs, compute_batch, attempts, Runs(redis, name, settings.cache_ttl))
     tracing = telemetry.trace(settings.traces, "worker", name)
     from services.worker.tracing.lanes import TracedAttempts, TracedBatches, TracedRuns  # noqa: PLC0415
     from services.worker.tracing.spans import Spans  # noqa: PLC0415
@@ -72,7 +72,7 @@ def _trace(settings: WorkerSettings, redis: Client, name: str) -> "tuple[Tracing
     spans = Spans(tracing.tracer)
     attempts = TracedAttempts(redis, settings.max_deliveries, name, spans)
     runs = TracedRuns(redis, name, settings.cache_ttl, spans)
-    return tracing, _Parts(decode_traced_jobs, TracedBatches(spans), attempts, runs)
+    return tracing, _Traceable(decode_traced_jobs, TracedBatches(spans), attempts, runs)
 
 
 class Worker:

@@ -90,6 +90,11 @@ def cmdline(pid: int) -> bytes:
         return b""
 
 
+def computing(worker: int) -> list[int]:
+    """Ids of a worker's child processes that compute; those that prove are not of them."""
+    return [child for child in children(worker) if b"compute.child" in (words := cmdline(child)) and b"--prove" not in words]
+
+
 def state(pid: int) -> str:
     """The kernel's letter: R runs, S sleeps, T is stopped; empty when it is gone (or waits to be reaped)."""
     stat = _stat(pid)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.integration.processes import ROOT, Program, children, cmdline
+from tests.integration.processes import ROOT, Program, computing
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
@@ -91,7 +91,7 @@ class Worker(Service):
     @property
     def children(self) -> list[int]:
         """Ids of the child processes that compute; those that prove are not of them."""
-        return [child for child in children(self.pid) if b"compute.child" in (words := cmdline(child)) and b"--prove" not in words]
+        return computing(self.pid)
 
     @property
     def child(self) -> int:

@@ -8,11 +8,11 @@ import subprocess
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import gmpy2
 
 from tests.integration.plain_clients import Question, Tally, ask, expect, question
+from tests.integration.processes import computing, cpu, state
 from tests.integration.waiting import wait_until
 from tests.system.stack import PROJECT, WORKERS, Stack
 
@@ -190,15 +190,8 @@ def test_a_job_that_ends_its_process_three_times_is_set_aside_and_others_go_on(s
 
 def kill_computing(worker: int, killed: set[int]) -> None:
     """Kill the child of this process that computes: it runs, where the others sleep, and has used CPU for a while."""
-    found = subprocess.run(["pgrep", "--parent", str(worker)], capture_output=True, text=True, check=False).stdout.split()
-    for child in map(int, found):
-        try:
-            proves = b"--prove" in Path(f"/proc/{child}/cmdline").read_bytes()
-            fields = Path(f"/proc/{child}/stat").read_text().rpartition(")")[2].split()
-        except (FileNotFoundError, ProcessLookupError):  # it was killed before, and is gone by now
-            continue
-        state, ticks = fields[0], int(fields[11])
-        if child not in killed and not proves and state == "R" and ticks > 100 and len(killed) < 3:  # a start takes some 30
+    for child in computing(worker):
+        if child not in killed and state(child) == "R" and cpu(child) > 1 and len(killed) < 3:  # a start takes some 0.3 s
             os.kill(child, signal.SIGKILL)
             killed.add(child)
 

@@ -63,11 +63,7 @@ class Primes(JSONHandler):
         except Indivisible as error:
             return self.fail(400, "no_integer", f"Expected an expression whose value is an integer, got {text[:40]!r}: {error}")
         except NotAnExpression as error:
-            return self.fail(
-                400,
-                "not_an_integer",
-                f"{question.EXPECTED}, got {text[:40]!r}: {error}",
-            )
+            return self.fail(400, "not_an_integer", f"{question.EXPECTED}, got {text[:40]!r}: {error}")
         except LedgerFull as error:
             self._tell_budget()
             self.set_header("Retry-After", str(math.ceil(error.seconds)))
