@@ -19,6 +19,7 @@ from tests.simulation.world import World
 
 AGAIN = 0.2, 1.0  # seconds between two tries
 PATIENCE = 2.0  # seconds that a list waits for its next line
+SLOWNESS = 0.05  # seconds in which a block of a list is read
 HEAVY_LINES = 6  # of an upload of many lines, more or less; a short one has fewer
 PIECE = 200  # bytes of a body that come at once
 
@@ -60,13 +61,17 @@ class UploadClient:
 
     async def _upload(self, number: int, lines: list[str], pause: float) -> None:
         key = f"{self._name}-{number}" if self._chance.random() < 0.5 else ""
+        listing = number % 2 == 1  # the others ask for their list in another request
         while self._missing[number]:
-            id = await self._request(self._chance, lambda *web: _receive(*web, lines, key, pause))
-            if not id:
+            sent = await self._request(self._chance, lambda *web: _receive(*web, lines, key, pause, listing))
+            if not sent:
                 await self._rest()
                 continue
+            id, told = sent
             self._missing[number] = len(lines)
-            while await self._read(number, id, lines):
+            going_on = self._take(number, told, lines, {"done", "lost"})
+            while going_on:
+                going_on = await self._read(number, id, lines)
                 await self._rest()
 
     async def _rest(self) -> None:
@@ -75,11 +80,16 @@ class UploadClient:
     async def _read(self, number: int, id: str, lines: list[str]) -> bool:
         """Some more answers; False when the list is over."""
         after = len(lines) - self._missing[number]
-        told = await self._request(self._chance, lambda *web: _list(*web, id, after))
-        for line in (told or b"").splitlines():
+        told = await self._request(self._chance, lambda instance, _: _list(instance, id, after))
+        return self._take(number, told or b"", lines, {"done", "lost", "interrupted"})
+
+    def _take(self, number: int, told: bytes, lines: list[str], ends: set[str]) -> bool:
+        """Answers that come after those that it has; False when the list is over."""
+        after = len(lines) - self._missing[number]
+        for line in told.splitlines():
             answer = json.loads(line)
             if "line" not in answer:
-                self._end(number, answer, lines)
+                self._end(number, answer, lines, ends)
                 return False
             after += 1
             self._compare(number, answer, after, lines)
@@ -93,21 +103,27 @@ class UploadClient:
         if line != expected or not right(lines[line - 1], verdict):
             self.complaints.append(f"{self._name}-{number}: line {line} where {expected} was due: {verdict}")
 
-    def _end(self, number: int, answer: dict[str, Any], lines: list[str]) -> None:
+    def _end(self, number: int, answer: dict[str, Any], lines: list[str], ends: set[str]) -> None:
         """The last line of a list: all is told, or it must be sent again."""
-        if "done" not in answer:
+        if (end := "done" if "done" in answer else answer["error"]["code"]) not in ends:
+            self.complaints.append(f"{self._name}-{number}: {end} where {' or '.join(sorted(ends))} was due")
+        if end != "done":
             self._missing[number] = len(lines)
         elif self._missing[number] or answer["answers"] != len(lines):
             self.complaints.append(f"{self._name}-{number}: done with {self._missing[number]} of {len(lines)} lines missing")
 
 
-async def _receive(instance: Instance, settings: WebSettings, lines: list[str], key: str, pause: float) -> str:
-    """As the handler of `POST /jobs` takes a body that comes in pieces: the upload's id, empty if it is refused."""
+async def _receive(
+    instance: Instance, settings: WebSettings, lines: list[str], key: str, pause: float, listing: bool
+) -> tuple[str, bytes] | None:
+    """As the handler of `POST /jobs` takes a body that comes in pieces: the upload's id, and its list if that is wanted."""
     intake = Intake(instance.uploads, settings.max_digits, Shares(1.0).get("192.0.2.3"))
     await intake.begin(key, compressed=False)
     async for piece in _pieces("\n".join(lines).encode(), pause):
         await intake.take(piece)
-    return await intake.end()
+    if not (id := await intake.end()):
+        return None
+    return id, await _list(instance, id, 0, settings.long_poll, sealed=True) if listing else b""
 
 
 async def _pieces(body: bytes, pause: float) -> AsyncGenerator[bytes, None]:
@@ -116,12 +132,13 @@ async def _pieces(body: bytes, pause: float) -> AsyncGenerator[bytes, None]:
         yield body[start : start + PIECE]
 
 
-async def _list(instance: Instance, _: WebSettings, id: str, after: int) -> bytes:
-    """As the handler of `GET /jobs/ID` tells the answers after a line."""
+async def _list(instance: Instance, id: str, after: int, patience: float = PATIENCE, *, sealed: bool = False) -> bytes:
+    """As the handlers of uploads tell the answers after a line."""
     told = b""
     try:
-        async for block in follow(instance.uploads, id, after, PATIENCE):
+        async for block in follow(instance.uploads, id, after, patience, sealed=sealed):
             told += block
+            await asyncio.sleep(SLOWNESS)
     except Unavailable:
         pass
     return told

@@ -29,10 +29,13 @@ class ListHandler(JSONHandler):
         self._uploads = uploads
         self._settings = settings
 
-    async def tell(self, id: str, after: int, patience: float) -> None:
-        """The answers after this line, as they become available. A client that reads slowly is waited for."""
+    async def tell(self, id: str, after: int, patience: float, *, sealed: bool = False) -> None:
+        """The answers after this line, as they become available. A client that reads slowly is waited for.
+
+        `sealed`: this request has read the upload to its end.
+        """
         self.set_list_headers()
-        blocks = follow(self._uploads, id, after, patience)
+        blocks = follow(self._uploads, id, after, patience, sealed=sealed)
         try:
             first = await anext(blocks, b"")  # before the status is sent: Redis may be away
             self.write(first)

@@ -7,15 +7,17 @@ from collections.abc import AsyncGenerator
 
 from services.web.upload.ndjson import AnswerList
 from services.web.upload.patience import Unavailable
+from services.web.upload.store import Sealed
 from services.web.upload.uploads import Uploads
 
 FETCHED = 4  # chunks at a time: what a reader takes of this process' memory, some hundred KB
 POLL = 0.5  # seconds between two looks at an upload whose news does not come here
 
 
-async def follow(uploads: Uploads, id: str, after: int, patience: float) -> AsyncGenerator[bytes, None]:
+async def follow(uploads: Uploads, id: str, after: int, patience: float, *, sealed: bool) -> AsyncGenerator[bytes, None]:
     """The answers after this line, some at a time, until the list is over, or until none came for `patience` seconds.
 
+    `sealed`: the upload is known to have been read to its end, so where Redis says otherwise, Redis has lost that.
     Raises Unavailable before the first answers only; later Redis is asked again until time is up.
     """
     first = await uploads.find(id, after + 1)
@@ -26,6 +28,8 @@ async def follow(uploads: Uploads, id: str, after: int, patience: float) -> Asyn
             before = listing.number
             try:
                 progress = await uploads.look(id, before, FETCHED)
+                if sealed and not isinstance(progress, Sealed):
+                    progress = None
             except Unavailable:
                 if before == first:
                     raise

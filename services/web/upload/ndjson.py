@@ -13,7 +13,7 @@ from services.web.upload.origins import Origin, Origins
 from services.web.upload.store import Interrupted, Progress, Sealed
 
 LOST = "The upload is no longer there: it was deleted, it expired, or Redis lost its data. Send it again"
-INTERRUPTED = "The upload was not read to its end: the web process died, or its client left. Send it again"
+INTERRUPTED = "The upload was not read to its end: the web process died, its client left, or Redis lost the end. Send it again"
 
 _encoder = msgspec.json.Encoder()
 

@@ -114,7 +114,7 @@ class ReceiveHandler(ListHandler):
             return self._end_rejected()
         self.set_header("Location", f"/jobs/{id}")
         if not _ASYNC.search(self.request.headers.get("Prefer", "")):
-            return await self.tell(id, 0, self._settings.long_poll)
+            return await self.tell(id, 0, self._settings.long_poll, sealed=True)
         self.set_status(202)
         self.set_header("Preference-Applied", "respond-async")
         form = {"form": self._intake.form, "answers": self._intake.answers} if self._intake.form else {}

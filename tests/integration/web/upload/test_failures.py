@@ -13,7 +13,20 @@ from tests.integration.plain_clients import HEAVY, SLOW
 from tests.integration.processes import freeze, frozen, state, thaw
 from tests.integration.stack import Stack, Web, get
 from tests.integration.steps import freeze_child, freeze_with_quick_jobs
-from tests.integration.uploading import Sender, check, forget, lines, numbers, post, posting, queued, text, upload, uploads
+from tests.integration.uploading import (
+    Sender,
+    SlowReader,
+    check,
+    forget,
+    lines,
+    numbers,
+    post,
+    posting,
+    queued,
+    text,
+    upload,
+    uploads,
+)
 from tests.integration.waiting import wait_until
 
 ASYNC = {"Prefer": "respond-async"}
@@ -87,6 +100,22 @@ def test_an_upload_that_was_read_is_completed_without_its_web_process(stack: Sta
     stack.wait_ready(worker)
 
     check(second.get(location).body, asked)
+
+
+def test_an_upload_whose_end_redis_lost_is_lost_to_the_request_that_read_it(front: Front) -> None:
+    """As when Redis comes back from before the end: who sent all of it is not told that it left."""
+    forget(front.redis)
+    front.worker("worker")
+    front.wait_ready()
+    asked = numbers(200_000, 6)
+    with SlowReader(front.web0.port, text(asked)) as client:
+        assert client.read_head()["status"] == "200"
+        begun = client.read_block()
+        wait_until(lambda: not front.web0.metric("primes_web_uploads_active"), "all of it is answered")
+        front.redis.admin.hset(names.upload(upload(front.redis)["id"]), "state", "reading")
+        *told, last = lines(begun + client.read())
+    assert [line["line"] for line in told] == list(range(1, len(told) + 1))
+    assert last["error"]["code"] == "lost"
 
 
 def test_an_upload_whose_web_process_died_while_reading_starts_again_with_its_key(stack: Stack) -> None:
