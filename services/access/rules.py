@@ -22,8 +22,8 @@ _CONNECT = "+hello +ping +client|setname +client|setinfo"
 
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
-# A Redis that was started anew is known by its `run_id`, which INFO alone tells.
-_TERM = f"~{KEYS}:term +info +time"
+# A Redis that was started anew is known by its `run_id`, which INFO alone tells; how late it was, by its streams' ids.
+_TERM = f"~{KEYS}:term +info +time +xinfo|stream"
 
 # What shows with each beat that Redis takes writes: a key that is never there is deleted.
 _BEAT = f"~{KEYS}:nothing +expire"

@@ -8,11 +8,11 @@ import logging
 import time
 from collections.abc import Callable
 
-import redis.asyncio
 from prometheus_client import Gauge
 
 from services.broker.client import BrokerClient
 from services.broker.connection import PASSING, Backoff
+from services.broker.script import SCRIPTS, Script
 from services.jobs import names
 
 log = logging.getLogger(__name__)
@@ -22,6 +22,8 @@ HEARD = Gauge("primes_redis_heard", "1 while the process hears its own messages 
 BEAT = 0.25  # seconds between beats, and until one counts as lost once Redis has it
 FRESH = 3.0  # seconds: so long no beat may be heard before a process calls itself not ready
 INTERVAL = 1.0  # seconds between two rounds of whoever looks for what pub/sub lost
+
+_beat = Script(SCRIPTS / "beat.lua")
 
 
 class Pulse:
@@ -46,8 +48,8 @@ class Pulse:
         """Whether a beat was heard in the last seconds."""
         return time.monotonic() - self._heard_at < FRESH
 
-    async def run(self, redis: redis.asyncio.Redis | BrokerClient) -> None:
-        """Beat until cancelled."""
+    async def run(self, redis: BrokerClient) -> None:
+        """Beat until cancelled; over a connection on which no command waits for another's end, or for a free one."""
         backoff = Backoff()
         while True:
             try:
@@ -58,11 +60,9 @@ class Pulse:
                 self.lost = False  # not known: to look more often would not help
                 await asyncio.sleep(backoff.next())
 
-    async def _beat(self, redis: redis.asyncio.Redis | BrokerClient) -> None:
-        # A replica, or a Redis that cannot keep what it is told, publishes all the same. This writes nothing, and is refused there.
-        await redis.expire(names.NOTHING, 0)
+    async def _beat(self, redis: BrokerClient) -> None:
         self.sent += 1
-        await redis.publish(self.channel, b"%d" % self.sent)
+        await _beat(redis, [names.NOTHING], self.channel, self.sent)
         await asyncio.sleep(BEAT)
         self.lost = self.heard < self.sent
         self._news.set()

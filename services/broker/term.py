@@ -7,6 +7,7 @@ from prometheus_client import Counter
 
 from services.broker.script import CLOCK, SCRIPTS, Script
 from services.jobs import names
+from services.jobs.names import Lane
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +22,7 @@ async def begin(connection: Any) -> None:  # redis-py names no type for what its
     Raises what the Redis client raises: the connection is then given up, and nothing was asked over it.
     """
     await connection.on_connect()
-    await connection.send_command("EVAL", _term.source, 1, names.TERM)
+    await connection.send_command("EVAL", _term.source, 1, names.TERM, *map(names.stream, Lane))
     if await connection.read_response() is not None:
         TERMS.inc()
         log.warning("Redis was started anew: all sessions begin a new epoch, their clients are told to ask again")

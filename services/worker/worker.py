@@ -165,7 +165,7 @@ class Worker:
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         """Take entries and answer them, until it is told to stop."""
         lanes = [tasks.create_task(run) for run in (self._quick.run(), *(lane.run() for lane in self._child_lanes))]
-        hearing = self._subscription.run(), self._pulse.run(self._redis)
+        hearing = self._subscription.run(), self._pulse.run(BrokerClient(self._redis))
         for service in (*hearing, self._redis.follow(), self._renewal.run(), self._sweep(), self._vigil.run()):
             tasks.create_task(service)
         await self._stop.wait()

@@ -67,10 +67,14 @@ def _doubt(chance: Random, seed: int) -> Plan:
 
 
 def _set_back(chance: Random, seed: int) -> Plan:
-    """Redis comes back older by a little, twice, while clients ask."""
+    """Redis comes back older by a little, twice, while clients ask; on some machines its clock went back before."""
     steps = [Step(chance.uniform(0.1, 2.5), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(12)]
     steps.sort(key=lambda step: step.at)
-    return Plan(seed, 3.0, 1, 1, 2, steps, [_back(chance, chance.uniform(1.0, 1.5)), _back(chance, 2.3)], hurry=True)
+    faults = [_back(chance, chance.uniform(1.0, 1.5)), _back(chance, 2.3)]
+    if chance.random() < 0.4:
+        clock = Fault(chance.uniform(0.3, 0.9), "redis-clock", amount=-chance.choice((0.3, 3000.0)))
+        faults = [clock, *faults]
+    return Plan(seed, 3.0, 1, 1, 2, steps, faults, hurry=True)
 
 
 def _uploads_set_back(chance: Random, seed: int) -> Plan:

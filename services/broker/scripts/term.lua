@@ -4,7 +4,8 @@
 -- Returns when the new term began (ms since 1970); nil where the term goes on, or is the first.
 -- One step, before anything else that a new connection asks, and a Redis that was restarted has no others: no
 -- number is given before.
--- KEYS: the term.
+-- KEYS: the term. ARGV: the streams of all lanes, whose ids tell how late it was when Redis last had its
+-- data: every session's epoch, and every time that an entry has, is earlier than the term.
 local term = KEYS[1]
 local written, before = unpack(redis.call('HMGET', term, 'server', 'began'))
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
@@ -15,7 +16,17 @@ if not written then -- no process of ours had reached a Redis with these data: i
     redis.call('HSET', term, 'server', server, 'began', 0)
     return false
 end
--- later than the one before, whatever the clock says (clock.lua)
-local began = string.format('%.0f', math.max(now_ms(), (before or 0) + 1))
+local known = tonumber(before or 0)
+for _, stream in ipairs(ARGV) do
+    if redis.call('EXISTS', stream) == 1 then
+        local fields = redis.call('XINFO', 'STREAM', stream)
+        for i = 1, #fields, 2 do
+            if fields[i] == 'last-generated-id' then
+                known = math.max(known, tonumber(string.match(fields[i + 1], '^%d+')))
+            end
+        end
+    end
+end
+local began = string.format('%.0f', later_than(known)) -- clock.lua
 redis.call('HSET', term, 'server', server, 'began', began)
 return began

@@ -22,19 +22,15 @@ class Channel:
         self.taken: list[bytes] = []
         self._news = asyncio.Event()
 
-    async def expire(self, key: str, seconds: int) -> int:
+    async def evalsha(self, digest: str, number_of_keys: int, key: str, channel: str, beat: int) -> None:
         if self.demoted:
             raise ReadOnlyError("a replica")
-        return 0
-
-    async def publish(self, channel: str, beat: bytes) -> int:
         if self.away:
             raise ConnectionError("away")
-        self.taken.append(beat)
+        self.taken.append(b"%d" % beat)
         self._news.set()
         if not self.deaf:
-            self._pulse.hear(beat)
-        return 1
+            self._pulse.hear(b"%d" % beat)
 
     async def takes(self, beats: int) -> None:
         """Wait until it has taken so many."""
@@ -49,7 +45,7 @@ def beating(scenario: Scenario, **options: bool) -> Pulse:
 
     async def run() -> None:
         channel = Channel(pulse, **options)
-        running = asyncio.create_task(pulse.run(channel))  # type: ignore[arg-type]  # the two commands that it sends
+        running = asyncio.create_task(pulse.run(channel))  # type: ignore[arg-type]  # the one command that it sends
         async with asyncio.timeout(20):
             await scenario(pulse, channel)
         running.cancel()
