@@ -30,6 +30,7 @@ from tests.chaos.history import (
     Repeated,
     Shown,
     Unwanted,
+    blamed,
     judge,
 )
 
@@ -270,6 +271,9 @@ class Client:
         self._finish()
 
 
+LONGEST = 300  # characters of an event that is told: its number may have thousands of digits
+
+
 class Crowd:
     """Many clients in a thread of their own, so that faults can block."""
 
@@ -308,6 +312,11 @@ class Crowd:
         assert self._loop
         for client in self.clients:
             self._loop.call_soon_threadsafe(client.stop_asking)
+
+    def blamed(self) -> str:
+        """The figures, and of the first client whose history is not clean what shows it."""
+        first = next((client.history for client in self.clients if not client.figures().clean), [])
+        return "\n".join([str(self.figures()), *(str(event)[:LONGEST] for event in blamed(first))])
 
     def figures(self) -> Figures:
         """When all have ended."""

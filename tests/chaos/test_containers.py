@@ -33,4 +33,4 @@ def test_containers_answer_every_request_once(case: Case, stack: Stack, record: 
     figures = crowd.figures()
     print(figures)
     record("containers", case.name, figures)
-    assert figures.clean, [client.history for client in crowd.clients if not client.figures().clean][:1]
+    assert figures.clean, crowd.blamed()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from tests.chaos.cases import FULL
 from tests.chaos.drawn import Faults, crowd, leftovers
-from tests.chaos.history import Figures, blamed
+from tests.chaos.history import Figures
 from tests.chaos.processes import Processes, have_each_worker_compute, wait_for_all
 from tests.integration.waiting import wait_until
 from tests.seeds import of_commit
@@ -26,10 +26,7 @@ def test_what_a_seed_draws_loses_nothing(stage: Processes, record: Callable[[str
     figures = asking.figures()
     print(figures)
     record("processes", f"drawn by seed {seed}", figures)
-    for client in asking.clients:
-        if not client.figures().clean:
-            print(*blamed(client.history), sep="\n", end="\n\n")
-    assert figures.clean
+    assert figures.clean, asking.blamed()
     have_each_worker_compute(stage)
     wait_until(lambda: not leftovers(stage), "nothing is left")
     assert all(service.running for service in stage.services.values())

@@ -69,5 +69,5 @@ def test_processes_answer_every_request_once(case: Case, stage: Processes, recor
     figures = crowd.figures()
     print(figures)
     record("processes", case.name, figures)
-    assert figures.clean, [client.history for client in crowd.clients if not client.figures().clean][:1]
+    assert figures.clean, crowd.blamed()
     assert case.restarts or before == {name: service.pid for name, service in stage.services.items()}

@@ -51,4 +51,4 @@ def test_every_request_is_answered_once_on_a_swarm(case: Case, whole: Swarm, rec
     print(figures)
     record("swarm", case.name, figures)
     whole.wait_whole()  # replicas are back, wherever they were
-    assert figures.clean, [client.history for client in crowd.clients if not client.figures().clean][:1]
+    assert figures.clean, crowd.blamed()
