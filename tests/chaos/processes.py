@@ -195,10 +195,12 @@ def fill_redis(stage: Processes, crowd: Crowd) -> None:
 def slow_redis(stage: Processes, crowd: Crowd) -> None:
     for proxy in stage.proxies.values():
         proxy.delay = 0.2
-    last(8)
-    assert all(service.ready() for service in stage.services.values()), "what is slow is ready all the same"
-    for proxy in stage.proxies.values():
-        proxy.delay = 0.0
+    try:
+        last(8)
+        assert all(service.ready() for service in stage.services.values()), "what is slow is ready all the same"
+    finally:
+        for proxy in stage.proxies.values():
+            proxy.delay = 0.0
 
 
 def cut_off(stage: Processes, name: str) -> None:
