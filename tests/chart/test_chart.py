@@ -105,6 +105,8 @@ def test_the_kept_examples_are_what_helm_renders(rendered: dict[str, str]) -> No
         (["logLevel=LOUD"], "logLevel"),
         (["keda.enabled=true", "keda.entriesPerWorker.slow=1"], "entriesPerWorker"),
         (["trustedProxies=10.0.0.0/8; evil"], "trustedProxies"),
+        (["tracing.endpoint=collector:4318"], "tracing/endpoint"),
+        (["tracing.sample=2"], "tracing/sample"),
     ],
 )
 def test_values_that_cannot_be_are_refused(values: list[str], complaint: str) -> None:
@@ -271,6 +273,25 @@ def test_a_release_of_another_name_finds_its_own_parts() -> None:
         "other-web.elsewhere.svc.cluster.local:8000"
     )
     assert environment(named(found, "Deployment", "other-web"))["PRIMES_REDIS_URL"] == "redis://other-redis:6379"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "port"),
+    [
+        ("http://collector:4318/v1/traces", 4318),
+        ("https://collector/v1/traces", 443),
+        ("http://collector/v1/traces", 80),
+        ("", None),
+    ],
+)
+def test_traces_go_where_the_policies_of_web_and_worker_let_them(endpoint: str, port: int | None) -> None:
+    found = manifests(render("--set", f"tracing.endpoint={endpoint}", "--set", "tracing.namespace=tracing"))
+    collector = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "tracing"}}}
+    for part in ("web", "worker"):
+        ways = named(found, "NetworkPolicy", f"primes-{part}")["spec"]["egress"]
+        assert [way["ports"] for way in ways if way.get("to") == [collector]] == ([[{"port": port}]] if endpoint else [])
+        told = environment(named(found, "Deployment", f"primes-{part}"))
+        assert told.get("PRIMES_TRACES", "") == endpoint
 
 
 def test_no_image_names_a_registry() -> None:

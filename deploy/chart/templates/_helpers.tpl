@@ -74,6 +74,9 @@ redis://{{ include "primes.name" . }}-redis:6379
 - { name: PRIMES_REDIS_URL, value: {{ include "primes.redis" .root | quote }} }
 - { name: PRIMES_REDIS_USER, value: {{ .user }} }
 - { name: PRIMES_REDIS_PASSWORD_FILE, value: /run/access/password }
+{{- with .root.Values.tracing.endpoint }}
+- { name: PRIMES_TRACES, value: {{ . | quote }} }
+{{- end }}
 {{- end }}
 
 {{- /* nginx' files, none of which is a template: dict "root" $ "glob" "files/nginx/conf/*" */ -}}
@@ -97,6 +100,15 @@ podSelector: { matchLabels: {{ include "primes.selector" . | fromYaml | toJson }
 
 {{- define "primes.dns" -}}
 - ports: [{ port: 53, protocol: UDP }, { port: 53, protocol: TCP }]
+{{- end }}
+
+{{- define "primes.toCollector" -}}
+{{- with .Values.tracing }}
+{{- if .endpoint -}}
+- to: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ .namespace }} } } }]
+  ports: [{ port: {{ regexFind ":[0-9]+/" .endpoint | trimPrefix ":" | trimSuffix "/" | default (hasPrefix "https" .endpoint | ternary "443" "80") }} }]
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "primes.toRedis" -}}
