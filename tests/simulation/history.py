@@ -17,6 +17,7 @@ import gmpy2
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from services.runtime import vigil
+from services.web.settings import WebSettings
 from tests import leftovers
 from tests.simulation import clock
 from tests.simulation.broker import Broker
@@ -44,6 +45,7 @@ TOLD = 2.0  # seconds in which a socket is told that its session went to another
 SEPARATE = frozenset(
     {"deaf", "cut", "stop", "stall", "away", "demote", "kill", "term"}
 )  # faults by which that may be lost, or late
+SESSION_TTL: int = WebSettings.model_fields["session_ttl"].default  # seconds
 CALM = 3.0  # seconds before the probe in which every part comes back to its usual pace
 PROBE = 30.0  # seconds in which each worker must answer what is costly
 LOOK = 0.25  # seconds between two looks at what is open
@@ -93,7 +95,7 @@ class History:
         self._uploading = [UploadClient(world, index, plan.seed, self._request) for index in uploading]
         self._clients: list[AnyClient] = [*self._sessions, *self._plain, *self._uploading]
         self._violations: list[str] = []
-        self._losses: list[float] = []  # when Redis came back without some of its data
+        self._losses: list[float] = []  # when Redis came back without some of its data, or let go of it
         self._digest = hashlib.sha256()
         self._commands = 0
         self._slots = 0
@@ -243,6 +245,8 @@ class History:
                 world.after(fault.seconds, broker.promote)
             case "redis-clock":
                 broker.skew += fault.amount
+                if fault.amount > SESSION_TTL:  # what has a time to live is over at once
+                    self._losses.append(world.now)
 
     def _bring_back(self, mode: str, slot: int) -> None:
         if self._broker.up:

@@ -17,7 +17,7 @@ POISONED, LATE = SENTENCES[Fault.POISON], SENTENCES[Fault.DEADLINE]
 def judge_client(client: Client, plan: Plan, losses: list[float]) -> list[str]:
     """What became of a client's requests, by the judge of the chaos suite; errors that the client brought about count as right.
 
-    `losses`: when Redis came back without some of its data.
+    `losses`: when Redis came back without some of its data, or its clock let the time that sessions live be over.
     """
     requests = {request.id: request for request in client.requests}
     events = [_excuse(event, requests, plan) for event in _without_repetitions(client, losses)]
@@ -45,7 +45,7 @@ def _without_repetitions(client: Client, losses: list[float]) -> list[Event]:
 
 
 def _is_undone(request: Request, client: Client, losses: list[float]) -> bool:
-    """Whether Redis lost its data after it was asked to cancel, and before the one answer: the cancellation is lost with it, and
+    """Whether Redis lost data after it was asked to cancel, and before the one answer: the cancellation is lost with it, and
     the request, which is asked again, is computed.
     """
     shown = [event.at for event in client.history if isinstance(event, Shown) and event.request == request.id]
