@@ -66,7 +66,7 @@ bench-ci: .venv/ready
 bench-engine: .venv/bench ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
 
-bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
+bench-lanes: .venv/ready ## what 12-digit numbers and 150-digit proofs wait for beside 5,000-digit numbers and 1,000-digit proofs; Docker (ARGS=--help)
 	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
 abuse: .venv/ready ## what every other client notices while one abuses the service, a quarter of an hour (ARGS=--help)
