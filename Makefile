@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-instructions bench-engine bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-instructions bench-engine bench-proofs bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -66,7 +66,10 @@ bench-ci: .venv/ready
 bench-engine: .venv/bench ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
 
-bench-lanes: .venv/ready ## what 12-digit numbers wait for while 5,000-digit ones keep every worker busy; Docker (ARGS=--help)
+bench-proofs: .venv/bench ## compare what proofs cost from PARI, FLINT, Math::Prime::Util::GMP and here, some minutes (ARGS=--quick)
+	@$(BIN)/python -m tests.bench.proofs $(ARGS)
+
+bench-lanes: .venv/ready ## what 12-digit numbers and 150-digit proofs wait for beside 5,000-digit numbers and 1,000-digit proofs; Docker (ARGS=--help)
 	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
 abuse: .venv/ready ## what every other client notices while one abuses the service, a quarter of an hour (ARGS=--help)

@@ -26,6 +26,12 @@ class WorkerSettings(Settings):
         description="further ones for short heavy jobs, up to 1,200 digits or so, while all others are busy; 0: none",
     )
     proof_processes: int = Field(1, ge=1, le=64, description="child processes for proofs")
+    short_proof_processes: int = Field(
+        1,
+        ge=0,
+        le=64,
+        description="further ones for short proofs, of up to 200 digits or so, while all others are busy; 0: none",
+    )
     lease: Annotated[float, Field(ge=1, le=600)] = Field(
         10.0, description="seconds that a claim lasts without renewal; a dead worker's jobs start again after that"
     )

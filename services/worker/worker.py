@@ -15,7 +15,7 @@ from services.broker.connection import PASSING, Client, connect
 from services.broker.pulse import Pulse
 from services.broker.rights import Rights
 from services.broker.subscription import Subscription
-from services.jobs import names
+from services.jobs import names, turn
 from services.jobs.messages import decode_jobs, decode_traced_jobs
 from services.jobs.names import Lane
 from services.runtime import endpoints, telemetry
@@ -36,7 +36,7 @@ from services.worker.claims.takeover import Takeover
 from services.worker.compute.child_process import ChildProcess
 from services.worker.lanes.attempts import Attempts
 from services.worker.lanes.child_answers import ChildAnswers
-from services.worker.lanes.child_lane import ChildLane
+from services.worker.lanes.child_lane import ChildLane, SparedBy
 from services.worker.lanes.quick import ComputeBatch, QuickLane, compute_batch
 from services.worker.lanes.quick_proofs import QuickProofs
 from services.worker.lanes.runs import Runs
@@ -106,14 +106,16 @@ class Worker:
         given = self._leases, self._takeover
         self._orphans = ChildLane(Lane.QUICK, _computing(settings, 1), *given, reader=None, answers=answers)  # of workers that died
         self._heavy = ChildLane(Lane.HEAVY, _computing(settings, settings.heavy_processes), *given, reader=reader, answers=answers)
-        self._proofs = ChildLane(Lane.PROOF, _proving(settings), *given, reader=reader, answers=answers)
+        self._proofs = ChildLane(Lane.PROOF, _proving(settings, settings.proof_processes), *given, reader=reader, answers=answers)
         self._child_lanes: list[ChildLane] = [self._orphans, self._heavy, self._proofs]
-        self._heavy_bells = [self._heavy.bell]
-        if settings.short_processes:
-            children = _computing(settings, settings.short_processes)
-            short = ChildLane(Lane.HEAVY, children, *given, reader=reader, answers=answers, spared_by=self._heavy)
-            self._child_lanes.append(short)
-            self._heavy_bells.append(short.bell)
+        for lane, most, children in (
+            (self._heavy, turn.SHORT, _computing(settings, settings.short_processes)),
+            (self._proofs, turn.SHORT_PROOF, _proving(settings, settings.short_proof_processes)),
+        ):
+            if children:
+                spared = SparedBy(lane, most)
+                short = ChildLane(lane.lane, children, *given, reader=reader, answers=answers, spared_by=spared)
+                self._child_lanes.append(short)
         self._rights = Rights(connect(settings), probes("worker"))
         self._pulse = Pulse(name)
         self._subscription = self._subscribe()
@@ -124,17 +126,18 @@ class Worker:
 
     def _subscribe(self) -> Subscription:
         hearers = {
-            names.bell(Lane.HEAVY): self._ring,
-            names.bell(Lane.PROOF): lambda _: self._proofs.bell.ring(),
+            names.bell(Lane.HEAVY): lambda _: self._ring(Lane.HEAVY),
+            names.bell(Lane.PROOF): lambda _: self._ring(Lane.PROOF),
             names.CANCELLATIONS: self._leases.hear_cancellation,
             self._pulse.channel: self._pulse.hear,
         }
         return Subscription(self._redis, hearers, self._settings.redis_timeout, self._pulse.listen_anew)
 
-    def _ring(self, _: bytes) -> None:
-        """Heavy entries wait."""
-        for bell in self._heavy_bells:
-            bell.ring()
+    def _ring(self, rung: Lane) -> None:
+        """Entries of a lane wait."""
+        for each in self._child_lanes:
+            if each.lane is rung:
+                each.bell.ring()
 
     def ready(self) -> str:
         """What keeps this worker from working; empty if nothing does."""
@@ -212,6 +215,5 @@ def _computing(settings: WorkerSettings, count: int) -> list[ChildProcess]:
     return [ChildProcess(settings.child_memory, settings.deadline) for _ in range(count)]
 
 
-def _proving(settings: WorkerSettings) -> list[ChildProcess]:
-    memory, deadline = settings.proof_memory, settings.proof_deadline
-    return [ChildProcess(memory, deadline, prove=True) for _ in range(settings.proof_processes)]
+def _proving(settings: WorkerSettings, count: int) -> list[ChildProcess]:
+    return [ChildProcess(settings.proof_memory, settings.proof_deadline, prove=True) for _ in range(count)]

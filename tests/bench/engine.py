@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Self
 
@@ -61,8 +62,8 @@ class TooSlow(Exception):
 class Computer:
     """One tester's process; a new one after it was ended."""
 
-    def __init__(self, name: str) -> None:
-        self._command = [sys.executable, "-m", "tests.bench.testers", name]
+    def __init__(self, name: str, module: str = "tests.bench.testers") -> None:
+        self._command = [sys.executable, "-m", module, name]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -205,13 +206,13 @@ def measure(results: Results, computer: Computer, cell: Cell, numbers: list[str]
         results.verdicts[number][name] = prime
 
 
-def draw(digits: int, kind: str) -> Iterator[str]:
-    """Numbers of so many digits, the same in every run."""
+def draw(digits: int, kind: str, count: int = 0) -> Iterator[str]:
+    """`count` numbers of so many digits, or as many as `COUNTS` says; the same in every run."""
     if kind == "prime" and digits in MERSENNE:
         yield (gmpy2.mpz(2) ** MERSENNE[digits] - 1).digits()
         return
     pseudo = random.Random(digits)
-    for _ in range(COUNTS.get(digits, 1)):
+    for _ in range(count or COUNTS.get(digits, 1)):
         n = gmpy2.mpz(pseudo.randrange(10 ** (digits - 1), 10**digits))
         yield (following_prime(n, digits) if kind == "prime" else following_composite(n)).digits()
 
@@ -276,16 +277,17 @@ def duration(nanoseconds: float) -> str:
     return f"{value:.{0 if value >= 10 else 1 if value >= 1 else 2}f} {name}"
 
 
-def circumstances() -> Iterator[str]:
+def circumstances(module: str = "tests.bench.engine") -> Iterator[str]:
     """What the figures depend on."""
     from cypari import pari
 
-    packages = ", ".join(f"{name} {version(name)}" for name in ("gmpy2", "python-flint", "cypari", "sympy"))
+    installed = ("gmpy2", "python-flint", "cypari", *(["sympy"] if find_spec("sympy") else []))
+    packages = ", ".join(f"{name} {version(name)}" for name in installed)
     libraries = f"{gmpy2.mp_version()}, PARI {'.'.join(str(part) for part in pari.version())}"
     yield f"Versions: {packages}; {libraries}; Python {platform.python_version()}"
     model = re.search(r"^model name\s*: (.*)$", Path("/proc/cpuinfo").read_text(), re.MULTILINE)
     yield f"Machine: {model[1] if model else platform.machine()}, {os.cpu_count()} CPUs, {platform.system()} {platform.machine()}"
-    yield f"Command: `{' '.join(['python -m tests.bench.engine', *sys.argv[1:]])}`, {time.strftime('%Y-%m-%d')}"
+    yield f"Command: `{' '.join([f'python -m {module}', *sys.argv[1:]])}`, {time.strftime('%Y-%m-%d')}"
 
 
 def replace(page: str, text: str) -> str:

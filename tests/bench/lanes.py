@@ -1,4 +1,4 @@
-"""Measures what small numbers wait for while large ones keep every worker busy: `make bench-lanes`."""
+"""Measures what small numbers and short proofs wait for while large ones keep every worker busy: `make bench-lanes`."""
 
 import argparse
 import asyncio
@@ -10,15 +10,17 @@ from dataclasses import dataclass, field
 
 import uvloop
 
-from tests.bench import flood, open_loop
+from tests.bench import flood, open_loop, short_proofs
 from tests.bench.flood import Flood
 from tests.bench.observed import NOTHING, Told, find_processes, read_cpu, read_told
 from tests.bench.open_loop import Waits
+from tests.bench.short_proofs import LONG, LongProofs
 from tests.integration.waiting import eventually
 from tests.system.stack import Stack
 
 PROJECT = "primes-lanes"
 WAITS = 0.1  # seconds: of 100 small numbers, 99 shall be answered within this
+PROOF = 1.0  # seconds: within which each short proof shall be made
 LAG = 0.05  # seconds: no web process' event loop shall be later
 
 
@@ -30,6 +32,7 @@ class Phase:
     told: Told = NOTHING
     cpu: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0  # over which the CPU time was spent
+    proofs: short_proofs.Told = field(default_factory=short_proofs.Told)
     heavy: int = 0  # large numbers answered
     heavy_wrong: int = 0
     queued: float = 0.0  # large numbers that waited at the end of the last round
@@ -55,7 +58,8 @@ def main() -> int:
             say("takes the stack down")
             stack.down()
     print(*report(quiet, flooded, arguments), sep="\n")
-    return 1 if any(phase.waits.wrong or phase.waits.lost or phase.heavy_wrong for phase in (quiet, flooded)) else 0
+    wrong = (phase.waits.wrong or phase.waits.lost or phase.heavy_wrong or phase.proofs.proofs.wrong for phase in (quiet, flooded))
+    return 1 if any(wrong) else 0
 
 
 def _parse(arguments: Sequence[str]) -> argparse.Namespace:
@@ -71,6 +75,10 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=15.0, help="of one round with the flood, and of one without")
     parser.add_argument("--rounds", type=int, default=2, help="how often both are measured, in turn")
     parser.add_argument("--small", type=int, default=12, metavar="DIGITS", help="of the numbers that are timed")
+    parser.add_argument("--proof", type=int, default=150, metavar="DIGITS", help="of the primes whose proofs are timed")
+    parser.add_argument(
+        "--proofs", type=int, default=10, help="of these, one after the other, in each round with the flood and without"
+    )
     parser.add_argument("--large", type=int, default=5_000, metavar="DIGITS", help="of the numbers of the flood")
     parser.add_argument("--waiting", type=int, default=64, help="large numbers that are asked and not answered, always")
     return parser.parse_args(arguments)
@@ -92,12 +100,16 @@ async def run(stack: Stack, arguments: argparse.Namespace) -> tuple[Phase, Phase
     for round_ in range(arguments.rounds):
         say(f"round {round_ + 1} of {arguments.rounds}: without the flood")
         await observe(stack, quiet, small, processes, arguments)
+        quiet.proofs += await short_proofs.ask(stack.socket, arguments.proof, arguments.proofs)
         say(f"round {round_ + 1} of {arguments.rounds}: with the flood")
         async with Flood(stack.socket, large, arguments.waiting) as load:
             await until(lambda: load.answered > 0, "the flood has begun")
             answered = load.answered
             await observe(stack, flooded, small, processes, arguments)
             flooded.heavy += load.answered - answered
+            say(f"round {round_ + 1} of {arguments.rounds}: short proofs beside long ones")
+            async with LongProofs(stack.socket):
+                flooded.proofs += await short_proofs.ask(stack.socket, arguments.proof, arguments.proofs)
             flooded.heavy_wrong += load.wrong
             flooded.queued = await asyncio.to_thread(stack.total, 'max(primes_queue_waiting{lane="heavy"})')
         await until(lambda: not stack.total('sum(primes_web_jobs_pending{lane="heavy"})'), "the flood has drained")
@@ -126,7 +138,7 @@ async def observe(
 
 
 def report(quiet: Phase, flooded: Phase, arguments: argparse.Namespace) -> Iterator[str]:
-    """Three tables in Markdown and what they come to."""
+    """Four tables in Markdown and what they come to."""
     phases = {"without": quiet, "with": flooded}
     rounds = f"{arguments.rounds} times {arguments.seconds:g} s"
     yield f"{arguments.rate:g} numbers of {arguments.small} digits a second, open loop: {rounds} without a flood, {rounds} with it."
@@ -138,6 +150,12 @@ def report(quiet: Phase, flooded: Phase, arguments: argparse.Namespace) -> Itera
     for name, phase in phases.items():
         waits = " | ".join(f"{1000 * phase.waits.quantile(share):.1f}" for share in (0.5, 0.9, 0.99, 1))
         yield f"| {name} | {phase.waits.asked:,} | {phase.waits.lost} | {phase.waits.wrong} | {waits} |"
+    yield ""
+    yield f"| {arguments.proof}-digit proof | asked | wrong | first verdict, p50 (ms) | max (ms) | proof, p50 (ms) | max (ms) |"
+    yield "| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
+    for name, told in (("without", quiet.proofs), (f"beside long numbers and {len(LONG)} long proofs of another", flooded.proofs)):
+        waits = " | ".join(f"{1000 * each.quantile(share):.0f}" for each in (told.verdicts, told.proofs) for share in (0.5, 1))
+        yield f"| {name} | {told.proofs.asked} | {told.proofs.wrong} | {waits} |"
     yield ""
     yield f"| What the processes tell | flood | observed | above {1000 * LAG:g} ms | p99 (ms, at most) | max (ms, at most) |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
@@ -157,6 +175,8 @@ def report(quiet: Phase, flooded: Phase, arguments: argparse.Namespace) -> Itera
     yield ""
     p99, late = flooded.waits.quantile(0.99), flooded.told.web.above(LAG)
     yield f"p99 below {1000 * WAITS:g} ms with the flood: {'yes' if p99 < WAITS else 'no'}, {1000 * p99:.1f} ms"
+    longest = flooded.proofs.proofs.quantile(1)
+    yield f"each short proof within {PROOF:g} s with it: {'yes' if longest < PROOF else 'no'}, {longest:.1f} s"
     yield f"web processes' event loops below {1000 * LAG:g} ms with it: {'no' if late else 'yes'}, {late} looks above"
 
 

@@ -95,6 +95,11 @@ def computing(worker: int) -> list[int]:
     return [child for child in children(worker) if b"compute.child" in (words := cmdline(child)) and b"--prove" not in words]
 
 
+def provers(worker: int) -> list[int]:
+    """Ids of a worker's child processes that prove what is asked for; the one that proves quick primes unasked is not of them."""
+    return [child for child in children(worker) if b"--prove" in (words := cmdline(child)) and b"--briefly" not in words]
+
+
 def state(pid: int) -> str:
     """The kernel's letter: R runs, S sleeps, T is stopped; empty when it is gone (or waits to be reaped)."""
     stat = _stat(pid)

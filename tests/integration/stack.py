@@ -129,7 +129,8 @@ class Stack:
         listening = ["--metrics-port", str(port), "--metrics-address", "127.0.0.1"]
         # Nothing is kept for later unless a test is about that: the others ask the same numbers and want them computed.
         usual = ["--heavy-processes", "1", "--cache-ttl", "0"]
-        alone = {"PRIMES_SHORT_PROCESSES": "0", **(environment or {})}  # no option, since the former release does not know it
+        # No options, since the former release does not know them.
+        alone = {"PRIMES_SHORT_PROCESSES": "0", "PRIMES_SHORT_PROOF_PROCESSES": "0", **(environment or {})}
         worker = Worker(name, [*self._command("worker", name), *listening, *usual, *options], self._log(name), alone, self.code)
         worker.metrics_port = port
         self.services.append(worker)

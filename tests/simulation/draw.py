@@ -50,9 +50,11 @@ def _draw_usual(chance: Random, seed: int) -> Plan:
     children, slowness = chance.choice(SLOW)
     # Where lines are slow, a chunk that was taken over, which a child examines one by one, lasts longer than anyone waits here.
     hurry = chance.random() < HURRIED or bool(uploads and slowness > 1)
+    spared = chance.choice((0, 0, 1))
     return Plan(
-        seed, length, webs, workers, clients, steps + uploads, faults, plain, min(1, len(uploads)), children, slowness, hurry
-    )
+        seed, length, webs, workers, clients, steps + uploads, faults, plain, min(1, len(uploads)), children, slowness, hurry,
+        spared,
+    )  # fmt: skip
 
 
 def _draw_steps(chance: Random, length: float, clients: int, heavy: float) -> list[Step]:

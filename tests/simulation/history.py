@@ -85,7 +85,9 @@ class History:
         self._children = Children(world, plan.seed, plan.slowness)
         network = Network(self._broker, self._children)
         self._webs = [WebProcess(world, network, f"web-{i}", self._surprise) for i in range(plan.webs)]
-        self._workers = [WorkerProcess(world, network, f"worker-{i}", self._surprise, plan.children) for i in range(plan.workers)]
+        self._workers = [
+            WorkerProcess(world, network, f"worker-{i}", self._surprise, plan.children, plan.spared) for i in range(plan.workers)
+        ]
         self._processes: dict[str, Process] = {each.name: each for each in (*self._webs, *self._workers)}
         self._outside = Loop(world, "clients", network, lambda context: self._complain(f"client: {context}"))
         sessions = plan.clients - plan.plain
@@ -135,7 +137,7 @@ class History:
             self._look_for_holders()
         if not self._violations and not self._await(QUIET + self._still() + self._hung(), lambda: not self._leftovers()):
             self._violations += self._leftovers()
-        if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1:
+        if not self._violations and self._plan.seed % PROBED == 0 and self._plan.children == 1 and not self._plan.spared:
             self.world.run(self.world.now + CALM)
             self._probe()
 
@@ -355,9 +357,9 @@ class History:
         """Children that are neither free nor at work, nor in the hand of a lane that looks for work."""
         lanes = [(each, lane) for each in self._workers if each.worker for lane in each.worker._child_lanes]
         return [
-            f"a child is missing: {lane._lane} of {each.name}"
+            f"a child is missing: {lane.lane} of {each.name}"
             for each, lane in lanes
-            if lane._free.qsize() + len(each.worker._leases.ids(lane._lane)) < lane._children
+            if lane._free.qsize() + len(each.worker._leases.ids(lane.lane)) < lane._children
         ]
 
     def _observe(self, name: str, command: Command, reply: bytes) -> None:

@@ -55,6 +55,7 @@ class Plan(msgspec.Struct, frozen=True):
     children: int = 1  # child processes for heavy jobs of each worker
     slowness: float = 1.0  # by which computations take longer
     hurry: bool = False  # whether they take no time worth naming once all is healed
+    spared: int = 0  # child processes for short heavy jobs of each worker, and as many for short proofs
     pace: float = 0.0  # seconds that every other turn of a process takes at most: what comes meanwhile is ready for the next one
 
     @property

@@ -149,11 +149,12 @@ class WebProcess(Process):
 class WorkerProcess(Process):
     """One worker: all of it but its metrics' port and its watchdog; its children are the simulation's."""
 
-    def __init__(self, world: World, network: Network, name: str, report: Report, children: int) -> None:
+    def __init__(self, world: World, network: Network, name: str, report: Report, children: int, spared: int) -> None:
         super().__init__(world, network, name, report)
         self.settings = WorkerSettings(
             instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=children,
-            deadline=DEADLINE, proof_deadline=DEADLINE, short_processes=0, cache_ttl=5,
+            deadline=DEADLINE, proof_deadline=DEADLINE, short_processes=spared, short_proof_processes=spared,
+            cache_ttl=5,
         )  # fmt: skip
         self.worker: Worker | None = None
         self._told_to_end = self._stands = False
@@ -166,7 +167,7 @@ class WorkerProcess(Process):
     def lane(self, lane: Lane) -> ChildLane:
         """The part that computes a lane's entries in child processes."""
         assert self.worker is not None
-        return next(each for each in self.worker._child_lanes if each._lane is lane)
+        return next(each for each in self.worker._child_lanes if each.lane is lane)
 
     def term(self) -> None:
         """SIGTERM: drain, then end."""

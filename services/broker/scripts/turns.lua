@@ -1,6 +1,6 @@
 -- Defines how the costly entries of a lane take turns: `wait_turn`, `join_turn`, `leave_turn`, `next_turn`,
--- `end_turn`, `drop_turns`, `try_turns`, `read_turn`, `turn_of`, `queued`. An entry's `turn` is a field,
--- "CLIENT FLOW COST" or "CLIENT FLOW COST PROOF" (µs).
+-- `end_turn`, `drop_turns`, `try_turns`, `read_turn`, `turn_of`, `cost_of`, `queued`. An entry's `turn` is a
+-- field, "CLIENT FLOW COST" or "CLIENT FLOW COST PROOF" (µs).
 -- Start-time fair queueing (Goyal, Vin and Cheng, 1996), once among clients and once among the flows of each:
 -- whoever was served least is next, and one that asks for little waits for none that ask for much. Times are
 -- µs of estimated work that were served, not of any clock.
@@ -35,6 +35,15 @@ local function turn_of(fields)
         end
     end
     return ANYBODY
+end
+
+-- Estimated µs of an entry of the stream: none of one that is gone, and more than any bound of one that has
+-- no turn, which nobody has estimated.
+local function cost_of(stream, entry)
+    local found = redis.call('XRANGE', stream, entry, entry)[1]
+    local turn = found and turn_of(found[2])
+    local _, _, cost = read_turn(turn)
+    return not found and 0 or turn == ANYBODY and math.huge or cost
 end
 
 -- How many entries of a client wait.
@@ -128,8 +137,8 @@ local function leave_turn(stream, entry, turn)
     try_turns(leave_line, stream, entry, turn)
 end
 
--- Takes the entry whose turn it is out of its set: client, where it starts, entry, where that starts among
--- the client's own; nil where none waits.
+-- Takes the entry whose turn it is out of its set: client, where it starts, entry, where the first one starts
+-- among the client's own, where the lane stands; nil where none waits.
 local function next_turn(stream)
     while true do
         local client, start = unpack(redis.call('ZRANGE', stream .. ':turns', 0, 0, 'WITHSCORES'))
@@ -138,7 +147,7 @@ local function next_turn(stream)
         end
         local entry, own = unpack(redis.call('ZPOPMIN', stream .. ':turns:' .. client))
         if entry then
-            return { client = client, start = tonumber(start), entry = entry, own = own }
+            return { client = client, start = tonumber(start), entry = entry, own = own, stands = start }
         end
         close_turns(stream, client, start)
     end
@@ -167,7 +176,7 @@ end
 -- What `next_turn` gave was served for so many µs; 0 where it was gone.
 local function end_turn(stream, turn, cost)
     local served = stream .. ':served'
-    redis.call('HSET', served, '.', exact(turn.start), turn.client .. ' .', turn.own)
+    redis.call('HSET', served, '.', exact(turn.stands), turn.client .. ' .', turn.own)
     if redis.call('HINCRBY', served, '#', 1) > TIDY then
         tidy(stream)
     end

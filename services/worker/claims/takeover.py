@@ -9,7 +9,7 @@ import redis.asyncio
 from prometheus_client import Counter
 from redis.exceptions import ResponseError
 
-from services.broker.script import HELD, Script
+from services.broker.script import HELD, TRY, TURNS, Script
 from services.jobs import names
 from services.jobs.names import GROUP, Lane
 from services.worker.claims import group
@@ -24,7 +24,7 @@ LOOKS = 1_000  # pending entries of a lane that are looked at; a worker holds so
 RETURNED = "returned"  # consumer that holds what a stopping worker gave back, until the next takeover
 
 _scripts = Path(__file__).parent / "scripts"
-TAKE_OVER = Script(_scripts / "take_over.lua")
+TAKE_OVER = Script(TRY, TURNS, _scripts / "take_over.lua")
 GIVE_BACK = Script(HELD, _scripts / "give_back.lua")
 
 
@@ -38,13 +38,14 @@ class Takeover:
         self._lease_ms = int(lease * 1000)
         self._opening = opening
 
-    async def take_over(self, lane: Lane) -> Claim | None:
-        """Claim the oldest entry whose lease ran out, if there is one.
+    async def take_over(self, lane: Lane, *, most: int = 0) -> Claim | None:
+        """Claim the oldest entry whose lease ran out, if there is one; `most`: of those whose estimate is so many µs at most, 0: of
+        all.
 
         Not by XAUTOCLAIM, which looks at no more than ten pending entries for each that it shall claim, the same ones each time:
         behind ten long jobs of living workers nobody would find what a dead one left.
         """
-        keys, arguments = take_over_call(lane, self._consumer, self._lease_ms)
+        keys, arguments = take_over_call(lane, self._consumer, self._lease_ms, most)
         try:
             while (found := await TAKE_OVER(self._redis, keys, *arguments)) is not None:
                 if (claim := await self._open(lane, *found)) is not None:
@@ -70,9 +71,9 @@ class Takeover:
             await GIVE_BACK(self._redis, keys, *arguments)
 
 
-def take_over_call(lane: Lane, consumer: str, lease_ms: int) -> tuple[list[str], list[str | int]]:
+def take_over_call(lane: Lane, consumer: str, lease_ms: int, most: int = 0) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of take_over.lua."""
-    return [names.stream(lane)], [GROUP, consumer, lease_ms, LOOKS]
+    return [names.stream(lane)], [GROUP, consumer, lease_ms, LOOKS, most]
 
 
 def give_back_call(lane: Lane, consumer: str, claims: Sequence[Claim], idle_ms: int) -> tuple[list[str], list[str | bytes | int]]:

@@ -4,10 +4,9 @@ import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.broker.connection import PASSING, Backoff
-from services.jobs import turn
 from services.jobs.names import Lane
 from services.runtime.tasks import Parts
 from services.runtime.vigil import Steps
@@ -22,6 +21,13 @@ from services.worker.lanes.child_answers import ChildAnswers
 log = logging.getLogger(__name__)
 
 
+class SparedBy(NamedTuple):
+    """The lane whose short entries are another one's while all of its own children are busy."""
+
+    lane: "ChildLane"
+    most: int  # estimated µs of a short one
+
+
 class ChildLane:
     """An entry is claimed only when a child is free for it, so none waits in a busy worker."""
 
@@ -34,13 +40,13 @@ class ChildLane:
         *,
         reader: Reader | None,
         answers: ChildAnswers,
-        spared_by: "ChildLane | None" = None,
+        spared_by: SparedBy | None = None,
     ) -> None:
         """`reader`: claims new entries; without one the lane claims only those whose lease ran out.
 
         `spared_by`: the lane that has all entries; this one claims its short ones, while all of that one's children are busy.
         """
-        self._lane = lane
+        self.lane = lane
         self._leases = leases
         self._takeover = takeover
         self._reader = reader
@@ -56,7 +62,7 @@ class ChildLane:
         self._spared_by = spared_by
         self._when_full: Callable[[], None] = lambda: None
         if spared_by is not None:
-            spared_by._when_full = self.bell.ring
+            spared_by.lane._when_full = self.bell.ring
         name = f"{lane} lane's short ones" if spared_by else f"{lane} lane" if reader else f"{lane} lane's orphans"
         self.steps = Steps(name, tell=self._tell, excused=lambda: self.full)
 
@@ -83,7 +89,7 @@ class ChildLane:
                 try:
                     claim = await self._next()
                 except PASSING as error:
-                    log.warning("could not claim from the %s lane, will try again: %s", self._lane, error)
+                    log.warning("could not claim from the %s lane, will try again: %s", self.lane, error)
                     self._free.put_nowait(child)
                     await asyncio.sleep(backoff.next())
                     continue
@@ -116,18 +122,19 @@ class ChildLane:
         self.bell.looking()
         if self.bell.stopped:
             return None
+        most = 0
         if self._spared_by is not None:
-            if not self._spared_by.full or self._reader is None:
+            if not self._spared_by.lane.full:
                 return None
-            return await self._reader.take(self._lane, self._leases.ids(self._lane), sweeping=False, most=turn.SHORT)
+            most = self._spared_by.most
         if self._overdue:
-            if (claim := await self._takeover.take_over(self._lane)) is not None:
+            if (claim := await self._takeover.take_over(self.lane, most=most)) is not None:
                 return claim
             self._overdue = False
         if self._reader is None:
             return None
         sweeping, self._swept = self._swept, False
-        return await self._reader.take(self._lane, self._leases.ids(self._lane), sweeping=sweeping)
+        return await self._reader.take(self.lane, self._leases.ids(self.lane), sweeping=sweeping, most=most)
 
     def _release(self, child: ChildProcess, _: "asyncio.Task[None]") -> None:
         """What a child did has ended, however it did."""

@@ -4,30 +4,47 @@
 local stream = KEYS[1]
 local group, consumer, page, pages, sweeping, most = unpack(ARGV)
 -- page, pages: entries read at once, and how often, in search of those that wait for no turn
--- most: µs of an entry for a child that is spared for short ones, 0 for any; it goes past clients whose next
--- entry is longer, and lines nothing up
-local LOOKED = 64 -- clients that it goes past
+-- most: µs of an entry for a child that is spared for short ones, 0 for any; it goes past clients and entries
+-- whose turn is before, if they are longer, and lines up only while the worker sweeps
+-- clients at whose entries it looks then, at how many of each, and at how many in all
+local CLIENTS, OWN, LOOKED = 64, 8, 128
 most = tonumber(most)
 
 local function is_claimed(entry)
     return #redis.call('XPENDING', stream, group, entry, entry, 1) > 0
 end
 
-local function read_cost(entry)
-    local found = redis.call('XRANGE', stream, entry, entry)[1]
-    local _, _, cost = read_turn(found and turn_of(found[2]) or '- - 0')
-    return cost
+-- Takes a short one out of its client's set; nil where it is longer, or none stands at that place.
+local function take_short(client, place)
+    local set = stream .. ':turns:' .. client
+    local entry = redis.call('ZRANGE', set, place, place)[1]
+    if not entry then
+        return nil, 0
+    elseif cost_of(stream, entry) > most then -- turns.lua
+        return nil, 1
+    end
+    local own = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')[2]
+    redis.call('ZREM', set, entry)
+    return { client = client, entry = entry, own = own }
 end
 
--- As next_turn, of the clients whose next entry is short.
+-- As next_turn, of short entries: first of those that are next of their clients, then of those behind. What
+-- they went past is still next: lane and client stand where that starts, so who comes now does not wait for
+-- it.
 local function next_short_turn()
-    local clients = redis.call('ZRANGE', stream .. ':turns', 0, LOOKED - 1, 'WITHSCORES')
-    for i = 1, #clients, 2 do
-        local sets = stream .. ':turns:' .. clients[i]
-        local entry, own = unpack(redis.call('ZRANGE', sets, 0, 0, 'WITHSCORES'))
-        if entry and read_cost(entry) <= most then
-            redis.call('ZREM', sets, entry)
-            return { client = clients[i], start = tonumber(clients[i + 1]), entry = entry, own = own }
+    local clients = redis.call('ZRANGE', stream .. ':turns', 0, CLIENTS - 1, 'WITHSCORES')
+    local looked = 0
+    for place = 0, OWN - 1 do
+        for i = 1, #clients, 2 do
+            local turn, long = take_short(clients[i], place)
+            if turn then
+                turn.start, turn.stands = tonumber(clients[i + 1]), clients[2]
+                return turn
+            end
+            looked = looked + long
+            if looked == LOOKED then
+                return nil
+            end
         end
     end
     return nil
@@ -99,7 +116,7 @@ if redis.call('XLEN', stream) == 0 then
     return nil
 end
 local claimed = try_turns(claim, stream)
-if claimed and sweeping == '0' or most > 0 then
+if sweeping == '0' and (claimed or most > 0) then
     return claimed
 end
 local unclaimed = waiting(stream, group, redis.call('XLEN', stream)) -- waiting.lua

@@ -13,7 +13,7 @@ from services.jobs import names
 from services.jobs.messages import Job, Wanted, digest
 from services.jobs.names import Lane
 from tests.integration.conftest import Front
-from tests.integration.processes import children, cmdline, freeze, state, thaw
+from tests.integration.processes import children, freeze, provers, state, thaw
 from tests.integration.stack import Stack, Web, Worker
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import eventually, wait_until
@@ -133,7 +133,7 @@ def test_a_cancelled_proof_is_dead_with_all_its_processes(manned: Front) -> None
     worker = manned.worker0
 
     def prover() -> list[int]:
-        return [grandchild for child in provers(worker) for grandchild in children(child)]
+        return [grandchild for child in provers(worker.pid) for grandchild in children(child)]
 
     async def scenario() -> None:
         client = await RpcClient().connect(manned.web0.url)
@@ -215,7 +215,7 @@ def test_a_session_gets_the_proof_wherever_it_comes_back(manned: Front) -> None:
         client = await RpcClient().connect(manned.web0.url)
         await ask(client, "warm", OTHER, proof=True)
         await answer(client, "warm")
-        (child,) = provers(manned.worker0)
+        (child,) = provers(manned.worker0.pid)
         freeze(child)
         await ask(client, 1, PRIME, proof=True)
         await client.until(lambda: len(client.verdicts) == 2, "the first verdict came")
@@ -228,11 +228,6 @@ def test_a_session_gets_the_proof_wherever_it_comes_back(manned: Front) -> None:
         await client.close()
 
     run(scenario())
-
-
-def provers(worker: Worker) -> list[int]:
-    """The children that prove what is asked for."""
-    return [child for child in children(worker.pid) if b"--prove" in cmdline(child) and b"--briefly" not in cmdline(child)]
 
 
 def test_http_waits_for_the_proof_or_tells_what_is_known_and_lets_it_go_on(stack: Stack) -> None:

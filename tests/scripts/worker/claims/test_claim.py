@@ -59,14 +59,62 @@ def test_entries_go_by_turns_each_to_one_worker_as_delivered_once(node: Node, wa
     assert node.admin.keys(f"{STREAM}:*") == []
 
 
+def lined_up(node: Node, waiting: Script, client: str, *costs: int, flow: str = "x") -> list[bytes]:
+    """Entries of one flow, by their costs."""
+    return [run(node.web, waiting, [STREAM], turns.write(client, flow, cost), cost) for cost in costs]
+
+
 def test_a_child_for_short_ones_goes_past_clients_whose_next_entry_is_long(node: Node, waiting: Script) -> None:
     group(node)
-    long, behind = (run(node.web, waiting, [STREAM], turns.write("a", "x", cost), n) for n, cost in enumerate((500, 100)))
-    short = run(node.web, waiting, [STREAM], turns.write("b", "x", 100), 2)
-    assert claim(node, most=100)[0] == short
+    long = lined_up(node, waiting, "a", 500, 500)
+    short = lined_up(node, waiting, "b", 100)
+    assert [claim(node, most=100)[0]] == short
     assert claim(node, most=100) is None
-    assert claimed(node, 3) == [long, behind]
+    assert claimed(node, 3) == long
     assert node.admin.keys(f"{STREAM}:turns*") == []
+
+
+def test_a_child_for_short_ones_goes_past_long_ones_of_the_same_client(node: Node, waiting: Script) -> None:
+    group(node)
+    first, short, second = lined_up(node, waiting, "a", 500, 100, 500)
+    other = lined_up(node, waiting, "a", 90, flow="y")
+    assert [claim(node, most=100)[0] for _ in range(2)] == [*other, short]
+    assert claim(node, most=100) is None
+    assert claimed(node, 3) == [first, second]
+    assert node.admin.keys(f"{STREAM}:turns*") == []
+
+
+def test_behind_eight_long_ones_of_a_client_a_short_one_waits_for_its_turn(node: Node, waiting: Script) -> None:
+    group(node)
+    first, *long, short = lined_up(node, waiting, "a", *[500] * 8, 100)
+    assert claim(node, most=100) is None
+    assert claimed(node, 1) == [first]
+    assert claim(node, most=100)[0] == short
+    assert claimed(node, 9) == long
+
+
+def test_who_comes_after_a_short_one_was_taken_does_not_wait_for_the_long_ones_before_it(node: Node, waiting: Script) -> None:
+    group(node)
+    first, *long = lined_up(node, waiting, "a", 5_000, 5_000, 5_000, 100)
+    assert claim(node, most=100)[0] == long.pop()
+    other = lined_up(node, waiting, "a", 200, 200, flow="y")
+    stranger = lined_up(node, waiting, "b", 300)
+    assert claimed(node, 6) == [*stranger, first, *other, *long]
+
+
+def test_what_nobody_has_estimated_is_no_short_one(node: Node) -> None:
+    group(node)
+    bare = node.admin.xadd(STREAM, {"jobs": 1})
+    assert claim(node, sweeping=True, most=turns.SHORT) is None
+    assert claimed(node, 1) == [bare]
+
+
+def test_a_child_for_short_ones_lines_up_what_waits_for_no_turn_while_it_sweeps(node: Node) -> None:
+    group(node)
+    long, short = (node.admin.xadd(STREAM, {"jobs": cost, "turn": turns.write("a", "x", cost)}) for cost in (500, 100))
+    assert claim(node, most=100) is None
+    assert claim(node, sweeping=True, most=100)[0] == short
+    assert claimed(node, 1) == [long]
 
 
 def test_a_short_one_that_is_gone_or_taken_is_passed_over(node: Node, waiting: Script) -> None:

@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 
 from services.jobs import names
+from services.jobs import turn as turns
 from services.jobs.names import GROUP, Lane
 from services.worker.claims.takeover import TAKE_OVER, take_over_call
 from tests.scripts.conftest import Node, run
 from tests.scripts.worker.claims.pending import LEASE, STREAM, held, pending
 
 
-def take_over(node: Node, worker: str = "mine") -> Any:
-    keys, arguments = take_over_call(Lane.HEAVY, worker, LEASE)
+def take_over(node: Node, worker: str = "mine", *, most: int = 0) -> Any:
+    keys, arguments = take_over_call(Lane.HEAVY, worker, LEASE, most)
     return run(node.worker, TAKE_OVER, keys, *arguments)
 
 
@@ -30,6 +31,17 @@ def test_an_entry_that_was_deleted_is_passed_over(node: Node) -> None:
     gone, left = held(node, "dead", 2, idle=LEASE)
     node.admin.xdel(STREAM, gone)
     assert take_over(node)[1][0] == left
+
+
+def test_a_child_for_short_ones_goes_past_long_ones(node: Node) -> None:
+    unknown, *_ = held(node, "dead", idle=LEASE)
+    for cost in (500, 100):
+        node.admin.xadd(STREAM, {"jobs": cost, "turn": turns.write("a", "x", cost)})
+    ((_, ((long, _), (short, _))),) = node.admin.xreadgroup(GROUP, "dead", {STREAM: ">"})
+    node.admin.xclaim(STREAM, GROUP, "dead", 0, [long, short], idle=LEASE, justid=True)
+    assert take_over(node, most=100) == [1, [short, [b"jobs", b"100", b"turn", b"a x 100 0"]]]
+    assert take_over(node, most=100) is None
+    assert [take_over(node)[1][0] for _ in range(2)] == [unknown, long]
 
 
 def test_a_lease_that_began_in_the_future_begins_anew(node: Node) -> None:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from services.jobs import turn
 from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.ask.cost import estimate, lane
@@ -43,3 +44,7 @@ def test_numbers_of_up_to_109_digits_are_quick(digits: int, expected: Lane) -> N
 def test_no_two_heavy_jobs_fit_into_one_entry() -> None:
     cheapest = min(estimate("9" * digits) for digits in range(1, 1_000) if lane(estimate("9" * digits)) is Lane.HEAVY)
     assert 2 * cheapest > ENTRY_COST
+
+
+def test_a_proof_of_200_digits_is_a_short_one_and_one_of_220_is_not() -> None:
+    assert cost.proof(200) <= turn.SHORT_PROOF < cost.proof(220)
