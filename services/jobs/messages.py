@@ -124,7 +124,7 @@ class Value(msgspec.Struct, array_like=True, frozen=True, gc=False):
 MOST_SHOWN = 1_000  # digits of a value that an answer carries
 
 
-class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class Divisor(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A divisor, how often it stands in the number, and what is known of it; evidence where it is composite."""
 
     number: str  # canonical decimal
@@ -136,8 +136,8 @@ class Part(msgspec.Struct, array_like=True, frozen=True, gc=False):
 class Factors(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What was found of a number: the product of all, each as often as it stands there, is its absolute value."""
 
-    found: list[Part]  # the least one first; a composite one is a divisor that was not split further
-    cofactor: Part | None = None  # what is left: composite, or 0 for the number 0
+    found: list[Divisor]  # the least one first; a composite one is a divisor that was not split further
+    cofactor: Divisor | None = None  # what is left: composite, or 0 for the number 0
 
     @property
     def complete(self) -> bool:
@@ -187,7 +187,7 @@ def describe_factors(answer: Answer) -> dict[str, Any]:
     return {"factors": found, **cofactor, "complete": factors.complete}
 
 
-def _show(part: Part) -> dict[str, Any]:
+def _show(part: Divisor) -> dict[str, Any]:
     return {"evidence": evidence.describe(part.evidence)} if part.evidence else {}
 
 

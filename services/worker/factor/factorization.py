@@ -7,7 +7,7 @@ import flint
 import gmpy2
 from gmpy2 import mpz
 
-from services.jobs.messages import Factors, Part, Verdict
+from services.jobs.messages import Divisor, Factors, Verdict
 from services.worker.compute.primes import WORD, Finding, Note, examine_large, ignore
 
 TRIED = 2**16  # prime factors below are found by trial division, which takes a millisecond
@@ -31,13 +31,13 @@ def factor(n: mpz, note: Note, split: Split) -> Finding:
     """What is known of n itself, with the factors of its absolute value that were found. `note`: see `examine_large`."""
     finding = examine_large(n, note)
     if n == 0:  # every integer divides it
-        return finding._replace(factors=Factors([], Part("0", 1, Verdict.NEITHER)))
-    parts = Parts(abs(n), finding if n > 1 else None)
+        return finding._replace(factors=Factors([], Divisor("0", 1, Verdict.NEITHER)))
+    parts = Divisors(abs(n), finding if n > 1 else None)
     parts.take_apart(split)
     return finding._replace(factors=check(n, describe(parts.found)))
 
 
-class Parts:
+class Divisors:
     """Divisors whose product is the number, ever smaller ones."""
 
     def __init__(self, n: mpz, finding: Finding | None) -> None:
@@ -112,7 +112,7 @@ def _split_word(n: mpz) -> mpz:
 
 def describe(found: list[Found]) -> Factors:
     """As the answer has it. What is left is the greatest composite divisor, where it stands there once."""
-    parts = [Part(gmpy2.digits(each.number), each.multiplicity, each.finding.verdict, each.finding.evidence) for each in found]
+    parts = [Divisor(gmpy2.digits(each.number), each.multiplicity, each.finding.verdict, each.finding.evidence) for each in found]
     composite = [part for part in parts if part.verdict is Verdict.COMPOSITE]
     if composite and composite[-1].multiplicity == 1:
         parts.remove(composite[-1])

@@ -12,11 +12,11 @@ from services.jobs.messages import (
     SENTENCES,
     Answer,
     Asker,
+    Divisor,
     Factors,
     Fault,
     Job,
     Operation,
-    Part,
     TracedJob,
     Verdict,
     asker_of,
@@ -48,8 +48,8 @@ def test_answers_arrive_as_they_were_sent(batch: list[Answer]) -> None:
 
 
 def test_factors_arrive_as_they_were_found() -> None:
-    found = [Part("2", 3, Verdict.PRIME), Part("91", 2, Verdict.COMPOSITE, Factor(7))]
-    factors = Factors(found, Part("85", 1, Verdict.COMPOSITE, Witness(2)))
+    found = [Divisor("2", 3, Verdict.PRIME), Divisor("91", 2, Verdict.COMPOSITE, Factor(7))]
+    factors = Factors(found, Divisor("85", 1, Verdict.COMPOSITE, Witness(2)))
     answer = Answer(1, Verdict.COMPOSITE, factors=factors)
     assert decode_answers(encode([answer])) == [answer]
 

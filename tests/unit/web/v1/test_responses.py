@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from services.jobs.evidence import CertificateName, Evidence, Factor, Witness, describe
-from services.jobs.messages import Answer, Factors, Fault, Part, Value, Verdict
+from services.jobs.messages import Answer, Divisor, Factors, Fault, Value, Verdict
 from services.web.v1 import responses
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
 from services.web.v1.responses import Conclusion, Standing
@@ -27,8 +27,8 @@ def test_a_response_carries_verdict_times_and_offset() -> None:
 
 
 def test_a_response_carries_the_factors_that_were_asked_for() -> None:
-    found = [Part("2", 3, Verdict.PRIME), Part("91", 2, Verdict.COMPOSITE, Factor(7))]
-    factors = Factors(found, Part("85", 1, Verdict.COMPOSITE, Witness(2)))
+    found = [Divisor("2", 3, Verdict.PRIME), Divisor("91", 2, Verdict.COMPOSITE, Factor(7))]
+    factors = Factors(found, Divisor("85", 1, Verdict.COMPOSITE, Witness(2)))
     answer = Answer(7, Verdict.COMPOSITE, "trial division", evidence=Factor(2), factors=factors)
     result = json.loads(responses.response("1", answer, "5-6"))["result"]
     assert result["evidence"] == {"factor": "2"}

@@ -5,7 +5,7 @@ from typing import cast
 import gmpy2
 import pytest
 
-from services.jobs.messages import Factors, Operation, Part, Verdict
+from services.jobs.messages import Divisor, Factors, Operation, Verdict
 from services.worker.compute import neighbours
 from services.worker.compute.operations import OPERATIONS, UnknownOperation, perform
 from services.worker.compute.primes import Finding, examine_large, ignore
@@ -38,7 +38,7 @@ def test_notes_what_is_known_of_the_number_before_the_last_test() -> None:
 def test_factors_the_number_itself_and_finds_no_other() -> None:
     number, finding = perform(Operation.FACTOR, gmpy2.mpz(91), ignore)
     assert (number, finding._replace(factors=None)) == ("", examine_large(gmpy2.mpz(91)))
-    assert finding.factors == Factors([Part("7", 1, Verdict.PRIME), Part("13", 1, Verdict.PRIME)])
+    assert finding.factors == Factors([Divisor("7", 1, Verdict.PRIME), Divisor("13", 1, Verdict.PRIME)])
 
 
 def test_finds_the_primes_on_both_sides() -> None:

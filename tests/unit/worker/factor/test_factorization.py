@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.evidence import Factor, Witness, holds
-from services.jobs.messages import Factors, Part, Verdict
+from services.jobs.messages import Divisor, Factors, Verdict
 from services.worker.compute.primes import BASES_BOUND, Finding, examine_large, ignore
 from services.worker.factor import factorization
-from services.worker.factor.factorization import MOST_FACTORS, Parts
+from services.worker.factor.factorization import MOST_FACTORS, Divisors
 
 P = mpz(10) ** 30 + 57
 Q = mpz(10) ** 39 + 3
@@ -46,7 +46,7 @@ def product(factors: Factors) -> mpz:
     return total
 
 
-def is_right(part: Part) -> bool:
+def is_right(part: Divisor) -> bool:
     """Whether its verdict is that of another engine, and proven only where the tests prove it."""
     n = mpz(part.number)
     if not gmpy2.is_prime(n):
@@ -82,7 +82,7 @@ def test_what_can_be_split_is_split_wholly(powers: list[tuple[mpz, int]]) -> Non
 
 
 def test_zero_is_left_as_it_is_and_one_is_the_empty_product() -> None:
-    assert factor(0) == Factors([], Part("0", 1, Verdict.NEITHER))
+    assert factor(0) == Factors([], Divisor("0", 1, Verdict.NEITHER))
     assert not factor(0).complete
     assert factor(1) == factor(-1) == Factors([])
     assert factor(1).complete
@@ -94,13 +94,13 @@ def test_the_verdict_and_its_evidence_are_those_of_the_number_itself(n: int) -> 
 
 
 def test_a_negative_number_has_the_factors_of_its_absolute_value() -> None:
-    assert factor(-12) == factor(12) == Factors([Part("2", 2, Verdict.PRIME), Part("3", 1, Verdict.PRIME)])
+    assert factor(-12) == factor(12) == Factors([Divisor("2", 2, Verdict.PRIME), Divisor("3", 1, Verdict.PRIME)])
 
 
 def test_what_is_left_is_told_with_what_shows_that_it_is_composite() -> None:
     factors = factor(7 * P * Q)
     assert parts(factors) == {7: 1}
-    assert factors.cofactor == Part(str(P * Q), 1, Verdict.COMPOSITE, Witness(2))
+    assert factors.cofactor == Divisor(str(P * Q), 1, Verdict.COMPOSITE, Witness(2))
     assert not factors.complete
 
 
@@ -140,4 +140,4 @@ def test_a_wrong_divisor_is_no_answer() -> None:
     pseudo = random.Random(1)
     wrong = mpz(pseudo.getrandbits(90) | 1)
     with pytest.raises(ArithmeticError, match="have another product"):
-        factorization.check(P * Q, factorization.describe(Parts(wrong, None).found))
+        factorization.check(P * Q, factorization.describe(Divisors(wrong, None).found))
