@@ -20,7 +20,7 @@ from services.runtime.tether import tether
 from services.worker.compute.frames import LENGTH
 from services.worker.prove.certify import load_pari
 
-STACK = 64  # MiB for PARI: three times what its sieve takes of a number of SIEVED bits
+STACK = 32  # MiB for PARI: twice what its sieve takes of a number of SIEVED bits, and there is room for it where a child has 128
 SIEVED = 200  # bits, 60 digits: up to there PARI's own way, with a quadratic sieve at its end, takes two seconds or so
 
 SMOOTH = 100_000  # bound of the primes in p - 1 for factors p that the method p - 1 finds: 40 ms at 120 digits

@@ -26,6 +26,13 @@ LONG = (
     "p = gmpy2.next_prime(gmpy2.mpz(10) ** 59); Splitter(1_000).split(p * gmpy2.next_prime(3 * p))"
 )
 
+# Two factors of 25 digits, in as little memory as a child may be given.
+SMALL = (
+    "import resource; from gmpy2 import mpz; from services.worker.factor.splitter import Splitter; "
+    "resource.setrlimit(resource.RLIMIT_AS, (128 << 20, 128 << 20)); "
+    "print(Splitter().split((mpz(10) ** 24 + 7) * (mpz(10) ** 24 + 49)))"
+)
+
 
 def test_finds_factors_of_6_12_20_and_25_digits() -> None:
     with Splitter() as splitter:
@@ -66,6 +73,11 @@ def test_no_process_is_started_for_what_needs_none() -> None:
     with Splitter() as splitter:
         factorization.factor(mpz(2) ** 63 * 97, ignore, splitter.split)
         assert splitter._process is None
+
+
+def test_the_least_memory_of_a_child_is_enough() -> None:
+    done = subprocess.run([sys.executable, "-c", SMALL], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert mpz(done.stdout) in (mpz(10) ** 24 + 7, mpz(10) ** 24 + 49)
 
 
 def test_the_process_ends_with_whoever_asked() -> None:
