@@ -89,6 +89,10 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], terminal: bo
     if given.save_certificates is not None and not given.save_certificates.is_dir():
         parser.error(f"--save-certificates: expected a folder, got {str(given.save_certificates)!r}")
     proof = given.proof or (given.save_certificates is not None and not given.certificate)
+    if given.operation is Operation.FACTOR and (proof or given.certificate):
+        parser.error(
+            "--factor: expected it without --proof, --certificate and --save-certificates, since nothing is proven of factors"
+        )
     options = {"proof": proof, "certificate": given.certificate, "deadline": given.deadline}
     return Request(
         numbers=tuple(numbers),
@@ -143,6 +147,9 @@ def _parser(environment: Mapping[str, str]) -> argparse.ArgumentParser:
     for operation, purpose in ((Operation.NEXT, "the least prime above"), (Operation.PREVIOUS, "the greatest prime below")):
         name = f"--{operation.removesuffix('_prime')}"
         neighbours.add_argument(name, dest="operation", action="store_const", const=operation, help=f"{purpose} each number")
+    neighbours.add_argument(
+        "--factor", dest="operation", action="store_const", const=Operation.FACTOR, help="what divides each number"
+    )
     asking.add_argument("--proof", action="store_true", help="probably prime is not enough: primes are proven, with a certificate")
     asking.add_argument("--certificate", action="store_true", help="the same, and a certificate for small primes too")
     asking.add_argument(

@@ -165,6 +165,10 @@ class Client:
         """The greatest prime below a number, in the answer's `number`: None for 2 and less. Options as for `ask`."""
         return await self.ask(number, operation=Operation.PREVIOUS, **options)
 
+    async def factor(self, number: str | int, *, deadline: float | None = None, tell: Callable[[Told], None] = ignore) -> Answer:
+        """What divides a number, in the answer's `factoring`, as far as a bounded search finds it. Options as for `ask`."""
+        return await self.ask(number, operation=Operation.FACTOR, deadline=deadline, tell=tell)
+
     def submit(
         self,
         number: str | int,

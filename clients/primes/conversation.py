@@ -52,6 +52,7 @@ class Answer:
     evidence: Mapping[str, Any]  # empty when none came; of strings, if its sender keeps to the protocol
     number: str | None  # the prime that next_prime or previous_prime found
     instance: str
+    factoring: Mapping[str, Any] = field(default_factory=dict)  # `factors`, `cofactor`, `complete`; empty for other operations
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +373,7 @@ class Conversation:
             evidence=found.evidence,
             number=found.number,
             instance=self.instance,
+            factoring=found.factoring,
         )
         self._close(request)
         self._events.append(answer)

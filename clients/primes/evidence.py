@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from certificates import Malformed, Rejected, read, verify
 from certificates.small import BASES, BASES_BOUND, fails_strong_test, is_small_prime
 
+from . import factoring
 from .conversation import Answer
 from .expression import decimal, evaluate
 from .functions import NotANumber
@@ -71,6 +72,8 @@ def judge(number: str, operation: Operation, answer: Answer, certificate: bytes 
         return agreed(f"the number cannot be computed here: {error}")
     if operation is Operation.IS_PRIME:
         return _judge(n, answer, certificate)
+    if operation is Operation.FACTOR:
+        return _judge_factors(n, answer)
     if answer.number is None:
         return shown("no prime is below 2") if operation is Operation.PREVIOUS and n <= 2 else refuted("no prime came")
     if not _DECIMAL.fullmatch(answer.number):
@@ -89,6 +92,44 @@ def _judge(n: int, answer: Answer, certificate: bytes | None) -> Judgement:
     if verdict == "neither":
         return shown("it is below 2") if n < 2 else refuted("it is not below 2")
     return _judge_prime(n) if certificate is None else _judge_certificate(n, certificate)
+
+
+def _judge_factors(n: int, answer: Answer) -> Judgement:
+    """Whether their product is the number, and each is what it is called."""
+    try:
+        found, left = factoring.read(answer.factoring)
+        parts = [(decimal(one.number), one) for one in (*found, *([left] if left else ()))]
+    except NotANumber as error:
+        return refuted(f"what came as its factors is none: {error}")
+    if not _multiply_to(abs(n), [(p, one.multiplicity) for p, one in parts]):
+        return refuted("the product of its factors is another number")
+    judgements = [_judge_part(p, one) for p, one in parts]
+    for outcome in (Outcome.REFUTED, Outcome.AGREED):
+        if worst := next((judged for judged in judgements if judged.outcome is outcome), None):
+            return worst
+    return _judge(n, answer, None) if left else shown("the product of its factors is right, and each is what it is called")
+
+
+def _judge_part(p: int, one: factoring.Divisor) -> Judgement:
+    if one.verdict not in KINDS:
+        return agreed(f"the verdict {one.verdict!r} of a factor is not known here")
+    if one.verdict == "composite":
+        judged = _judge_composite(p, one.evidence)
+    else:
+        judged = (shown if p < 2 else refuted)("it is below 2") if one.verdict == "neither" else _judge_prime(p)
+    return Judgement(judged.outcome, f"of one of its factors: {judged.words}")
+
+
+def _multiply_to(n: int, powers: Iterable[tuple[int, int]]) -> bool:
+    """Whether the product of these powers is n; one that grows above it is not computed to its end."""
+    product = 1
+    for p, multiplicity in powers:
+        if (p.bit_length() - 1) * multiplicity > n.bit_length():
+            return False
+        product *= p**multiplicity
+        if product > n:
+            return False
+    return product == n
 
 
 def _judge_prime(n: int) -> Judgement:

@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from . import factoring
 from .conversation import Answer
 from .evidence import Judgement, Outcome
+from .functions import NotANumber
 from .questions import Question
 from .requests import Operation, PrimesError
 
@@ -38,13 +40,24 @@ def shorten(number: str) -> str:
 def tell(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:
     """An answer, for people."""
     verdict = VERDICTS.get(answer.verdict, answer.verdict)
-    if operation is not Operation.IS_PRIME:
+    if operation is Operation.FACTOR:
+        verdict = _tell_factors(answer)
+    elif operation is not Operation.IS_PRIME:
         verdict = f"no {FOUND[operation]} prime" if answer.number is None else f"{FOUND[operation]} prime {shorten(answer.number)}"
         verdict += "" if answer.number is None or answer.proven else ", probably"
     words = _tell_check(answer, judgement)
     if "certificate" in answer.evidence:
         words += f"; certificate {str(answer.evidence['certificate'])[:16]}…" if saved is None else f"; certificate in {saved}"
     return printable(f"{shorten(question.number)}: {verdict}, {words}")
+
+
+def _tell_factors(answer: Answer) -> str:
+    """As a product; a factor in brackets is composite."""
+    try:
+        terms = [shorten(term) for term in factoring.tell(answer.factoring)]
+    except NotANumber as error:
+        return f"no factors: {error}"
+    return " * ".join(terms) if terms else "no factors"
 
 
 def _tell_check(answer: Answer, judgement: Judgement | None) -> str:
@@ -64,9 +77,9 @@ def tell_failure(question: Question, error: PrimesError) -> str:
 def encode(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:
     """An answer, for programs."""
     told: dict[str, Any] = {"position": question.position, "number": question.number}
-    if operation is not Operation.IS_PRIME:
+    if operation in FOUND:
         told[FOUND[operation]] = answer.number
-    told |= {"verdict": answer.verdict, "proven": answer.proven, "method": answer.method}
+    told |= {"verdict": answer.verdict, "proven": answer.proven, "method": answer.method, **answer.factoring}
     if answer.evidence:
         told["evidence"] = answer.evidence
     if judgement is not None:

@@ -101,6 +101,7 @@ class Found:
     compute_ms: float
     evidence: Object  # empty when none came
     number: str | None  # the prime that next_prime or previous_prime found
+    factoring: Object  # `factors`, `cofactor` and `complete`, as they came; empty when none did
 
 
 Message = Session | GoingAway | FirstVerdict | Jobs | New | Result | Refusal
@@ -183,6 +184,7 @@ def read_found(fields: Object) -> Found:
         compute_ms=_amount(fields, "compute_ms"),
         evidence=_object(fields, "evidence") if "evidence" in fields else {},
         number=_string(fields, "number") if "number" in fields else None,
+        factoring={name: fields[name] for name in ("factors", "cofactor", "complete") if name in fields},
     )
 
 

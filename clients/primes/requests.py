@@ -30,6 +30,7 @@ class Operation(StrEnum):
     IS_PRIME = "is_prime"
     NEXT = "next_prime"
     PREVIOUS = "previous_prime"
+    FACTOR = "factor"
 
 
 def write(id: str, method: str, params: Mapping[str, Any]) -> str:

@@ -2,10 +2,11 @@
 
 import enum
 import hashlib
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
+from services.jobs import evidence
 from services.jobs.evidence import Evidence
 
 
@@ -15,6 +16,7 @@ class Operation(enum.StrEnum):
     IS_PRIME = "is_prime"
     NEXT_PRIME = "next_prime"  # the least prime above it
     PREVIOUS_PRIME = "previous_prime"  # the greatest prime below it
+    FACTOR = "factor"  # what divides it
 
 
 class Wanted(enum.StrEnum):
@@ -122,6 +124,27 @@ class Value(msgspec.Struct, array_like=True, frozen=True, gc=False):
 MOST_SHOWN = 1_000  # digits of a value that an answer carries
 
 
+class Divisor(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A divisor, how often it stands in the number, and what is known of it; evidence where it is composite."""
+
+    number: str  # canonical decimal
+    multiplicity: int
+    verdict: Verdict
+    evidence: Evidence | None = None
+
+
+class Factors(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What was found of a number: the product of all, each as often as it stands there, is its absolute value."""
+
+    found: list[Divisor]  # the least one first; a composite one is a divisor that was not split further
+    cofactor: Divisor | None = None  # what is left: composite, or 0 for the number 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether all are prime, or passed every test."""
+        return self.cofactor is None and all(part.verdict is not Verdict.COMPOSITE for part in self.found)
+
+
 class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """One answer: `id` is the job's; times are of the worker's clock."""
 
@@ -135,6 +158,7 @@ class Answer(msgspec.Struct, array_like=True, frozen=True, gc=False):
     best: Verdict | None = None  # where time ran out: what the tests say that were done until then, by `method`
     number: str = ""  # the prime that an operation found (canonical decimal), of which the verdict speaks
     value: Value | None = None  # of the expression that was asked about, where it was one
+    factors: Factors | None = None  # where they were asked for
 
     @property
     def proven(self) -> bool:
@@ -148,6 +172,23 @@ def describe_value(answer: Answer) -> dict[str, int | str]:
         return {}
     shown = {"value": answer.value.text} if answer.value.text else {}
     return {"digits": answer.value.digits, **shown}
+
+
+def describe_factors(answer: Answer) -> dict[str, Any]:
+    """JSON fields of an answer that has factors; none otherwise."""
+    if (factors := answer.factors) is None:
+        return {}
+    found = [
+        {"factor": part.number, "multiplicity": part.multiplicity, "verdict": part.verdict.value, **_show(part)}
+        for part in factors.found
+    ]
+    left = factors.cofactor
+    cofactor = {"cofactor": {"number": left.number, "verdict": left.verdict.value, **_show(left)}} if left else {}
+    return {"factors": found, **cofactor, "complete": factors.complete}
+
+
+def _show(part: Divisor) -> dict[str, Any]:
+    return {"evidence": evidence.describe(part.evidence)} if part.evidence else {}
 
 
 def describe_unknown(answer: Answer) -> dict[str, str]:

@@ -31,7 +31,7 @@ from services.web.http.certificate_child import CertificateChildren
 from services.web.http.description import Description
 from services.web.http.handler import JSONHandler, NotFound
 from services.web.http.hello import Hello
-from services.web.http.primes import NextPrime, PreviousPrime, Primes
+from services.web.http.primes import FactorsOf, NextPrime, PreviousPrime, Primes
 from services.web.instance import Instance
 from services.web.operators import dead_letters, figures
 from services.web.operators.access import read_access
@@ -89,6 +89,7 @@ class Web:
                 url(r"/chatsocket", ChatSocket, sockets),
                 url(r"/primes/(.*)/next", NextPrime, {"dispatcher": dispatcher, "settings": settings}),
                 url(r"/primes/(.*)/previous", PreviousPrime, {"dispatcher": dispatcher, "settings": settings}),
+                url(r"/primes/(.*)/factors", FactorsOf, {"dispatcher": dispatcher, "settings": settings}),
                 url(r"/primes/(.*)", Primes, {"dispatcher": dispatcher, "settings": settings}),
                 url(r"/certificates", CheckHandler, certificates),
                 url(r"/certificates/(.*)", CertificateHandler, certificates),

@@ -39,7 +39,8 @@ def weigh(digits: int, operation: Operation, wanted: Wanted = Wanted.VERDICT) ->
 
 def _estimate(digits: int, operation: Operation) -> int:
     test = BASE if digits < 20 else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
-    return test * OPERATIONS[operation].tests(digits)
+    traits = OPERATIONS[operation]
+    return test * traits.tests(digits) + traits.search(digits)
 
 
 def proof(digits: int) -> int:

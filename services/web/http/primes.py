@@ -1,4 +1,4 @@
-"""`GET /primes/N`: whether N is prime; `GET /primes/N/next` and `GET /primes/N/previous`: which prime is next to it."""
+"""`GET /primes/N`: whether N is prime; `…/next` and `…/previous`: which prime is next to it; `…/factors`: what divides it."""
 
 import asyncio
 import math
@@ -17,6 +17,7 @@ from services.jobs.messages import (
     Operation,
     Wanted,
     describe_best,
+    describe_factors,
     describe_unknown,
     describe_value,
     want,
@@ -27,6 +28,8 @@ from services.web.http.handler import JSONHandler
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import LedgerFull, OverBudget
 from services.web.settings import WebSettings
+
+ABOUT_ITSELF = (Operation.IS_PRIME, Operation.FACTOR)  # what these find is said of the number that was asked
 
 GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
 LINGER = 60  # seconds that a proof goes on after the time of its request is over, for whoever asks again
@@ -93,7 +96,7 @@ class Primes(JSONHandler):
             retryable = answer.fault is Fault.LOST
             status = 400 if answer.fault is Fault.NO_INTEGER else 500
             return self.fail(status, answer.fault, SENTENCES[answer.fault], retryable, **describe_unknown(answer))
-        self.write(describe(canonical if self.OPERATION is Operation.IS_PRIME else answer.number, answer, elapsed))
+        self.write(describe(canonical if self.OPERATION in ABOUT_ITSELF else answer.number, answer, elapsed))
 
     def _read_wanted(self) -> Wanted:
         """`?proof=true`, `?certificate=true`. Raises HTTPError 400."""
@@ -155,6 +158,20 @@ class PreviousPrime(Primes):
     OPERATION = Operation.PREVIOUS_PRIME
 
 
+class FactorsOf(Primes):
+    """What divides N."""
+
+    ROUTE = "/primes/N/factors"
+    OPERATION = Operation.FACTOR
+
+    def _read_wanted(self) -> Wanted:
+        """Nothing is proven of factors. Raises HTTPError 400 where that is asked for."""
+        for name in ("proof", "certificate"):
+            if given := self.get_query_arguments(name):
+                raise HTTPError(400, f"{name}: expected none where factors are asked for, got {given[0][:40]!r}")
+        return Wanted.VERDICT
+
+
 def describe(number: str, answer: Answer, elapsed: float) -> dict[str, Any]:
     """The JSON form of an answer about a number, "" where none was found; times in milliseconds."""
     shown = {"evidence": evidence.describe(answer.evidence)} if answer.evidence else {}
@@ -165,6 +182,7 @@ def describe(number: str, answer: Answer, elapsed: float) -> dict[str, Any]:
         "method": answer.method,
         **shown,
         **describe_value(answer),
+        **describe_factors(answer),
         "queue_ms": answer.queue_ms,
         "compute_ms": answer.compute_us / 1000,
         "total_ms": round(elapsed * 1000, 3),

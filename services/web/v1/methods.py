@@ -36,6 +36,11 @@ class _Number(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     certificate: Raw = ABSENT
 
 
+class _Unprovable(msgspec.Struct, forbid_unknown_fields=True, gc=False):
+    number: Raw
+    deadline: Raw = ABSENT
+
+
 class _Cancel(msgspec.Struct, forbid_unknown_fields=True, gc=False):
     request: Raw
 
@@ -46,6 +51,7 @@ class _Resume(msgspec.Struct, forbid_unknown_fields=True, gc=False):
 
 
 _number = Params(_Number)
+_unprovable = Params(_Unprovable)
 _cancel = Params(_Cancel)
 _resume = Params(_Resume)
 
@@ -59,6 +65,13 @@ def _read_question(operation: Operation, id: str, params: Raw, limits: Limits) -
     if wanted is not Wanted.VERDICT and digits > limits.proof_digits:
         sentence = f"Number too large: {digits:,} digits came, at most {limits.proof_digits:,} are proven"
         raise Refused(Code.TOO_LARGE, sentence)
+    return Asked(id, asked, _read_deadline(given.deadline))
+
+
+def _read_unprovable(operation: Operation, id: str, params: Raw, limits: Limits) -> Asked:
+    """A number and perhaps a deadline, of which nothing else can be wanted. Raises Refused."""
+    given = _unprovable.read(params)
+    asked = _read_number(given.number, limits.digits, operation, Wanted.VERDICT)
     return Asked(id, asked, _read_deadline(given.deadline))
 
 
@@ -120,7 +133,10 @@ def _read_resume(id: str, params: Raw, limits: Limits) -> Resuming:
 
 
 METHODS: dict[str, Callable[[str, Raw, Limits], Call]] = {
-    **{operation.value: partial(_read_question, operation) for operation in OPERATIONS},
+    **{
+        operation.value: partial(_read_question if traits.proves else _read_unprovable, operation)
+        for operation, traits in OPERATIONS.items()
+    },
     "cancel": _read_cancel,
     "resume": _read_resume,
 }

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, Raw, UnsetType
 
 from services.jobs.evidence import Evidence, describe
-from services.jobs.messages import SENTENCES, Answer, Verdict, describe_unknown
+from services.jobs.messages import SENTENCES, Answer, Verdict, describe_factors, describe_unknown
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
 
 _encoder = msgspec.json.Encoder()
@@ -28,6 +28,9 @@ class Conclusion(msgspec.Struct, frozen=True, gc=False):
     number: str | UnsetType = UNSET  # the prime that was found
     digits: int | UnsetType = UNSET  # of the value of the expression that was asked about
     value: str | UnsetType = UNSET
+    factors: list[dict[str, Any]] | UnsetType = UNSET  # that were found, where they were asked for
+    cofactor: dict[str, Any] | UnsetType = UNSET  # what is left
+    complete: bool | UnsetType = UNSET
 
 
 class Standing(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -97,7 +100,7 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
     """What an answer tells its client."""
     if answer.fault is not None:
         return error(id, Code(answer.fault), SENTENCES[answer.fault], offset, describe_unknown(answer))
-    if not answer.number and answer.value is None:
+    if not answer.number and answer.value is None and answer.factors is None:
         opening, ms = _opening(answer.verdict, answer.method), answer.compute_us / 1000
         ending = _ending(answer.evidence) if answer.evidence is not None else "}}"
         times = f'"queue_ms":{answer.queue_ms},"compute_ms":{ms}'
@@ -114,6 +117,7 @@ def response(id: str, answer: Answer, offset: str) -> bytes:
         answer.number or UNSET,
         UNSET if answer.value is None else answer.value.digits,
         UNSET if answer.value is None else answer.value.text or UNSET,
+        **describe_factors(answer),
     )
     return result(id, found)
 

@@ -33,7 +33,8 @@ def compute(job: Job, queue_ms: int = 0, note: Note = ignore) -> Answer:
     except NoInteger:
         return Answer(job.id, Verdict.UNKNOWN, queue_ms=queue_ms, fault=Fault.NO_INTEGER)
     elapsed = (time.perf_counter_ns() - started) // 1000
-    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, None, finding.evidence, None, number, value)
+    shown = finding.evidence
+    return Answer(job.id, finding.verdict, finding.method, queue_ms, elapsed, None, shown, None, number, value, finding.factors)
 
 
 def read_number(job: Job) -> gmpy2.mpz:

@@ -7,6 +7,8 @@ import gmpy2
 from services.jobs.messages import Operation
 from services.worker.compute import neighbours
 from services.worker.compute.primes import Finding, Note, examine_large
+from services.worker.factor import factorization
+from services.worker.factor.splitter import Splitter
 
 # From the integer that was asked for, to the number that was found (canonical decimal, "" for none) and what is known of it.
 Compute = Callable[[gmpy2.mpz, Note], tuple[str, Finding]]
@@ -41,8 +43,15 @@ def previous_prime(n: gmpy2.mpz, _: Note) -> tuple[str, Finding]:
     return ("" if prime is None else str(prime)), finding
 
 
+def factor(n: gmpy2.mpz, note: Note) -> tuple[str, Finding]:
+    """What is known of n, which the client has, and what divides it."""
+    with Splitter() as splitter:
+        return "", factorization.factor(n, note, splitter.split)
+
+
 OPERATIONS: Mapping[Operation, Compute] = {
     Operation.IS_PRIME: is_prime,
     Operation.NEXT_PRIME: next_prime,
     Operation.PREVIOUS_PRIME: previous_prime,
+    Operation.FACTOR: factor,
 }

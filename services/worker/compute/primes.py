@@ -9,7 +9,7 @@ import flint
 import gmpy2
 
 from services.jobs.evidence import Evidence, Factor, Witness, fails_strong_test
-from services.jobs.messages import Verdict
+from services.jobs.messages import Factors, Verdict
 
 
 class Finding(NamedTuple):
@@ -18,6 +18,7 @@ class Finding(NamedTuple):
     verdict: Verdict
     method: str
     evidence: Evidence | None = None
+    factors: Factors | None = None  # where they were searched for
 
 
 Note = Callable[[Finding], None]

@@ -70,6 +70,15 @@ def test_neighbours_are_found_and_checked(whole: Whole) -> None:
     assert (told["number"], told["next"], told["verdict"], told["check"]) == ("10^12", "1000000000039", "prime", "shown")
 
 
+def test_numbers_are_taken_apart_and_the_factors_checked(whole: Whole) -> None:
+    url, right = whole.webs[0].url, "the product of its factors is right, and each is what it is called"
+    assert run(url, "--factor", "360").stdout == f"360: 2^3 * 3^2 * 5, checked: {right}\n"
+    assert run(url, "--factor", "2^67-1").stdout == f"2^67-1: 193707721 * 761838257287, checked: {right}\n"
+    assert run(url, "--factor", "1").stdout == f"1: no factors, checked: {right}\n"
+    (told,) = objects(run(url, "--factor", "--json", "91").stdout)
+    assert ([one["factor"] for one in told["factors"]], told["complete"], told["check"]) == (["7", "13"], True, "shown")
+
+
 def test_an_object_a_line_in_order_from_arguments_a_file_and_standard_input(whole: Whole, tmp_path: Path) -> None:
     file = tmp_path / "numbers.txt"
     file.write_text("# primes and others\n11\n\n 3#+1 \r\n15")
@@ -175,6 +184,7 @@ def test_certificates_are_fetched_checked_and_saved(whole: Whole, tmp_path: Path
         (["--save-certificates", "no/such/folder", "97"], "--save-certificates: expected a folder, got 'no/such/folder'"),
         (["--resume", "README.md", "97"], "README.md: expected a file that --resume made, got something else"),
         (["--next", "--previous", "97"], "not allowed with argument"),
+        (["--factor", "--proof", "97"], "--factor: expected it without --proof"),
     ],
 )
 def test_what_is_wrong_is_named_and_the_status_is_2(whole: Whole, arguments: list[str], words: str) -> None:

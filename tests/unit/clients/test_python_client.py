@@ -415,6 +415,41 @@ def test_neighbours_are_judged(operation: Operation, number: str, found: str | N
     assert evidence.judge(number, operation, told).outcome is outcome
 
 
+def factored(*factors: tuple[str, int, str], left: str | None = None) -> dict[str, Any]:
+    cofactor = {} if left is None else {"cofactor": {"number": left, "verdict": "composite", "evidence": {"witness": "2"}}}
+    found = [{"factor": number, "multiplicity": multiplicity, "verdict": verdict} for number, multiplicity, verdict in factors]
+    return {"factors": found, **cofactor, "complete": left is None}
+
+
+P30, Q40 = 10**29 + 319, 10**39 + 3
+
+
+@pytest.mark.parametrize(
+    ("number", "verdict", "factoring", "outcome"),
+    [
+        ("12", "composite", factored(("2", 2, "prime"), ("3", 1, "prime")), Outcome.SHOWN),
+        ("-12", "neither", factored(("2", 2, "prime"), ("3", 1, "prime")), Outcome.SHOWN),
+        ("1", "neither", factored(), Outcome.SHOWN),
+        ("97", "prime", factored(("97", 1, "prime")), Outcome.SHOWN),
+        ("0", "neither", {"factors": [], "cofactor": {"number": "0", "verdict": "neither"}, "complete": False}, Outcome.SHOWN),
+        ("12", "composite", factored(("2", 1, "prime"), ("3", 1, "prime")), Outcome.REFUTED),
+        ("12", "composite", factored(("3", 1, "prime"), ("4", 1, "prime")), Outcome.REFUTED),
+        ("12", "composite", factored(("2", 10**9, "prime")), Outcome.REFUTED),
+        ("12", "composite", factored(("1", 1, "prime"), ("2", 2, "prime"), ("3", 1, "prime")), Outcome.REFUTED),
+        ("12", "composite", {}, Outcome.REFUTED),
+        ("12", "composite", {"factors": [{"factor": 12}]}, Outcome.REFUTED),
+        ("12", "composite", {"factors": [{"factor": "12", "multiplicity": -1}]}, Outcome.REFUTED),
+        (str(7 * Q40), "composite", factored(("7", 1, "prime"), (str(Q40), 1, "probably_prime")), Outcome.AGREED),
+        (str(7 * P30 * Q40), "composite", factored(("7", 1, "prime"), left=str(P30 * Q40)), Outcome.SHOWN),
+        (str(7 * Q40), "composite", factored(("7", 1, "prime"), left=str(Q40)), Outcome.REFUTED),
+    ],
+)
+def test_factors_are_judged(number: str, verdict: str, factoring: dict[str, Any], outcome: Outcome) -> None:
+    found: dict[str, str] = {"factor": "7" if number.startswith("7") else "3"} if verdict == "composite" else {}
+    told = Answer("t-1", verdict, True, "BPSW", 1, 0.1, found, None, "web0", factoring)
+    assert evidence.judge(number, Operation.FACTOR, told).outcome is outcome
+
+
 def ask(checkpoint: Checkpoint, numbers: Sequence[str], first: int = 1) -> None:
     for position, number in enumerate(numbers, first):
         checkpoint.ask(Question(position, number))

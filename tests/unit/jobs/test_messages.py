@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.jobs.evidence import Factor, Witness
 from services.jobs.messages import (
     SENTENCES,
     Answer,
     Asker,
+    Divisor,
+    Factors,
     Fault,
     Job,
     Operation,
@@ -42,6 +45,13 @@ def test_jobs_arrive_as_they_were_sent(batch: list[Job]) -> None:
 @given(st.lists(answers))
 def test_answers_arrive_as_they_were_sent(batch: list[Answer]) -> None:
     assert decode_answers(encode(batch)) == batch
+
+
+def test_factors_arrive_as_they_were_found() -> None:
+    found = [Divisor("2", 3, Verdict.PRIME), Divisor("91", 2, Verdict.COMPOSITE, Factor(7))]
+    factors = Factors(found, Divisor("85", 1, Verdict.COMPOSITE, Witness(2)))
+    answer = Answer(1, Verdict.COMPOSITE, factors=factors)
+    assert decode_answers(encode([answer])) == [answer]
 
 
 def test_a_number_of_a_million_digits_arrives_whole() -> None:
@@ -114,7 +124,7 @@ def pack(value: object) -> bytes:
         (pack([[1]]), "Expected `array` of at least length 2, got 1"),
         (pack([["one", "97"]]), "Expected `int`, got `str`"),
         (pack([[1, 97]]), "Expected `str`, got `int`"),
-        (pack([[1, "97", "factor"]]), "Invalid enum value 'factor'"),
+        (pack([[1, "97", "totient"]]), "Invalid enum value 'totient'"),
     ],
 )
 def test_refuses_what_is_no_batch_of_jobs(payload: bytes, words: str) -> None:
@@ -154,7 +164,7 @@ def test_refuses_a_batch_with_bottomless_fields() -> None:
     with pytest.raises(msgspec.DecodeError, match=r"(?i)recursion|stack overflow"):
         decode_jobs(b"\x91\x99\x01\xa297\xa8is_prime\xa0\xa0\x00\xc2\xa0" + bottomless)
     with pytest.raises(msgspec.DecodeError, match=r"(?i)recursion|stack overflow"):
-        decode_answers(b"\x91\x9b\x01\xa5prime\xa0\x00\x00\xc0\xc0\xc0\xa0\xc0" + bottomless)
+        decode_answers(b"\x91\x9c\x01\xa5prime\xa0\x00\x00\xc0\xc0\xc0\xa0\xc0\xc0" + bottomless)
 
 
 def read_or_refuse(payload: bytes) -> None:

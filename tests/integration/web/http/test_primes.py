@@ -60,6 +60,42 @@ def test_the_primes_next_to_a_number_are_found(whole: Whole, path: str, number: 
 
 
 @pytest.mark.parametrize(
+    ("path", "number", "verdict", "factors"),
+    [
+        ("-12", "-12", "neither", [("2", 2, "prime"), ("3", 1, "prime")]),
+        ("97", "97", "prime", [("97", 1, "prime")]),
+        ("1", "1", "neither", []),
+        (
+            "(10%5E18-1)%2F9",
+            "(10^18-1)/9",
+            "composite",
+            [(str(p), 1 + (p == 3), "prime") for p in (3, 7, 11, 13, 19, 37, 52579, 333667)],
+        ),
+        ("(10%5E39%2B3)%5E2", "(10^39+3)^2", "composite", [(str(10**39 + 3), 2, "probably_prime")]),
+    ],
+)
+def test_a_number_is_taken_apart(whole: Whole, path: str, number: str, verdict: str, factors: list[tuple[str, int, str]]) -> None:
+    response = whole.webs[0].get(f"/primes/{path}/factors")
+
+    assert response.status == 200
+    assert (response.json["number"], response.json["verdict"]) == (number, verdict)
+    assert [(each["factor"], each["multiplicity"], each["verdict"]) for each in response.json["factors"]] == factors
+    assert response.json["complete"] is True
+
+
+def test_nothing_is_left_out_of_zero(whole: Whole) -> None:
+    told = whole.webs[0].get("/primes/0/factors").json
+    assert (told["factors"], told["cofactor"], told["complete"]) == ([], {"number": "0", "verdict": "neither"}, False)
+
+
+@pytest.mark.parametrize("query", ["proof=true", "certificate=false"])
+def test_factors_come_without_a_proof(whole: Whole, query: str) -> None:
+    response = whole.webs[0].get(f"/primes/91/factors?{query}")
+    assert response.status == 400
+    assert "expected none where factors are asked for" in response.json["error"]["message"]
+
+
+@pytest.mark.parametrize(
     "number", [91, (10**9 + 7) * (10**9 + 9), (2**127 - 1) * (2**89 - 1), 2**4423 - 3], ids=lambda n: str(n.bit_length())
 )
 def test_the_evidence_shows_that_a_number_is_composite(whole: Whole, number: int) -> None:

@@ -4,11 +4,17 @@ import asyncio
 from typing import Any
 
 import gmpy2
+import pytest
 
+from services.jobs.evidence import Witness, holds
 from tests.integration.conftest import Front
+from tests.integration.processes import children, cmdline
 from tests.integration.v1_clients import RpcClient
+from tests.integration.waiting import eventually
 
 LONG = str(gmpy2.mpz(2) ** 9941 - 1)  # a prime: the first of its tests takes a quarter of the time of all
+
+SEMIPRIME = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes
 
 
 async def ask(client: RpcClient, id: Any, method: str, **params: Any) -> dict[str, Any]:
@@ -54,6 +60,63 @@ def test_an_expression_is_evaluated_by_the_worker(manned: Front) -> None:
     assert (found["number"], found["verdict"]) == ("2^89-1", "prime")
     assert (found["digits"], found["value"]) == (27, str(2**89 - 1))
     assert manned.web0.get("/primes/(10%5E30+1)%2F10").json["error"]["code"] == "no_integer"
+
+
+def test_factors_are_found_by_the_worker(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        found = await ask(client, 1, "factor", number="(10^5+3)^2 * (10^11+3) * (10^19+51) * (10^24+7)")
+        powers = [(int(each["factor"]), each["multiplicity"], each["verdict"]) for each in found["factors"]]
+        assert powers == [
+            (10**5 + 3, 2, "prime"), (10**11 + 3, 1, "prime"), (10**19 + 51, 1, "prime"), (10**24 + 7, 1, "prime"),
+        ]  # fmt: skip
+        assert (found["verdict"], found["complete"], found["digits"]) == ("composite", True, 65)
+        assert "cofactor" not in found
+        assert "number" not in found
+        found = await ask(client, 2, "factor", number=-1)
+        assert (found["verdict"], found["factors"], found["complete"]) == ("neither", [], True)
+        assert (await ask(client, 3, "factor", number="97", proof=True))["code"] == "invalid_params"
+        await client.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_search_ends_with_its_budget_and_tells_what_is_left(manned: Front) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        found = await ask(client, 1, "factor", number=f"7*{SEMIPRIME}")
+        assert [each["factor"] for each in found["factors"]] == ["7"]
+        assert (found["cofactor"]["number"], found["cofactor"]["verdict"]) == (SEMIPRIME, "composite")
+        assert holds(int(SEMIPRIME), Witness(int(found["cofactor"]["evidence"]["witness"])))
+        assert not found["complete"]
+        await client.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("end", ["cancelled", "deadline"])
+def test_a_search_that_nobody_waits_for_is_ended(manned: Front, end: str) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        number = f"{len(end)}*{SEMIPRIME}"  # a search of its own
+        params = {"number": number, **({"deadline": 4} if end == "deadline" else {})}
+        await client.send({"id": 1, "method": "factor", "params": params})
+        await eventually(lambda: searching(manned), "the search runs in a process of its own")
+        if end == "cancelled":
+            assert await client.cancel(1) is True
+        await client.until(lambda: client.errors, "the request is answered")
+        assert [error["error"]["data"]["code"] for error in client.errors if "error" in error] == [end]
+        await eventually(lambda: not searching(manned), "the process has ended")
+        assert (await ask(client, 3, "factor", number="91"))["complete"], "the worker is free"
+        await client.close()
+
+    asyncio.run(scenario())
+
+
+def searching(front: Front) -> list[int]:
+    """Processes that search for factors."""
+    of_children = (child for computing in children(front.worker0.pid) for child in children(computing))
+    return [pid for pid in of_children if b"services.worker.factor.split" in cmdline(pid)]
 
 
 def test_a_job_that_runs_out_of_time_tells_the_best_that_is_known(manned: Front) -> None:

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from services.jobs.evidence import Factor
-from services.jobs.messages import Answer, Value, Verdict
+from services.jobs.messages import Answer, Divisor, Factors, Value, Verdict
 from services.web.http.primes import describe
 
 
@@ -30,6 +30,13 @@ def test_a_composite_is_told_with_its_evidence() -> None:
 def test_an_answer_to_an_expression_tells_its_value() -> None:
     found = describe("fib(11)", Answer(7, Verdict.PRIME, value=Value(2, "89")), elapsed=0.0)
     assert (found["number"], found["digits"], found["value"]) == ("fib(11)", 2, "89")
+
+
+def test_factors_are_told_beside_the_verdict() -> None:
+    answer = Answer(7, Verdict.COMPOSITE, evidence=Factor(7), factors=Factors([Divisor("7", 2, Verdict.PRIME)]))
+    found = describe("49", answer, elapsed=0.0)
+    assert (found["number"], found["evidence"], found["complete"]) == ("49", {"factor": "7"}, True)
+    assert found["factors"] == [{"factor": "7", "multiplicity": 2, "verdict": "prime"}]
 
 
 @pytest.mark.parametrize("verdict", Verdict)

@@ -161,7 +161,7 @@ def test_an_invalid_request_keeps_its_id_if_it_has_one(text: str) -> None:
 
 def test_an_unknown_method_is_told_the_known_ones() -> None:
     failed = call(request(id=1, method="was_prime"))
-    methods = "is_prime or next_prime or previous_prime or cancel or resume"
+    methods = "is_prime or next_prime or previous_prime or factor or cancel or resume"
     assert failed == Rejected("1", Code.METHOD_NOT_FOUND, f"Expected {methods}, got 'was_prime'")
 
 

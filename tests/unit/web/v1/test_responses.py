@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET, Raw
 
 from services.jobs.evidence import CertificateName, Evidence, Factor, Witness, describe
-from services.jobs.messages import Answer, Fault, Value, Verdict
+from services.jobs.messages import Answer, Divisor, Factors, Fault, Value, Verdict
 from services.web.v1 import responses
 from services.web.v1.errors import NUMBERS, RETRY_AFTER, Code
 from services.web.v1.responses import Conclusion, Standing
@@ -24,6 +24,25 @@ def test_a_response_carries_verdict_times_and_offset() -> None:
             "verdict": "probably_prime", "proven": False, "method": "BPSW", "queue_ms": 12, "compute_ms": 3.456, "offset": "5-6",
         },
     }  # fmt: skip
+
+
+def test_a_response_carries_the_factors_that_were_asked_for() -> None:
+    found = [Divisor("2", 3, Verdict.PRIME), Divisor("91", 2, Verdict.COMPOSITE, Factor(7))]
+    factors = Factors(found, Divisor("85", 1, Verdict.COMPOSITE, Witness(2)))
+    answer = Answer(7, Verdict.COMPOSITE, "trial division", evidence=Factor(2), factors=factors)
+    result = json.loads(responses.response("1", answer, "5-6"))["result"]
+    assert result["evidence"] == {"factor": "2"}
+    assert result["factors"] == [
+        {"factor": "2", "multiplicity": 3, "verdict": "prime"},
+        {"factor": "91", "multiplicity": 2, "verdict": "composite", "evidence": {"factor": "7"}},
+    ]
+    assert result["cofactor"] == {"number": "85", "verdict": "composite", "evidence": {"witness": "2"}}
+    assert result["complete"] is False
+
+
+def test_a_number_without_factors_has_an_empty_list_of_them() -> None:
+    result = json.loads(responses.response("1", Answer(7, Verdict.NEITHER, factors=Factors([])), "5-6"))["result"]
+    assert (result["factors"], result["complete"], "cofactor" in result) == ([], True, False)
 
 
 @given(
