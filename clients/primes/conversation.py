@@ -52,6 +52,8 @@ class Answer:
     evidence: Mapping[str, Any]  # empty when none came; of strings, if its sender keeps to the protocol
     number: str | None  # the prime that next_prime or previous_prime found
     instance: str
+    digits: int | None = None  # of the value of the expression that was asked about
+    value: str | None = None  # that value, in decimal, if its sender keeps to the protocol; None above 1,000 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,6 +374,8 @@ class Conversation:
             evidence=found.evidence,
             number=found.number,
             instance=self.instance,
+            digits=found.digits,
+            value=found.value,
         )
         self._close(request)
         self._events.append(answer)

@@ -101,6 +101,8 @@ class Found:
     compute_ms: float
     evidence: Object  # empty when none came
     number: str | None  # the prime that next_prime or previous_prime found
+    digits: int | None  # of the value of the expression that was asked about
+    value: str | None  # that value, in decimal, where it is not too long
 
 
 Message = Session | GoingAway | FirstVerdict | Jobs | New | Result | Refusal
@@ -183,6 +185,8 @@ def read_found(fields: Object) -> Found:
         compute_ms=_amount(fields, "compute_ms"),
         evidence=_object(fields, "evidence") if "evidence" in fields else {},
         number=_string(fields, "number") if "number" in fields else None,
+        digits=_count(fields, "digits") if "digits" in fields else None,
+        value=_string(fields, "value") if "value" in fields else None,
     )
 
 
@@ -229,6 +233,13 @@ def _amount(fields: Object, name: str) -> float:
     if not _is_number(value) or value < 0:
         raise MalformedMessage(f"expected a number from 0 on as {name}")
     return float(value)
+
+
+def _count(fields: Object, name: str) -> int:
+    value = _amount(fields, name)
+    if not value.is_integer():
+        raise MalformedMessage(f"expected a whole number as {name}")
+    return int(value)
 
 
 def _optional_amount(fields: Object, name: str) -> float | None:

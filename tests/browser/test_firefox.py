@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ SCHEME = "layout.css.prefers-color-scheme.content-override"  # what pages are to
 DARK, LIGHT = 0, 1
 ZOOMED = (320, 256)  # CSS pixels of a screen of 1,280 x 1,024 at 400 %
 ANSWERED = "document.querySelectorAll('tbody tr').length === {} && !document.querySelector('tbody tr[data-verdict=open]')"
-ROWS = "[...document.querySelectorAll('tbody tr')].map(row => [...row.cells].slice(0, 3).map(cell => cell.innerText))"
+ROWS = """[...document.querySelectorAll('tbody tr')].map(row =>
+  [row.cells[0].querySelector('.digits').innerText, row.cells[1].innerText, row.cells[2].innerText])"""
 NAMED = "document.activeElement.ariaLabel ?? (document.activeElement.id || document.activeElement.textContent.trim())"
 # How light what stands behind the page is, from 0 to 1, and how light its letters are.
 LIGHTNESS = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].map(color =>
@@ -148,6 +150,19 @@ def test_numbers_and_expressions_are_asked_answered_and_checked_by_keyboard_alon
     tab.press("Enter")
     tab.wait(ANSWERED.format(5))
     assert tab.evaluate(NAMED) == "numbers"
+
+
+def test_an_expression_shows_its_digits_and_on_demand_its_value(tab: Tab) -> None:
+    ask(tab, "100!+1", "10^1000", "97")
+    tab.wait(ANSWERED.format(3))
+    texts = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[0].innerText)"
+    cells = [text.split() for text in tab.evaluate(texts)]
+    assert cells == [["100!+1", "158", "digits", "Value"], ["10^1000", "1,001", "digits"], ["97"]]
+    reach(tab, "Value: 100!+1")
+    tab.press("Enter")
+    assert tab.evaluate("document.querySelector('.digits.full').textContent") == str(math.factorial(100) + 1)
+    tab.press("Enter")
+    assert tab.evaluate("document.querySelector('.digits.full')") is None
 
 
 def test_a_prime_is_proven_and_its_certificate_is_verified_in_the_page(tab: Tab) -> None:
