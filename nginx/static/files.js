@@ -64,6 +64,9 @@ class Card {
   async run() {
     try {
       for await (const answers of this.#upload.answers()) await this.#take(answers);
+      if (this.#upload.hasFormats && this.#answered) {
+        this.#link.append(" ", this.#download("?format=csv", ".csv", "As CSV"), " ", this.#download("?format=primes", ".primes.txt", "The primes"));
+      }
       this.#end(`Done: ${this.#upload.form ? `${this.#upload.form}, ` : ""}${this.#counts()}`);
     } catch (error) {
       const reason = this.#abort.signal.aborted ? "Cancelled" : `Ended: ${error.message}`;
@@ -72,7 +75,7 @@ class Card {
   }
 
   async #take(answers) {
-    this.#link.replaceChildren(element("a", { href: this.#upload.url, download: `${this.#file.name}.answers.jsonl` }, "All answers"));
+    this.#link.replaceChildren(this.#download("", ".answers.jsonl", "All answers"));
     for (let first = 0; first < answers.length; first += CHECKED_AT_ONCE) {
       const some = answers.slice(first, first + CHECKED_AT_ONCE);
       const results = await this.#checker.checkAll(some.map(({ number, verdict, evidence }) => ({ number, verdict, evidence })), this.#abort.signal);
@@ -81,6 +84,10 @@ class Card {
       while (this.#last.children.length > LAST) this.#last.lastChild.remove();
       this.#render();
     }
+  }
+
+  #download(format, ending, words) {
+    return element("a", { href: this.#upload.url + format, download: `${this.#file.name}${ending}` }, words);
   }
 
   #count(answer, { outcome, words }) {

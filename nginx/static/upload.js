@@ -4,6 +4,7 @@
 const FIRST_WAIT = 500; // ms before a request that failed is made again, at most; doubled with each that fails
 const LONGEST_WAIT = 30_000; // ms
 const MOST_BYTES = 50 * 2 ** 20; // of a file: nginx ends the connection of a larger one, which a browser takes for one that broke
+const MOST_KEPT = 10 * 2 ** 20; // bytes of a plain list whose numbers the server is to keep: they take much more of it than answers do
 const MOST_SENT = 3; // times that a file is sent when the server lost it
 
 /** The upload was refused, or lost more often than it is sent again; `code` is for programs, as in the protocol. */
@@ -36,6 +37,15 @@ export class Upload {
     signal.addEventListener("abort", () => this.url && fetch(this.url, { method: "DELETE", keepalive: true }).catch(() => {}));
   }
 
+  /** Whether `url` has the answers as CSV, too, and the primes alone. */
+  get hasFormats() {
+    return this.form !== undefined || this.#kept;
+  }
+
+  get #kept() {
+    return this.#file.size <= MOST_KEPT;
+  }
+
   /** Arrays of answers as they come: {line, number, verdict, …} or {line, number, error}. Throws UploadError, or the signal's reason. */
   async *answers() {
     const { size } = this.#file;
@@ -60,7 +70,7 @@ export class Upload {
     const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     const headers = { "Content-Type": "text/plain", "Idempotency-Key": key, Prefer: "respond-async" };
     for (;;) {
-      const response = await this.#fetch("/jobs", { method: "POST", body: this.#file, headers });
+      const response = await this.#fetch(this.#kept ? "/jobs?format=csv" : "/jobs", { method: "POST", body: this.#file, headers });
       if (response?.status === 202) {
         const { job, form } = await response.json();
         this.url = `/jobs/${job}`;

@@ -197,6 +197,12 @@ def test_a_long_file_is_uploaded_and_all_its_evidence_is_checked(tab: Tab, tmp_p
     tab.choose("#file", tmp_path / "many.txt")
     told = tab.wait("document.querySelector('.card')?.dataset.ended && document.querySelector('.card > p').textContent")
     assert told == "Done: 2,000 answers: 2 neither, 303 prime, 1,695 composite. 2,000 verdicts checked here."
+    reach(tab, "As CSV")
+    tab.press("Enter")
+    assert [row["verdict"] for row in saved(tab, "many.txt.csv")[:5]] == ["neither", "neither", "prime", "prime", "composite"]
+    reach(tab, "The primes")
+    tab.press("Enter")
+    assert [row["2"] for row in saved(tab, "many.txt.primes.txt")[:3]] == ["3", "5", "7"]
 
 
 def test_on_a_narrow_page_nothing_scrolls_sideways_in_the_colours_that_the_visitor_prefers(tab: Tab, tmp_path: Path) -> None:

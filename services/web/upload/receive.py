@@ -9,6 +9,7 @@ from tornado.web import Finish, stream_request_body
 
 from services.web.settings import WebSettings
 from services.web.upload.answer import ListHandler
+from services.web.upload.formats import EXPECTED, FORMATS, NDJSON
 from services.web.upload.intake import GOING_AWAY, MAX_BODY, TOO_SLOW, Intake, Rejection
 from services.web.upload.pace import Pace
 from services.web.upload.uploads import Uploads
@@ -36,12 +37,18 @@ class ReceiveHandler(ListHandler):
     def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
         """Nothing was read yet."""
         super().initialize(uploads, settings)
-        self._column = self.request.query_arguments.get("column", [b""])[-1].decode(errors="replace")
-        self._intake = Intake(uploads, settings.max_digits, self.share, self._column)
+        self._column = self._read_argument("column", "")
+        self._wanted = self._read_argument("format", NDJSON.name)
+        self._format = FORMATS.get(self._wanted, NDJSON)
+        self._intake = Intake(uploads, settings.max_digits, self.share, self._column, keep=self._format.texts)
         self._reading = True  # whether the body is not over
         self._pace = Pace(settings.upload_silence, settings.upload_rate)
         self._since = 0.0  # by the loop's clock: when the wait for the next piece began
         self._timer: asyncio.TimerHandle | None = None  # of that wait
+
+    def _read_argument(self, name: str, default: str) -> str:
+        """Of the query; the last one, where it has several."""
+        return self.request.query_arguments.get(name, [default.encode()])[-1].decode(errors="replace")
 
     async def prepare(self) -> None:
         """Read the head: what is refused by that alone, and whether the body's answers are there already."""
@@ -90,6 +97,8 @@ class ReceiveHandler(ListHandler):
         if encoding not in {"identity", *GZIP}:
             message = f"Expected the Content-Encoding gzip or none, got {encoding[:60]!r}"
             return Rejection(415, "unsupported_media_type", message)
+        if self._wanted not in FORMATS:
+            return Rejection(400, "bad_request", f"{EXPECTED}, got {self._wanted[:40]!r}")
         if len(self._column) > LONGEST_COLUMN:
             return Rejection(400, "bad_request", f"column: expected at most {LONGEST_COLUMN} characters, got {len(self._column):,}")
         if key is not None and not _KEY.fullmatch(key):
@@ -114,7 +123,7 @@ class ReceiveHandler(ListHandler):
             return self._end_rejected()
         self.set_header("Location", f"/jobs/{id}")
         if not _ASYNC.search(self.request.headers.get("Prefer", "")):
-            return await self.tell(id, 0, self._settings.long_poll, sealed=True)
+            return await self.tell(id, 0, self._settings.long_poll, self._format, sealed=True)
         self.set_status(202)
         self.set_header("Preference-Applied", "respond-async")
         form = {"form": self._intake.form, "answers": self._intake.answers} if self._intake.form else {}
