@@ -205,6 +205,22 @@ def test_a_long_file_is_uploaded_and_all_its_evidence_is_checked(tab: Tab, tmp_p
     assert [row["2"] for row in saved(tab, "many.txt.primes.txt")[:3]] == ["3", "5", "7"]
 
 
+def test_a_large_file_is_sent_after_what_it_was_taken_for_was_seen(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "large.abc").write_text("ABC $a*2^$b-1\n1 127\n7 3\n" + "// a comment of some length\n" * 40_000)
+    tab.choose("#file", tmp_path / "large.abc")
+    text = "document.querySelector('.card > p').textContent"
+    tab.wait(f"{text}.startsWith('ABC file')")
+    assert tab.evaluate(text) == "ABC file, at least 2 numbers. It begins with:"
+    assert tab.evaluate("[...document.querySelectorAll('.card li')].map(row => row.innerText)") == ["1*2^127-1", "7*2^3-1"]
+    reach(tab, "Send: large.abc")
+    tab.press("Enter")
+    told = tab.wait(f"document.querySelector('.card')?.dataset.ended && {text}")
+    assert told.startswith("Done: ABC file, 2 answers: ")
+    (tmp_path / "large.html").write_text(f"<p>{'no numbers' * 110_000}</p>\n")
+    tab.choose("#file", tmp_path / "large.html")
+    tab.wait(f"{text}.startsWith('Ended: Expected integers or expressions')")
+
+
 def test_on_a_narrow_page_nothing_scrolls_sideways_in_the_colours_that_the_visitor_prefers(tab: Tab, tmp_path: Path) -> None:
     tab.resize(*ZOOMED)
     ask(tab, "97", "2^127-1", "seven", "9" * 300)
