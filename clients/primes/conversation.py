@@ -53,6 +53,8 @@ class Answer:
     number: str | None  # the prime that next_prime or previous_prime found
     instance: str
     factoring: Mapping[str, Any] = field(default_factory=dict)  # `factors`, `cofactor`, `complete`; empty for other operations
+    digits: int | None = None  # of the value of the expression that was asked about
+    value: str | None = None  # that value, in decimal, if its sender keeps to the protocol; None above 1,000 digits
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +376,8 @@ class Conversation:
             number=found.number,
             instance=self.instance,
             factoring=found.factoring,
+            digits=found.digits,
+            value=found.value,
         )
         self._close(request)
         self._events.append(answer)

@@ -1,5 +1,6 @@
 """Checks answers with nothing but arithmetic, so that nobody needs to trust whoever sent them."""
 
+import math
 import re
 import secrets
 from collections.abc import Iterable, Mapping
@@ -25,6 +26,7 @@ BASE_BITS = 64
 KINDS = {"composite": {"factor", "witness"}, "prime": {"certificate"}, "probably_prime": set[str](), "neither": set[str]()}
 
 _DECIMAL = re.compile(r"[0-9]+")
+_VALUE = re.compile(r"-?[0-9]{1,1000}")  # of an expression: the protocol sends no longer one
 _SMALL = re.compile(r"[0-9]{1,20}")  # of a factor or witness: they are below 2^64
 
 DECIDED = "it passes 13 strong tests, which decide numbers of its size"
@@ -70,15 +72,26 @@ def judge(number: str, operation: Operation, answer: Answer, certificate: bytes 
         n = evaluate(number)
     except NotANumber as error:
         return agreed(f"the number cannot be computed here: {error}")
+    if not _is_value(n, answer):
+        return refuted("what came as its value, or as how many digits it has, is not so")
     if operation is Operation.IS_PRIME:
         return _judge(n, answer, certificate)
     if operation is Operation.FACTOR:
         return _judge_factors(n, answer)
-    if answer.number is None:
-        return shown("no prime is below 2") if operation is Operation.PREVIOUS and n <= 2 else refuted("no prime came")
-    if not _DECIMAL.fullmatch(answer.number):
-        return refuted("what came as the prime is no number")
     return _judge_neighbour(n, operation, answer, certificate)
+
+
+def _is_value(n: int, answer: Answer) -> bool:
+    """Whether what the answer says of the value of the expression, if it does, is so."""
+    if answer.value is not None and not (_VALUE.fullmatch(answer.value) and int(answer.value) == n):
+        return False
+    return answer.digits is None or answer.digits == _count_digits(n)
+
+
+def _count_digits(n: int) -> int:
+    """Without its decimal form, which takes long where it has thousands."""
+    digits = int(n.bit_length() * math.log10(2))  # or one more
+    return max(1, digits + 1 if abs(n) >= 10**digits else digits)
 
 
 def _judge(n: int, answer: Answer, certificate: bytes | None) -> Judgement:
@@ -191,9 +204,17 @@ def _read_small(value: object) -> int | None:
 
 def _judge_neighbour(n: int, operation: Operation, answer: Answer, certificate: bytes | None) -> Judgement:
     """Whether it is the nearest prime."""
-    assert answer.number is not None  # looked at before
+    if answer.number is None:
+        return shown("no prime is below 2") if operation is Operation.PREVIOUS and n <= 2 else refuted("no prime came")
+    if not _DECIMAL.fullmatch(answer.number):
+        return refuted("what came as the prime is no number")
+    return _judge_found(n, operation, answer.number, answer, certificate)
+
+
+def _judge_found(n: int, operation: Operation, number: str, answer: Answer, certificate: bytes | None) -> Judgement:
+    """Whether this prime is the nearest one."""
     try:
-        found = decimal(answer.number)
+        found = decimal(number)
     except NotANumber as error:
         return agreed(f"the prime that came cannot be checked here: {error}")
     low, high = (n, found) if operation is Operation.NEXT else (found, n)

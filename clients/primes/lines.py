@@ -48,6 +48,7 @@ def tell(question: Question, operation: Operation, answer: Answer, judgement: Ju
     words = _tell_check(answer, judgement)
     if "certificate" in answer.evidence:
         words += f"; certificate {str(answer.evidence['certificate'])[:16]}…" if saved is None else f"; certificate in {saved}"
+    words += _tell_value(answer) if operation is Operation.IS_PRIME else ""
     return printable(f"{shorten(question.number)}: {verdict}, {words}")
 
 
@@ -58,6 +59,16 @@ def _tell_factors(answer: Answer) -> str:
     except NotANumber as error:
         return f"no factors: {error}"
     return " * ".join(terms) if terms else "no factors"
+
+
+def _tell_value(answer: Answer) -> str:
+    """What an expression stands for, at the end of its line: what reads lines finds all else where it was."""
+    if answer.digits is None:
+        return ""
+    digits = f"{answer.digits:,} digit{'' if answer.digits == 1 else 's'}"
+    if answer.value is None or len(answer.value) > LONGEST:
+        return f"; it has {digits}"
+    return f"; it is {answer.value} ({digits})"
 
 
 def _tell_check(answer: Answer, judgement: Judgement | None) -> str:
@@ -86,6 +97,7 @@ def encode(question: Question, operation: Operation, answer: Answer, judgement: 
         told |= {"check": judgement.outcome, "why": judgement.words}
     if saved is not None:
         told["file"] = str(saved)
+    told |= {name: said for name, said in (("digits", answer.digits), ("value", answer.value)) if said is not None}
     told |= {"queue_ms": answer.queue_ms, "compute_ms": answer.compute_ms, "instance": answer.instance}
     return _encode(told)
 

@@ -102,6 +102,8 @@ class Found:
     evidence: Object  # empty when none came
     number: str | None  # the prime that next_prime or previous_prime found
     factoring: Object  # `factors`, `cofactor` and `complete`, as they came; empty when none did
+    digits: int | None  # of the value of the expression that was asked about
+    value: str | None  # that value, in decimal, where it is not too long
 
 
 Message = Session | GoingAway | FirstVerdict | Jobs | New | Result | Refusal
@@ -185,6 +187,8 @@ def read_found(fields: Object) -> Found:
         evidence=_object(fields, "evidence") if "evidence" in fields else {},
         number=_string(fields, "number") if "number" in fields else None,
         factoring={name: fields[name] for name in ("factors", "cofactor", "complete") if name in fields},
+        digits=_count(fields, "digits") if "digits" in fields else None,
+        value=_string(fields, "value") if "value" in fields else None,
     )
 
 
@@ -231,6 +235,13 @@ def _amount(fields: Object, name: str) -> float:
     if not _is_number(value) or value < 0:
         raise MalformedMessage(f"expected a number from 0 on as {name}")
     return float(value)
+
+
+def _count(fields: Object, name: str) -> int:
+    value = _amount(fields, name)
+    if not value.is_integer():
+        raise MalformedMessage(f"expected a whole number as {name}")
+    return int(value)
 
 
 def _optional_amount(fields: Object, name: str) -> float | None:

@@ -14,25 +14,32 @@ const ALL_KINDS = Object.values(KINDS).flat();
 const DECIDED = "It passes 13 strong tests, which decide numbers of its size.";
 
 /**
- * Check {number, verdict, evidence} against the number that was asked about, an integer or an expression, in a text. `certificate` is the text
- * of the one that the evidence names, if it names one; `note` hears how many of its steps hold.
+ * Check {number, verdict, evidence, digits, value} against the number that was asked about, an integer or an expression, in a text. `digits`
+ * and `value` are what the server says that an expression stands for, where it does. `certificate` is the text of the one that the evidence
+ * names, if it names one; `note` hears how many of its steps hold.
  *
  * Returns {outcome, words}. Outcomes: "shown": the verdict is certain, whoever sent it; "agreed": nothing is proven, and nothing
  * contradicts it; "refuted": the evidence does not show it, so that its sender is not to be trusted.
  */
-export function check({ number, verdict, evidence = {} }, certificate, note) {
+export function check({ number, verdict, evidence = {}, digits, value }, certificate, note) {
   let n;
   try {
     n = evaluate(number);
   } catch (error) {
     return agreed(`The number cannot be computed here: ${error.message}.`);
   }
+  if (!isValue(n, digits, value)) return refuted("What came as its value, or as how many digits it has, is not so.");
   if (!Object.hasOwn(KINDS, verdict)) return agreed("The verdict is not known here.");
   const strange = ALL_KINDS.find((kind) => Object.hasOwn(evidence, kind) && !KINDS[verdict].includes(kind));
   if (strange) return refuted(`A ${strange} is no evidence of this verdict.`);
   if (verdict === "composite") return checkComposite(n, evidence);
   if (verdict === "neither") return n < 2n ? shown("It is below 2.") : refuted("It is not below 2.");
   return certificate === undefined ? checkPrime(n) : checkCertificate(n, certificate, note);
+}
+
+function isValue(n, digits, value) {
+  if (value !== undefined && !(/^-?[0-9]{1,1000}$/.test(value) && BigInt(value) === n)) return false;
+  return digits === undefined || digits === String(n < 0n ? -n : n).length;
 }
 
 function checkComposite(n, evidence) {

@@ -1,6 +1,6 @@
 // Answers as CSV of RFC 4180, of which no spreadsheet runs anything.
 
-const HEADS = ["number", "verdict", "proven", "factor", "witness", "certificate", "checked", "method", "compute_ms"];
+const HEADS = ["number", "verdict", "proven", "factor", "witness", "certificate", "checked", "method", "compute_ms", "digits", "value"];
 
 // What a spreadsheet takes for the beginning of a formula; the wide forms are taken so with a Japanese keyboard.
 const FORMULA = /^[=+\-@\t\r\n＝＋－＠]/;
@@ -8,8 +8,8 @@ const INTEGER = /^[+-]?[0-9]+$/; // is none, whatever its sign
 
 /** A line of heads, and one for each of the page's entries that has its answer; see table.js. */
 export function csv(entries) {
-  const rows = entries.filter(({ open }) => !open).map(({ number, verdict, proven, evidence, check, method, compute_ms, error }) => [
-    number, error?.code ?? verdict, proven, evidence?.factor, evidence?.witness, evidence?.certificate, check?.outcome, method, compute_ms,
+  const rows = entries.filter(({ open }) => !open).map(({ number, verdict, proven, evidence, check, method, compute_ms, error, digits, value }) => [
+    number, error?.code ?? verdict, proven, evidence?.factor, evidence?.witness, evidence?.certificate, check?.outcome, method, compute_ms, digits, value,
   ]);
   return [HEADS, ...rows].map((row) => row.map(quote).join(",")).join("\r\n");
 }

@@ -2,11 +2,12 @@
 
 import { button, count, element, shorten } from "./element.js";
 import { verdictOf } from "./table.js";
-import { Upload } from "./upload.js";
+import { Upload, checkSize, preview } from "./upload.js";
 
 const CARDS = 5; // the oldest that has ended makes place
 const LAST = 10; // answers that are shown of a file
 const FAILED = 50; // and of those whose evidence fails
+const LARGE = 1_000_000; // bytes above which a file is sent only after what it was taken for has been seen
 const CHECKED_AT_ONCE = 500; // answers: what the worker is given together
 
 /** Cards in an element of the page; `checker` checks, `alarm` is called with the number of an answer whose evidence fails, `left` when a card goes that had the focus. */
@@ -63,7 +64,12 @@ class Card {
 
   async run() {
     try {
+      checkSize(this.#file);
+      if (this.#file.size > LARGE) await this.#confirm();
       for await (const answers of this.#upload.answers()) await this.#take(answers);
+      if (this.#upload.hasFormats && this.#answered) {
+        this.#link.append(" ", this.#download("?format=csv", ".csv", "As CSV"), " ", this.#download("?format=primes", ".primes.txt", "The primes"));
+      }
       this.#end(`Done: ${this.#upload.form ? `${this.#upload.form}, ` : ""}${this.#counts()}`);
     } catch (error) {
       const reason = this.#abort.signal.aborted ? "Cancelled" : `Ended: ${error.message}`;
@@ -71,8 +77,29 @@ class Card {
     }
   }
 
+  /** Show what the file is taken for, and wait until it is to be sent. */
+  async #confirm() {
+    const { signal } = this.#abort;
+    const found = await preview(this.#file, signal);
+    if (!found) return; // the server takes nothing now: the upload waits for it
+    const { form = "Plain list", numbers, complete, first } = found;
+    this.#text.textContent = `${form}, ${complete ? "" : "at least "}${count(numbers, "number")}. It begins with:`;
+    this.#act.announce(this.#text.textContent);
+    this.#last.append(...first.map(({ line, text = "", error }) => element("li", { value: line }, element("span", { class: "digits" }, shorten(text)), error)));
+    const sending = new Promise((resolve, reject) => {
+      this.#link.append(button("Send", this.#file.name, resolve));
+      signal.addEventListener("abort", () => reject(signal.reason));
+    });
+    await sending.finally(() => {
+      if (this.#link.contains(document.activeElement)) this.#act.left(); // not to Cancel, which the same key would press
+      this.#link.replaceChildren();
+      this.#last.replaceChildren();
+    });
+    this.#render();
+  }
+
   async #take(answers) {
-    this.#link.replaceChildren(element("a", { href: this.#upload.url, download: `${this.#file.name}.answers.jsonl` }, "All answers"));
+    this.#link.replaceChildren(this.#download("", ".answers.jsonl", "All answers"));
     for (let first = 0; first < answers.length; first += CHECKED_AT_ONCE) {
       const some = answers.slice(first, first + CHECKED_AT_ONCE);
       const results = await this.#checker.checkAll(some.map(({ number, verdict, evidence }) => ({ number, verdict, evidence })), this.#abort.signal);
@@ -81,6 +108,10 @@ class Card {
       while (this.#last.children.length > LAST) this.#last.lastChild.remove();
       this.#render();
     }
+  }
+
+  #download(format, ending, words) {
+    return element("a", { href: this.#upload.url + format, download: `${this.#file.name}${ending}` }, words);
   }
 
   #count(answer, { outcome, words }) {

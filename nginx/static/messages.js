@@ -97,6 +97,8 @@ export function readFound(fields) {
   amount(fields, "compute_ms");
   if (has(fields, "evidence")) object(fields, "evidence");
   if (has(fields, "number")) string(fields, "number");
+  if (has(fields, "digits")) expect(Number.isInteger(amount(fields, "digits")), "a whole number as digits");
+  if (has(fields, "value")) string(fields, "value");
   return fields;
 }
 

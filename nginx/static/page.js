@@ -214,8 +214,8 @@ class Page {
 
   #settle(entry, answer) {
     this.#open.delete(entry);
-    const { verdict, proven, method, evidence, queue_ms, compute_ms, instance, error } = answer;
-    this.#change(entry, { open: false, verdict, proven, method, evidence, queue_ms, compute_ms, instance, error });
+    const { verdict, proven, method, evidence, queue_ms, compute_ms, instance, error, digits, value } = answer;
+    this.#change(entry, { open: false, verdict, proven, method, evidence, queue_ms, compute_ms, instance, error, digits, value });
     this.#bound();
     this.#keep(entry);
     this.#summarize();
@@ -235,9 +235,10 @@ class Page {
     this.#table.keep((entry) => !oldest.has(entry));
   }
 
-  async #keep({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance }) {
+  async #keep(entry) {
+    const { key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value } = entry;
     const history = await this.#history;
-    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance });
+    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value });
   }
 
   #checkIfQuick(entry) {
@@ -245,9 +246,9 @@ class Page {
   }
 
   async #check(entry) {
-    const { number, verdict, evidence } = entry;
+    const { number, verdict, evidence, digits, value } = entry;
     this.#change(entry, { checking: true });
-    const check = await this.#checker.check({ number, verdict, evidence }, {
+    const check = await this.#checker.check({ number, verdict, evidence, digits, value }, {
       signal: entry.abort?.signal,
       note: (done, steps) => this.#change(entry, { checking: `${done} of ${steps} steps` }),
     });

@@ -20,8 +20,8 @@ export function verdictOf({ verdict, error }) {
 }
 
 /**
- * Entries are the page's: {key, number, verdict, method, evidence, error, progress, check, queue_ms, compute_ms, instance}. `act` has what
- * the buttons do with an entry: cancel, again, check, copy, share, remove.
+ * Entries are the page's: {key, number, verdict, method, evidence, error, progress, check, queue_ms, compute_ms, instance, digits, value}.
+ * `act` has what the buttons do with an entry: cancel, again, check, copy, share, remove.
  */
 export class Table {
   entries = []; // the newest first
@@ -97,9 +97,9 @@ export class Table {
   #renderCells(row, entry) {
     row.dataset.verdict = entry.error ? "none" : (entry.verdict ?? "open");
     row.dataset.outcome = entry.check?.outcome ?? "";
-    const { progress, verdict, error, check, checking, evidence, method, open, fresh } = entry;
+    const { progress, verdict, error, check, checking, evidence, method, open, fresh, digits, value } = entry;
     const parts = [
-      [[], () => this.#number(entry)],
+      [[digits, value], () => this.#number(entry)],
       [[verdict, error, progress?.state, progress?.depth, progress?.seconds, open], () => this.#verdict(entry)],
       [[check, checking, evidence, method, open, error], () => this.#evidence(entry)],
       [[open, entry.compute_ms], () => this.#time(entry)],
@@ -117,21 +117,12 @@ export class Table {
     });
   }
 
-  #number({ number }) {
+  #number({ number, digits, value }) {
     const short = shorten(number);
-    if (short === number) return [element("span", { class: "digits" }, number)];
-    const shown = element("span", { class: "digits" }, short);
-    const toggle = button("All digits", short, () => {
-      const open = shown.classList.toggle("full");
-      toggle.setAttribute("aria-expanded", open);
-      shown.textContent = open ? number : short;
-      for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": `Digits of ${short}` })) {
-        if (open) shown.setAttribute(name, value); // it scrolls, with keys too
-        else shown.removeAttribute(name);
-      }
-    });
-    toggle.setAttribute("aria-expanded", false);
-    return [shown, " ", toggle];
+    const parts = short === number ? [element("span", { class: "digits" }, number)] : foldable(short, number, "All digits", short);
+    if (digits !== undefined) parts.push(element("small", {}, count(digits, "digit")));
+    if (value !== undefined) parts.push(...foldable("", value, "Value", short));
+    return parts;
   }
 
   #verdict({ verdict, error, open, progress }) {
@@ -177,6 +168,22 @@ export class Table {
   #find(key) {
     return this.entries.find((entry) => entry.key === key);
   }
+}
+
+/** A text that a button, with this label, unfolds in place of a short one. */
+function foldable(short, whole, label, about) {
+  const shown = element("span", { class: "digits" }, short);
+  const toggle = button(label, about, () => {
+    const open = shown.classList.toggle("full");
+    toggle.setAttribute("aria-expanded", open);
+    shown.textContent = open ? whole : short;
+    for (const [name, value] of Object.entries({ tabindex: 0, role: "group", "aria-label": `Digits of ${about}` })) {
+      if (open) shown.setAttribute(name, value); // it scrolls, with keys too
+      else shown.removeAttribute(name);
+    }
+  });
+  toggle.setAttribute("aria-expanded", false);
+  return [shown, " ", toggle];
 }
 
 function describeProgress(progress, verdict) {

@@ -4,6 +4,8 @@
 const FIRST_WAIT = 500; // ms before a request that failed is made again, at most; doubled with each that fails
 const LONGEST_WAIT = 30_000; // ms
 const MOST_BYTES = 50 * 2 ** 20; // of a file: nginx ends the connection of a larger one, which a browser takes for one that broke
+const LOOKED_AT = 2 ** 16; // bytes of a file's beginning that the server looks at, at most
+const MOST_KEPT = 10 * 2 ** 20; // bytes of a plain list whose numbers the server is to keep: they take much more of it than answers do
 const MOST_SENT = 3; // times that a file is sent when the server lost it
 
 /** The upload was refused, or lost more often than it is sent again; `code` is for programs, as in the protocol. */
@@ -14,6 +16,30 @@ export class UploadError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/**
+ * What the server takes a file for by its beginning: {form, numbers, complete, first: [{line, text} or {line, error}]}; undefined where it
+ * cannot say so now. Throws an UploadError for what it would not take, or the signal's reason.
+ */
+export async function preview(file, signal) {
+  const part = file.slice(0, LOOKED_AT);
+  try {
+    const response = await fetch(`/jobs/preview?part=${part.size < file.size}`, { method: "POST", body: part, headers: { "Content-Type": "text/plain" }, signal });
+    const body = await response.json();
+    if (response.ok) return body;
+    if (response.status < 500 && !body.error.retryable) throw new UploadError(body.error.code, body.error.message);
+  } catch (error) {
+    signal.throwIfAborted();
+    if (error instanceof UploadError) throw error;
+  }
+  return undefined;
+}
+
+/** Throws an UploadError for a file that is not sent, by its size. */
+export function checkSize({ size }) {
+  if (!size) throw new UploadError("empty", "The file is empty");
+  if (size > MOST_BYTES) throw new UploadError("body_too_large", `Files of up to 50 MB are taken, this one has ${Math.ceil(size / 2 ** 20)} MB`);
 }
 
 export class Upload {
@@ -36,11 +62,18 @@ export class Upload {
     signal.addEventListener("abort", () => this.url && fetch(this.url, { method: "DELETE", keepalive: true }).catch(() => {}));
   }
 
+  /** Whether `url` has the answers as CSV, too, and the primes alone. */
+  get hasFormats() {
+    return this.form !== undefined || this.#kept;
+  }
+
+  get #kept() {
+    return this.#file.size <= MOST_KEPT;
+  }
+
   /** Arrays of answers as they come: {line, number, verdict, …} or {line, number, error}. Throws UploadError, or the signal's reason. */
   async *answers() {
-    const { size } = this.#file;
-    if (!size) throw new UploadError("empty", "The file is empty");
-    if (size > MOST_BYTES) throw new UploadError("body_too_large", `Files of up to 50 MB are taken, this one has ${Math.ceil(size / 2 ** 20)} MB`);
+    checkSize(this.#file);
     const lines = new LineReader(this.#file);
     for (let sent = 1; ; sent += 1) {
       await this.#send();
@@ -60,7 +93,7 @@ export class Upload {
     const key = Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
     const headers = { "Content-Type": "text/plain", "Idempotency-Key": key, Prefer: "respond-async" };
     for (;;) {
-      const response = await this.#fetch("/jobs", { method: "POST", body: this.#file, headers });
+      const response = await this.#fetch(this.#kept ? "/jobs?format=csv" : "/jobs", { method: "POST", body: this.#file, headers });
       if (response?.status === 202) {
         const { job, form } = await response.json();
         this.url = `/jobs/${job}`;

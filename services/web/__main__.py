@@ -40,7 +40,7 @@ from services.web.shares import Shares
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.sockets.heartbeat import beat
 from services.web.upload.answer import AnswerHandler
-from services.web.upload.receive import ReceiveHandler
+from services.web.upload.receive import PreviewHandler, ReceiveHandler
 
 if TYPE_CHECKING:
     from services.runtime.tracing import Tracing
@@ -94,6 +94,7 @@ class Web:
                 url(r"/certificates", CheckHandler, certificates),
                 url(r"/certificates/(.*)", CertificateHandler, certificates),
                 url(r"/jobs", ReceiveHandler, uploads),
+                url(r"/jobs/preview", PreviewHandler, uploads),
                 url(r"/jobs/([^/]*)", AnswerHandler, uploads),
                 url(r"/openapi.yaml", Description, {"name": "openapi.yaml"}),
                 url(r"/asyncapi.yaml", Description, {"name": "asyncapi.yaml"}),

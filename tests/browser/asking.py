@@ -30,7 +30,7 @@ def wait_answered(page: Page, count: int) -> None:
 
 def verdicts(page: Page) -> Sequence[tuple[str, str]]:
     """Number and verdict of every row, from the top."""
-    cells = "rows => rows.map(row => [row.cells[0].innerText, row.cells[1].innerText])"
+    cells = "rows => rows.map(row => [row.cells[0].querySelector('.digits').innerText, row.cells[1].innerText])"
     return [(number, verdict) for number, verdict in page.locator("tbody tr").evaluate_all(cells)]
 
 

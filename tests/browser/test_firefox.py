@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,8 @@ SCHEME = "layout.css.prefers-color-scheme.content-override"  # what pages are to
 DARK, LIGHT = 0, 1
 ZOOMED = (320, 256)  # CSS pixels of a screen of 1,280 x 1,024 at 400 %
 ANSWERED = "document.querySelectorAll('tbody tr').length === {} && !document.querySelector('tbody tr[data-verdict=open]')"
-ROWS = "[...document.querySelectorAll('tbody tr')].map(row => [...row.cells].slice(0, 3).map(cell => cell.innerText))"
+ROWS = """[...document.querySelectorAll('tbody tr')].map(row =>
+  [row.cells[0].querySelector('.digits').innerText, row.cells[1].innerText, row.cells[2].innerText])"""
 NAMED = "document.activeElement.ariaLabel ?? (document.activeElement.id || document.activeElement.textContent.trim())"
 # How light what stands behind the page is, from 0 to 1, and how light its letters are.
 LIGHTNESS = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].map(color =>
@@ -150,6 +152,19 @@ def test_numbers_and_expressions_are_asked_answered_and_checked_by_keyboard_alon
     assert tab.evaluate(NAMED) == "numbers"
 
 
+def test_an_expression_shows_its_digits_and_on_demand_its_value(tab: Tab) -> None:
+    ask(tab, "100!+1", "10^1000", "97")
+    tab.wait(ANSWERED.format(3))
+    texts = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[0].innerText)"
+    cells = [text.split() for text in tab.evaluate(texts)]
+    assert cells == [["100!+1", "158", "digits", "Value"], ["10^1000", "1,001", "digits"], ["97"]]
+    reach(tab, "Value: 100!+1")
+    tab.press("Enter")
+    assert tab.evaluate("document.querySelector('.digits.full').textContent") == str(math.factorial(100) + 1)
+    tab.press("Enter")
+    assert tab.evaluate("document.querySelector('.digits.full')") is None
+
+
 def test_a_prime_is_proven_and_its_certificate_is_verified_in_the_page(tab: Tab) -> None:
     reach(tab, "proof")
     tab.press("Space")
@@ -182,6 +197,28 @@ def test_a_long_file_is_uploaded_and_all_its_evidence_is_checked(tab: Tab, tmp_p
     tab.choose("#file", tmp_path / "many.txt")
     told = tab.wait("document.querySelector('.card')?.dataset.ended && document.querySelector('.card > p').textContent")
     assert told == "Done: 2,000 answers: 2 neither, 303 prime, 1,695 composite. 2,000 verdicts checked here."
+    reach(tab, "As CSV")
+    tab.press("Enter")
+    assert [row["verdict"] for row in saved(tab, "many.txt.csv")[:5]] == ["neither", "neither", "prime", "prime", "composite"]
+    reach(tab, "The primes")
+    tab.press("Enter")
+    assert [row["2"] for row in saved(tab, "many.txt.primes.txt")[:3]] == ["3", "5", "7"]
+
+
+def test_a_large_file_is_sent_after_what_it_was_taken_for_was_seen(tab: Tab, tmp_path: Path) -> None:
+    (tmp_path / "large.abc").write_text("ABC $a*2^$b-1\n1 127\n7 3\n" + "// a comment of some length\n" * 40_000)
+    tab.choose("#file", tmp_path / "large.abc")
+    text = "document.querySelector('.card > p').textContent"
+    tab.wait(f"{text}.startsWith('ABC file')")
+    assert tab.evaluate(text) == "ABC file, at least 2 numbers. It begins with:"
+    assert tab.evaluate("[...document.querySelectorAll('.card li')].map(row => row.innerText)") == ["1*2^127-1", "7*2^3-1"]
+    reach(tab, "Send: large.abc")
+    tab.evaluate("document.activeElement.click()")  # on a busy machine Firefox makes no click of an Enter that it has heard
+    told = tab.wait(f"document.querySelector('.card')?.dataset.ended && {text}")
+    assert told.startswith("Done: ABC file, 2 answers: ")
+    (tmp_path / "large.html").write_text(f"<p>{'no numbers' * 110_000}</p>\n")
+    tab.choose("#file", tmp_path / "large.html")
+    tab.wait(f"{text}.startsWith('Ended: Expected integers or expressions')")
 
 
 def test_on_a_narrow_page_nothing_scrolls_sideways_in_the_colours_that_the_visitor_prefers(tab: Tab, tmp_path: Path) -> None:

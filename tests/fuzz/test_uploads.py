@@ -71,8 +71,8 @@ def cut(data: bytes, size: int) -> tuple[list[Chunk], int, int] | None:
     cutter, chunks = Cutter(MOST), []
     try:
         for piece in pieces(data, size):
-            chunks += [chunk for _, chunk in cutter.feed(piece)]
-        chunks += [chunk for _, chunk in cutter.end()]
+            chunks += [chunk for _, chunk, _ in cutter.feed(piece)]
+        chunks += [chunk for _, chunk, _ in cutter.end()]
     except Unreadable as error:
         check_sentence(error)
         return None

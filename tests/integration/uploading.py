@@ -46,10 +46,10 @@ def posting(port: int, body: bytes, headers: Mapping[str, str] | None = None) ->
 class Sender:
     """An upload whose body is sent piece by piece; it never has an end of its own accord."""
 
-    def __init__(self, port: int, length: int | None, address: str = OURS, **headers: str) -> None:
+    def __init__(self, port: int, length: int | None, address: str = OURS, path: str = "/jobs", **headers: str) -> None:
         """`length` None: the pieces are HTTP's own chunks."""
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE, source_address=(address, 0))
-        self._connection.putrequest("POST", "/jobs")
+        self._connection.putrequest("POST", path)
         framing = {"Transfer-Encoding": "chunked"} if length is None else {"Content-Length": str(length)}
         fields = {**TEXT, **framing, **{name.replace("_", "-"): value for name, value in headers.items()}}
         for name, value in fields.items():

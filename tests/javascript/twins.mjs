@@ -15,8 +15,8 @@ export function evaluateText(text) {
 }
 
 /** The outcome for an answer with its evidence. */
-export function judge({ number, verdict, evidence, certificate }) {
-  return check({ number, verdict, evidence }, certificate).outcome;
+export function judge({ number, verdict, evidence, digits, value, certificate }) {
+  return check({ number, verdict, evidence, digits, value }, certificate).outcome;
 }
 
 /** What is seen after each step of a transcript. */
@@ -71,8 +71,9 @@ function shorten(text) {
 
 function describe(id, answer) {
   if (answer instanceof Error) return { failure: id, code: answer.code };
-  const { verdict, proven, method, queue_ms, compute_ms, evidence = {}, number = null, instance } = answer;
-  return { answer: id, verdict, proven, method, queue_ms, compute_ms, evidence, number, instance };
+  const { verdict, proven, method, queue_ms, compute_ms, evidence = {}, number = null, instance, digits, value } = answer;
+  const said = { ...(digits !== undefined && { digits }), ...(value !== undefined && { value }) };
+  return { answer: id, verdict, proven, method, queue_ms, compute_ms, evidence, number, instance, ...said };
 }
 
 function tell({ type, id, verdict, proven, method, state, seconds = null, depth = null }) {

@@ -26,6 +26,13 @@ test("an empty file and one above 50 MB are told without being sent", async () =
   assert.deepEqual(sent, []);
 });
 
+test("the numbers of a file of up to 10 MB are kept", async () => {
+  const sent = [];
+  await end(10 * 2 ** 20, (url) => sent.push(url));
+  await end(10 * 2 ** 20 + 1, (url) => sent.push(url));
+  assert.deepEqual(sent, ["/jobs?format=csv", "/jobs"]);
+});
+
 test("a file of 50 MB is sent", async () => {
   const sent = [];
   assert.equal(await end(50 * 2 ** 20, (url) => sent.push(url)), "going_away: As if");

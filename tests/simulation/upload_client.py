@@ -11,6 +11,7 @@ from services.web.settings import WebSettings
 from services.web.shares import Shares
 from services.web.upload.follow import follow
 from services.web.upload.intake import Intake
+from services.web.upload.listing import AnswerList
 from services.web.upload.patience import Unavailable
 from tests.chaos.history import right
 from tests.simulation.numbers import draw_number
@@ -136,7 +137,8 @@ async def _list(instance: Instance, id: str, after: int, patience: float = PATIE
     """As the handlers of uploads tell the answers after a line."""
     told = b""
     try:
-        async for block in follow(instance.uploads, id, after, patience, sealed=sealed):
+        listing = AnswerList(after, await instance.uploads.find(id, after + 1))
+        async for block in follow(instance.uploads, id, listing, patience, sealed=sealed):
             told += block
             await asyncio.sleep(SLOWNESS)
     except Unavailable:

@@ -9,16 +9,17 @@ from tornado.web import HTTPError
 from services.web.http.handler import JSONHandler
 from services.web.settings import WebSettings
 from services.web.upload.follow import follow
+from services.web.upload.formats import EXPECTED, FORMATS, NDJSON, Format
+from services.web.upload.listing import AnswerList, NoTexts
 from services.web.upload.patience import Unavailable
 from services.web.upload.uploads import Uploads
 
 MOST_LINES = 2**32  # an offset beyond any upload's end
 
-NDJSON = "application/x-ndjson"
-
 _ID = re.compile(r"[A-Za-z0-9_-]{22}")
 
 NOT_FOUND = "No upload has this id; it may have expired or been deleted"
+NO_TEXTS = "The numbers of this plain list were not kept: send it with ?format=csv or ?format=primes, or ask for ndjson"
 
 
 class ListHandler(JSONHandler):
@@ -29,30 +30,43 @@ class ListHandler(JSONHandler):
         self._uploads = uploads
         self._settings = settings
 
-    async def tell(self, id: str, after: int, patience: float, *, sealed: bool = False) -> None:
+    async def tell(self, id: str, after: int, patience: float, format: Format, *, sealed: bool = False) -> None:
         """The answers after this line, as they become available. A client that reads slowly is waited for.
 
         `sealed`: this request has read the upload to its end.
         """
-        self.set_list_headers()
-        blocks = follow(self._uploads, id, after, patience, sealed=sealed)
+        self.set_list_headers(format)
         try:
-            first = await anext(blocks, b"")  # before the status is sent: Redis may be away
-            self.write(first)
-            await self.flush()
+            listing = AnswerList(after, await self._uploads.find(id, after + 1), format)
+            await self._tell(id, listing, patience, sealed=sealed)  # its status is sent with the first answers: Redis may be away
+        except StreamClosedError:
+            pass  # the client left; it may come back with an offset
+        except NoTexts:
+            self.fail(404, "not_found", NO_TEXTS)
+        except Unavailable:
+            self.unavailable()
+        else:
+            if not (listing.complete or format is NDJSON):
+                self._end_incomplete(listing)
+
+    async def _tell(self, id: str, listing: AnswerList, patience: float, *, sealed: bool) -> None:
+        async with contextlib.aclosing(follow(self._uploads, id, listing, patience, sealed=sealed)) as blocks:
             async for block in blocks:
                 self.write(block)
                 await self.flush()
-        except StreamClosedError:
-            pass  # the client left; it may come back with an offset
-        except Unavailable:
-            self.unavailable()
-        finally:
-            await blocks.aclose()
 
-    def set_list_headers(self) -> None:
+    def _end_incomplete(self, listing: AnswerList) -> None:
+        """End a list without an end mark: only one that is complete ends as HTTP has it."""
+        if self._headers_written:
+            self.request.connection.close()  # type: ignore[union-attr]  # Tornado's has it
+        elif listing.failure:
+            self.fail(503, *listing.failure, retryable=True)
+        else:
+            self.fail(504, "timeout", "No answer came in time; ask again", retryable=True)
+
+    def set_list_headers(self, format: Format) -> None:
         """The headers of every list."""
-        self.set_header("Content-Type", NDJSON)
+        self.set_header("Content-Type", format.kind)
         self.set_header("Cache-Control", "no-store")
         self.set_header("X-Accel-Buffering", "no")  # nginx passes each line on, and takes no more than the client does
 
@@ -70,18 +84,19 @@ class AnswerHandler(ListHandler):
 
     async def get(self, id: str) -> None:
         """The answers after `?offset=` lines; waits for more until none came for `?timeout=` seconds."""
-        after = self._read_offset()
+        after, format = self._read_offset(), self._read_format()
         timeout = self.read_timeout(self._settings.long_poll, zero=True)
         if await self._is_there(id):
-            await self.tell(id, after, timeout)
+            await self.tell(id, after, timeout, format)
 
     async def head(self, *arguments: str) -> None:
         """What GET answers, without its lines and without a length, which only their end would tell; so nothing is waited for."""
         (id,) = arguments
         self._read_offset()
+        format = self._read_format()
         self.read_timeout(self._settings.long_poll, zero=True)
         if await self._is_there(id):
-            self.set_list_headers()
+            self.set_list_headers(format)
             with contextlib.suppress(StreamClosedError):  # the client left
                 await self.flush()
 
@@ -104,6 +119,13 @@ class AnswerHandler(ListHandler):
         except Unavailable:
             return self.unavailable()
         self.set_status(204)
+
+    def _read_format(self) -> Format:
+        """That of the list. Raises HTTPError 400."""
+        name = self.get_query_argument("format", NDJSON.name)
+        if name not in FORMATS:
+            raise HTTPError(400, f"{EXPECTED}, got {name[:40]!r}")
+        return FORMATS[name]
 
     def _read_offset(self) -> int:
         """The number of the last line that the client has. Raises HTTPError 400."""

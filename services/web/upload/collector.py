@@ -1,14 +1,13 @@
 """Collects the numbers of a file that has more to it than one number a line into chunks. No I/O."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from lists.item import Item
 from services.jobs.chunks import Chunk, Refusal
 from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.upload import candidate, origins
-from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES
+from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, Cut
 from services.web.upload.origins import Origin, Origins
 
 MOST_TEXT = 50 << 20  # characters of all expressions: a template of a kilobyte with a row of two bytes is one of them
@@ -17,14 +16,6 @@ MOST_LINES = 2 * CHUNK_LINES  # of a chunk, blank ones too
 
 class TooMuch(ValueError):
     """The file is short and what it stands for is not."""
-
-
-class Cut(NamedTuple):
-    """A chunk, its lane, and where its numbers come from (packed; empty for plain lists)."""
-
-    lane: Lane
-    chunk: Chunk
-    origins: bytes = b""
 
 
 class Collector:

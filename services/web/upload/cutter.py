@@ -2,13 +2,14 @@
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from lists.item import Unreadable
 from lists.rows import MOST_PARTS, is_continued, read_line
 from services.jobs.chunks import Chunk, Refusal
 from services.jobs.names import Lane
 from services.web.ask import cost
-from services.web.upload import candidate
+from services.web.upload import candidate, origins
 
 CHUNK_COST = 1_000  # µs of estimated work in a chunk: workers share the load by chunks, and others are served between them
 CHUNK_LINES = CHUNK_COST // cost.BASE  # most lines in a chunk that are not empty; refused ones count too
@@ -20,14 +21,23 @@ LINE_BYTES = 65_536  # a line this long is read whatever the most digits are: le
 DIGIT_BYTES = 5  # of the widest digit in UTF-8, with an underscore
 
 
+class Cut(NamedTuple):
+    """A chunk, its lane, and where its numbers come from (packed; empty for plain lists whose texts nobody asked for)."""
+
+    lane: Lane
+    chunk: Chunk
+    origins: bytes = b""
+
+
 class Cutter:
     """Holds less than a chunk of whole lines, and the beginning of the next line up to a bound.
 
     Where the pieces end makes no difference to the chunks.
     """
 
-    def __init__(self, most_digits: int, lines: int = 0) -> None:
-        """`lines`: how many of the text were read before, and are blank."""
+    def __init__(self, most_digits: int, lines: int = 0, *, keep: bool = False) -> None:
+        """`lines`: how many of the text were read before, and are blank; `keep`: whether the texts of numbers are wanted."""
+        self._keep = keep
         self._most_digits = most_digits
         self._longest = max(LINE_BYTES, DIGIT_BYTES * most_digits)
         self._rest = b""  # the beginning of a line whose end has not come
@@ -40,7 +50,7 @@ class Cutter:
         self.lines = lines  # that went out in chunks
         self.answers = 0  # lines of these that are not blank
 
-    def feed(self, piece: bytes) -> Iterator[tuple[Lane, Chunk]]:
+    def feed(self, piece: bytes) -> Iterator[Cut]:
         """Take the next bytes; gives the chunks that are full. Iterate to the end before the next call. Raises Unreadable."""
         head, newline, tail = piece.rpartition(b"\n")
         if newline:
@@ -51,7 +61,7 @@ class Cutter:
         while self._fill():
             yield from self._cut()
 
-    def end(self) -> Iterator[tuple[Lane, Chunk]]:
+    def end(self) -> Iterator[Cut]:
         """The text is over; gives what is left. Raises Unreadable."""
         if self._rest:
             self._take(b"")
@@ -119,7 +129,7 @@ class Cutter:
             self.lines += 1
         return self._filled >= CHUNK_LINES or self._bytes >= CHUNK_BYTES
 
-    def _cut(self) -> Iterator[tuple[Lane, Chunk]]:
+    def _cut(self) -> Iterator[Cut]:
         """The lines of one cheap chunk, or of fewer lines and the costly one that ended it."""
         lines: list[bytes] = []
         size = filled = 0
@@ -134,18 +144,20 @@ class Cutter:
         text = b"\n".join(lines)
         plain = text.split(b"\n")
         if max(map(len, plain)) <= FAST_DIGITS and not text.translate(None, b"0123456789\n"):
-            yield Lane.QUICK, self._chunk(text.decode(), len(plain), len(plain) - plain.count(b""))
+            told = [line.decode() for line in plain] if self._keep else []
+            yield self._give(Lane.QUICK, text.decode(), told, len(plain) - plain.count(b""))
         else:
             yield from self._cut_slowly(deque(lines))
 
-    def _cut_slowly(self, lines: deque[bytes]) -> Iterator[tuple[Lane, Chunk]]:
+    def _cut_slowly(self, lines: deque[bytes]) -> Iterator[Cut]:
         """Read line by line. Lines after a costly one, or beyond the chunk's cost, wait again."""
         texts: list[str] = []
+        told: list[str] = []  # as they came
         refused: list[Refusal] = []
         answers = total = 0
-        costly = ""
+        costly = came = ""
         while lines:
-            canonical, refusal, spent = self._read(lines[0], len(texts))
+            came, canonical, refusal, spent = self._read(lines[0], len(texts))
             estimate = cost.estimate(canonical) if canonical else 0
             if texts and total + estimate + spent > CHUNK_COST:
                 break
@@ -155,35 +167,37 @@ class Cutter:
                 break
             total += estimate + spent
             texts.append(canonical)
+            told.append(came)
             answers += bool(canonical or refusal)
             if refusal:
                 refused.append(refusal)
         self._wait(lines, again=True)
         if texts:
-            yield Lane.QUICK, self._chunk("\n".join(texts), len(texts), answers, refused)
+            yield self._give(Lane.QUICK, "\n".join(texts), told, answers, refused)
         if costly:
-            yield Lane.HEAVY, self._chunk(costly, 1, 1)
+            yield self._give(Lane.HEAVY, costly, [came], 1)
 
-    def _read(self, line: bytes, index: int) -> tuple[str, Refusal | None, int]:
-        """The canonical integer, or nothing and the error, or neither for a blank line; and what reading it cost (µs)."""
+    def _read(self, line: bytes, index: int) -> tuple[str, str, Refusal | None, int]:
+        """Its text; the canonical integer, or nothing and the error, or neither for a blank line; what reading it cost (µs)."""
         if len(line) > self._longest:
-            return "", Refusal(index, "too_large", f"Number too large: a line of more than {self._longest:,} bytes came"), 0
+            return "", "", Refusal(index, "too_large", f"Number too large: a line of more than {self._longest:,} bytes came"), 0
         if line.isdigit() and len(line) <= self._most_digits:  # as nearly all are
-            return line.decode().lstrip("0") or "0", None, 0
+            return line.decode(), line.decode().lstrip("0") or "0", None, 0
         item = read_line(0, line.decode(errors="replace"))
         if item.error:
-            return "", Refusal(index, "not_an_integer", item.error), 0
+            return "", "", Refusal(index, "not_an_integer", item.error), 0
         if not item.text:
-            return "", None, 0
+            return "", "", None, 0
         read = candidate.read(item.text, self._most_digits)
-        return read.number, Refusal(index, read.code, read.message) if read.code else None, read.cost
+        return item.text, read.number, Refusal(index, read.code, read.message) if read.code else None, read.cost
 
-    def _chunk(self, text: str, lines: int, answers: int, refused: list[Refusal] | None = None) -> Chunk:
+    def _give(self, lane: Lane, text: str, told: Sequence[str], answers: int, refused: list[Refusal] | None = None) -> Cut:
         chunk = Chunk(self._chunks, self.lines + 1, text, refused or [])
+        packed = origins.pack(origins.of_lines(chunk.first, told)) if self._keep else b""
         self._chunks += 1
-        self.lines += lines
+        self.lines += text.count("\n") + 1
         self.answers += answers
-        return chunk
+        return Cut(lane, chunk, packed)
 
     @property
     def chunks(self) -> int:

@@ -5,7 +5,7 @@ import contextlib
 import time
 from collections.abc import AsyncGenerator
 
-from services.web.upload.ndjson import AnswerList
+from services.web.upload.listing import AnswerList
 from services.web.upload.patience import Unavailable
 from services.web.upload.store import Sealed
 from services.web.upload.uploads import Uploads
@@ -14,14 +14,13 @@ FETCHED = 4  # chunks at a time: what a reader takes of this process' memory, so
 POLL = 0.5  # seconds between two looks at an upload whose news does not come here
 
 
-async def follow(uploads: Uploads, id: str, after: int, patience: float, *, sealed: bool) -> AsyncGenerator[bytes, None]:
-    """The answers after this line, some at a time, until the list is over, or until none came for `patience` seconds.
+async def follow(uploads: Uploads, id: str, listing: AnswerList, patience: float, *, sealed: bool) -> AsyncGenerator[bytes, None]:
+    """What is to be told, some answers at a time, until the list is over, or until none came for `patience` seconds.
 
     `sealed`: the upload is known to have been read to its end, so where Redis says otherwise, Redis has lost that.
-    Raises Unavailable before the first answers only; later Redis is asked again until time is up.
+    Raises Unavailable before the first answers only; later Redis is asked again until time is up. Raises NoTexts.
     """
-    first = await uploads.find(id, after + 1)
-    listing, until = AnswerList(after, first), time.monotonic() + patience
+    first, until = listing.number, time.monotonic() + patience
     with uploads.watch(id) as news:
         while True:
             news.clear()

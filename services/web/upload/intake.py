@@ -9,10 +9,10 @@ from lists.item import Unreadable
 from services.jobs.names import Lane
 from services.web.shares import BYTE, LOOKUP, Share
 from services.web.upload.begins import TooOften
-from services.web.upload.collector import Cut, TooMuch
-from services.web.upload.cutter import CHUNK_COST
+from services.web.upload.collector import TooMuch
+from services.web.upload.cutter import CHUNK_COST, Cut
 from services.web.upload.inflater import MAGIC, PIECE, BrokenGzip, Inflater, TooDense
-from services.web.upload.ndjson import LOST
+from services.web.upload.listing import LOST
 from services.web.upload.patience import Unavailable
 from services.web.upload.source import Source
 from services.web.upload.store import BeingRead, FormerUpload, NoRoom
@@ -51,11 +51,13 @@ class Intake:
     Under an idempotency key that has an upload, it queues nothing and only compares.
     """
 
-    def __init__(self, uploads: Uploads, most_digits: int, share: Share, column: str = "") -> None:
-        """`share`: of its client, in this process' time; `column`: of CSV, which the client wants to ask about."""
+    def __init__(self, uploads: Uploads, most_digits: int, share: Share, column: str = "", *, keep: bool = False) -> None:
+        """`share`: of its client, in this process' time; `column`: of CSV, which the client wants to ask about; `keep`: the texts
+        of a plain list.
+        """
         self._uploads = uploads
         self._share = share
-        self._source = Source(most_digits, column)
+        self._source = Source(most_digits, column, keep=keep)
         self._digest = hashlib.sha256(column.encode())  # the same text with another column is another request
         self._inflater: Inflater | None = None
         self._head: bytes | None = b""  # the first bytes, which tell whether a body that is not called gzip is gzip

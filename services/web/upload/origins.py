@@ -1,6 +1,7 @@
-"""Where the numbers of a chunk come from, for files that have more to them than one number a line: kept beside its outcome."""
+"""Where the numbers of a chunk come from, for files that are no plain lists, or where it was asked for: kept beside its outcome."""
 
 import zlib
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -24,6 +25,7 @@ class Origins(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
     counted: bool  # whether the numbers are counted, since a line may have several; else each line is one
     each: list[Origin | None]
+    plain: bool = False  # whether they are lines of a plain list, whose texts were asked for
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -33,6 +35,11 @@ _decoder = msgspec.msgpack.Decoder(Origins)
 def of(item: Item) -> Origin:
     """That of an item with a number or an error."""
     return Origin(item.line, item.text if len(item.text) <= MOST_TEXT else "", item.place, item.variables)
+
+
+def of_lines(first: int, texts: Iterable[str]) -> Origins:
+    """Those of lines of a plain list, from this one on; the text of a line without a number is empty."""
+    return Origins(False, [Origin(line, text) if text else None for line, text in enumerate(texts, first)], plain=True)
 
 
 def pack(origins: Origins) -> bytes:

@@ -9,8 +9,10 @@ from tornado.web import Finish, stream_request_body
 
 from services.web.settings import WebSettings
 from services.web.upload.answer import ListHandler
+from services.web.upload.formats import EXPECTED, FORMATS, NDJSON
 from services.web.upload.intake import GOING_AWAY, MAX_BODY, TOO_SLOW, Intake, Rejection
 from services.web.upload.pace import Pace
+from services.web.upload.preview import Preview
 from services.web.upload.uploads import Uploads
 
 _KEY = re.compile(r"[\x21-\x7e]{1,255}")
@@ -36,12 +38,21 @@ class ReceiveHandler(ListHandler):
     def initialize(self, uploads: Uploads, settings: WebSettings) -> None:
         """Nothing was read yet."""
         super().initialize(uploads, settings)
-        self._column = self.request.query_arguments.get("column", [b""])[-1].decode(errors="replace")
-        self._intake = Intake(uploads, settings.max_digits, self.share, self._column)
+        self._column = self._read_argument("column", "")
+        self._wanted = self._read_argument("format", NDJSON.name)
+        self._format = FORMATS.get(self._wanted, NDJSON)
+        self._intake = self._make_intake()
         self._reading = True  # whether the body is not over
         self._pace = Pace(settings.upload_silence, settings.upload_rate)
         self._since = 0.0  # by the loop's clock: when the wait for the next piece began
         self._timer: asyncio.TimerHandle | None = None  # of that wait
+
+    def _make_intake(self) -> Intake | Preview:
+        return Intake(self._uploads, self._settings.max_digits, self.share, self._column, keep=self._format.texts)
+
+    def _read_argument(self, name: str, default: str) -> str:
+        """Of the query; the last one, where it has several."""
+        return self.request.query_arguments.get(name, [default.encode()])[-1].decode(errors="replace")
 
     async def prepare(self) -> None:
         """Read the head: what is refused by that alone, and whether the body's answers are there already."""
@@ -90,11 +101,19 @@ class ReceiveHandler(ListHandler):
         if encoding not in {"identity", *GZIP}:
             message = f"Expected the Content-Encoding gzip or none, got {encoding[:60]!r}"
             return Rejection(415, "unsupported_media_type", message)
-        if len(self._column) > LONGEST_COLUMN:
-            return Rejection(400, "bad_request", f"column: expected at most {LONGEST_COLUMN} characters, got {len(self._column):,}")
+        if message := self._read_query():
+            return Rejection(400, "bad_request", message)
         if key is not None and not _KEY.fullmatch(key):
             return Rejection(400, "bad_request", f"Idempotency-Key: expected 1 to 255 visible characters, got {key[:60]!r}")
         return None
+
+    def _read_query(self) -> str:
+        """What is wrong with it; empty if nothing is."""
+        if self._wanted not in FORMATS:
+            return f"{EXPECTED}, got {self._wanted[:40]!r}"
+        if len(self._column) > LONGEST_COLUMN:
+            return f"column: expected at most {LONGEST_COLUMN} characters, got {len(self._column):,}"
+        return ""
 
     async def data_received(self, chunk: bytes) -> None:
         """Take a piece of the body; the next is not read before its lines are queued."""
@@ -110,14 +129,20 @@ class ReceiveHandler(ListHandler):
         self._reading = False
         self._stop_waiting()
         id = await self._intake.end()
-        if not id:
+        if self._intake.rejection:
             return self._end_rejected()
+        if isinstance(self._intake, Preview):
+            self.finish(self._intake.told)
+        elif id:
+            await self._answer(id, self._intake)
+
+    async def _answer(self, id: str, intake: Intake) -> None:
         self.set_header("Location", f"/jobs/{id}")
         if not _ASYNC.search(self.request.headers.get("Prefer", "")):
-            return await self.tell(id, 0, self._settings.long_poll, sealed=True)
+            return await self.tell(id, 0, self._settings.long_poll, self._format, sealed=True)
         self.set_status(202)
         self.set_header("Preference-Applied", "respond-async")
-        form = {"form": self._intake.form, "answers": self._intake.answers} if self._intake.form else {}
+        form = {"form": intake.form, "answers": intake.answers} if intake.form else {}
         self.finish({"job": id, **form})
 
     def interrupt(self) -> None:
@@ -165,3 +190,19 @@ def _is_utf8(charset: str) -> bool:
         return codecs.lookup(charset).name in {"utf-8", "utf-8-sig", "ascii"}
     except LookupError:
         return False
+
+
+@stream_request_body
+class PreviewHandler(ReceiveHandler):
+    """`POST /jobs/preview`: a file, or its beginning, which is only looked at. It is taken as an upload is."""
+
+    ROUTE = "/jobs/preview"
+
+    def _make_intake(self) -> Preview:
+        self._part = self._read_argument("part", "false")
+        return Preview(self.share, self._column, whole=self._part == "false")
+
+    def _read_query(self) -> str:
+        if self._part not in {"true", "false"}:
+            return f"part: expected true or false, got {self._part[:40]!r}"
+        return super()._read_query()

@@ -6,15 +6,16 @@ from lists.decoder import Decoder
 from lists.item import Item, Unreadable
 from lists.reader import Reader
 from lists.rows import Lines
-from services.web.upload.collector import Collector, Cut
-from services.web.upload.cutter import DIGIT_BYTES, LINE_BYTES, Cutter
+from services.web.upload.collector import Collector
+from services.web.upload.cutter import DIGIT_BYTES, LINE_BYTES, Cut, Cutter
 
 
 class Source:
     """A plain list goes to a Cutter as it is; of any other form each number is read, and a Collector has them."""
 
-    def __init__(self, most_digits: int, column: str = "") -> None:
-        """`column`: of CSV."""
+    def __init__(self, most_digits: int, column: str = "", *, keep: bool = False) -> None:
+        """`column`: of CSV; `keep`: whether the texts of a plain list are wanted, too."""
+        self._keep = keep
         self._most_digits = most_digits
         self._longest = max(LINE_BYTES, DIGIT_BYTES * most_digits)
         self._decoder = Decoder()
@@ -48,7 +49,7 @@ class Source:
 
     def _feed(self, text: bytes) -> Iterator[Cut]:
         if self._cutter is not None:
-            yield from (Cut(*cut) for cut in self._cutter.feed(text))
+            yield from self._cutter.feed(text)
             return
         text = self._rest + text
         if self._reader.form is None and not self._reader.holding and not self._part:
@@ -82,7 +83,7 @@ class Source:
         if isinstance(self._reader.form, Lines) and self._cutter is None:
             yield from self._begin_lines(b"")
         if self._cutter is not None:
-            yield from (Cut(*cut) for cut in self._cutter.end())
+            yield from self._cutter.end()
         if self._collector is not None:
             yield from self._collector.end()
 
@@ -132,6 +133,6 @@ class Source:
     def _begin_lines(self, text: bytes) -> Iterator[Cut]:
         """It is a plain list: what was read of it is read again, with all the rest."""
         whole = b"".join(self._first)
-        self._cutter = Cutter(self._most_digits, self._number - len(self._first))
+        self._cutter = Cutter(self._most_digits, self._number - len(self._first), keep=self._keep)
         self._first, self._rest = [], b""
-        yield from (Cut(*cut) for cut in self._cutter.feed(whole + text))
+        yield from self._cutter.feed(whole + text)

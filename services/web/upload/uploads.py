@@ -8,7 +8,7 @@ import redis.asyncio
 from services.web.settings import WebSettings
 from services.web.upload.attendant import Attendant
 from services.web.upload.begins import Begins
-from services.web.upload.collector import Cut
+from services.web.upload.cutter import Cut
 from services.web.upload.patience import once
 from services.web.upload.registry import Registry
 from services.web.upload.store import FormerUpload, Progress, UploadStore

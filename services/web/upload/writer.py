@@ -12,7 +12,7 @@ from services.jobs import turn as turns
 from services.jobs.names import Lane
 from services.web.ask import cost
 from services.web.upload.begins import Begins
-from services.web.upload.collector import Cut
+from services.web.upload.cutter import Cut
 from services.web.upload.patience import Unavailable, patiently
 from services.web.upload.registry import ENDED, Registry
 from services.web.upload.store import FULL, FormerUpload, NoRoom, Obstacle, UploadStore

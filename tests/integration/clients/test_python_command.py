@@ -54,7 +54,8 @@ def test_a_line_tells_the_verdict_and_what_was_checked_here(whole: Whole) -> Non
     patterns = [
         r"97: prime, checked: it passes 13 strong tests, which decide numbers of its size",
         r"91: composite, checked: (7|13) divides it",
-        r"2\^127-1: prime, checked: (its certificate holds|all \d steps of its certificate hold); certificate [0-9a-f]+…",
+        r"2\^127-1: prime, checked: (its certificate holds|all \d steps of its certificate hold); certificate [0-9a-f]+…"
+        r"; it is 170141183460469231731687303715884105727 \(39 digits\)",
         r"-1: neither prime nor composite, checked: it is below 2",
         r"\d{41}: composite, checked: it fails the strong test to the base \d+, as no prime does",
     ]
@@ -86,6 +87,7 @@ def test_an_object_a_line_in_order_from_arguments_a_file_and_standard_input(whol
     told = objects(done.stdout)
     assert [one["number"] for one in told] == ["2", "4", "6", "11", "3#+1", "15"]
     assert [one["position"] for one in told] == [1, 2, 3, 4, 5, 6]
+    assert [(one.get("digits"), one.get("value")) for one in told if one["number"] in ("11", "3#+1")] == [(None, None), (1, "7")]
     assert [one["verdict"] for one in told] == ["prime", "composite", "composite", "prime", "prime", "composite"]
     assert {one["check"] for one in told} == {"shown"} and {one["instance"] for one in told} == {"web1"}
 
@@ -162,7 +164,8 @@ def test_certificates_are_fetched_checked_and_saved(whole: Whole, tmp_path: Path
         assert (one["verdict"], one["check"]) == ("prime", "shown") and "certificate hold" in one["why"]
     assert {path.suffix for path in tmp_path.iterdir()} <= {".primo", ".pari"}
     line = run(url, "--proof", LARGE).stdout
-    assert re.fullmatch(r"10\^30\+57: prime, checked: .*certificate.*; certificate [0-9a-f]{16}…\n", line), line
+    ends = r"; certificate [0-9a-f]{16}…; it is 10{28}57 \(31 digits\)\n"
+    assert re.fullmatch(r"10\^30\+57: prime, checked: .*certificate.*" + ends, line), line
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,11 @@ cases = st.fixed_dictionaries(
         "verdict": st.sampled_from(["prime", "composite", "probably_prime", "neither", "new"]),
         "evidence": evidences,
     },
-    optional={"certificate": numbers | texts},
+    optional={
+        "certificate": numbers | texts,
+        "digits": st.integers(0, 40),
+        "value": st.integers(-5, 3000).map(str) | st.sampled_from([str(2**127 - 1), "0x7", "--1", ""]),
+    },
 )
 
 

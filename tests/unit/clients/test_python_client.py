@@ -9,6 +9,7 @@ import math
 import os
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -523,6 +524,22 @@ def test_a_refuted_answer_stands_out() -> None:
     judgement = evidence.refuted("5 does not divide it")
     told = lines.tell(Question(1, "91"), Operation.IS_PRIME, answer("composite", factor="5"), judgement, None)
     assert told == "91: composite, REFUTED: 5 does not divide it"
+
+
+@pytest.mark.parametrize(
+    ("number", "digits", "value", "told"),
+    [
+        ("2^7-1", 3, "127", "2^7-1: prime, BPSW; it is 127 (3 digits)"),
+        ("9-2", 1, "7", "9-2: prime, BPSW; it is 7 (1 digit)"),
+        ("10^60+7", 61, "1" + "0" * 59 + "7", "10^60+7: prime, BPSW; it has 61 digits"),
+        ("10^2000", 2001, None, "10^2000: prime, BPSW; it has 2,001 digits"),
+    ],
+)
+def test_what_an_expression_stands_for_is_told_at_the_end(number: str, digits: int, value: str | None, told: str) -> None:
+    said = replace(answer("prime"), digits=digits, value=value)
+    assert lines.tell(Question(1, number), Operation.IS_PRIME, said, None, None) == told
+    encoded = json.loads(lines.encode(Question(1, number), Operation.NEXT, said, None, None))
+    assert (encoded["digits"], encoded.get("value")) == (digits, value)
 
 
 @pytest.mark.parametrize("evidence", [{"certificate": 7}, {"certificate": None}, {"factor": ["7"]}])

@@ -38,7 +38,8 @@ def value(text: str) -> str | None:
 
 def judge(case: Mapping[str, Any]) -> str:
     """The outcome for an answer with its evidence."""
-    answer = Answer("t-1", case["verdict"], True, "BPSW", 1, 1, case["evidence"], None, "web0")
+    said = case.get("digits"), case.get("value")
+    answer = Answer("t-1", case["verdict"], True, "BPSW", 1, 1, case["evidence"], None, "web0", *said)
     certificate = case["certificate"].encode(errors="surrogatepass") if "certificate" in case else None
     return evidence.judge(case["number"], Operation.IS_PRIME, answer, certificate).outcome
 
@@ -93,7 +94,8 @@ def describe(event: Event) -> object:  # noqa: PLR0911 # one for each kind
     match event:
         case Answer():
             names = ("verdict", "proven", "method", "queue_ms", "compute_ms", "evidence", "number", "instance")
-            return {"answer": event.id, **{name: getattr(event, name) for name in names}}
+            said = {name: getattr(event, name) for name in ("digits", "value") if getattr(event, name) is not None}
+            return {"answer": event.id, **{name: getattr(event, name) for name in names}, **said}
         case Failure():
             return {"failure": event.id, "code": event.error.code}
         case Verdict():

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from services.jobs import chunks
 from services.jobs.chunks import BLANK, REFUSED, Chunk, Outcome, Refusal, Result
 from services.jobs.messages import SENTENCES, Answer, Fault, Verdict
-from services.web.upload.ndjson import render
+from services.web.upload.ndjson import Ndjson
 from services.worker.compute.chunks import examine_all
 from tests.unit.oracle import is_prime
 
@@ -20,7 +20,7 @@ POISON = Result(Verdict.UNKNOWN, "", Fault.POISON)
 
 
 def told(outcome: Outcome, after: int = 0) -> list[dict[str, object]]:
-    return [json.loads(line) for line in render(outcome, after).splitlines()]
+    return [json.loads(line) for line in Ndjson().render(outcome, after, None).splitlines()]
 
 
 @given(

@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 
 from lists.item import Unreadable
 from lists.rows import MOST_PARTS
-from services.jobs.chunks import Chunk
 from services.jobs.names import Lane
 from services.web.ask import cost
-from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cutter
+from services.web.upload import candidate, origins
+from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, LINE_BYTES, Cut, Cutter
 
 MOST_DIGITS = 1_000
 HEAVY = "9" * 300
 
 
-def cut(pieces: Iterable[bytes]) -> list[tuple[Lane, Chunk]]:
+def cut(pieces: Iterable[bytes]) -> list[Cut]:
     cutter = Cutter(MOST_DIGITS)
     chunks = [chunk for piece in pieces for chunk in cutter.feed(piece)]
     return chunks + list(cutter.end())
 
 
-def lines_of(chunks: list[tuple[Lane, Chunk]]) -> list[str]:
+def lines_of(chunks: list[Cut]) -> list[str]:
     """What was made of each line: its text, or its error's code."""
     lines = []
-    for _, chunk in chunks:
+    for _, chunk, _ in chunks:
         errors = {refusal.index: refusal.code for refusal in chunk.refused}
         lines += [errors.get(index, text) for index, text in enumerate(chunk.lines)]
     return lines
@@ -58,14 +58,29 @@ def test_every_line_comes_out_once_in_order(numbers: list[int], newline: str, en
     text = newline.join(map(str, numbers)) + (newline if ended else "")
     chunks = cut([text.encode()])
     assert lines_of(chunks) == list(map(str, numbers))
-    assert [chunk.number for _, chunk in chunks] == list(range(len(chunks)))
-    firsts = [1 + sum(len(before.lines) for _, before in chunks[:n]) for n in range(len(chunks))]
-    assert [chunk.first for _, chunk in chunks] == firsts
+    assert [chunk.number for _, chunk, _ in chunks] == list(range(len(chunks)))
+    firsts = [1 + sum(len(before.lines) for _, before, _ in chunks[:n]) for n in range(len(chunks))]
+    assert [chunk.first for _, chunk, _ in chunks] == firsts
+
+
+@given(st.lists(LINES, max_size=60), st.lists(st.integers(0, 3_000), max_size=20))
+def test_texts_are_kept_where_they_are_wanted_and_the_chunks_are_the_same(lines: list[str], places: list[int]) -> None:
+    text = "\n".join(lines).encode()
+    cutter = Cutter(MOST_DIGITS, keep=True)
+    kept = [each for piece in split(text, places) for each in cutter.feed(piece)] + list(cutter.end())
+    assert [(lane, chunk) for lane, chunk, _ in kept] == [(lane, chunk) for lane, chunk, _ in cut([text])]
+    for _, chunk, packed in kept:
+        found = origins.unpack(packed)
+        assert found is not None and found.plain and len(found.each) == len(chunk.lines)
+        for place, (origin, number) in enumerate(zip(found.each, chunk.lines, strict=True), chunk.first):
+            line = lines[place - 1]
+            assert origin is None or (origin.line == place and origin.text in line)
+            assert not number or (origin is not None and number == candidate.read(origin.text, MOST_DIGITS).number)
 
 
 @given(st.lists(LINES, max_size=80))
 def test_a_chunk_costs_little_or_is_one_number(lines: list[str]) -> None:
-    for lane, chunk in cut(["\n".join(lines).encode()]):
+    for lane, chunk, _ in cut(["\n".join(lines).encode()]):
         costs = [cost.estimate(line) for line in chunk.lines if line]
         if lane is Lane.HEAVY:
             assert len(chunk.lines) == 1 and cost.lane(costs[0]) is Lane.HEAVY
@@ -77,18 +92,18 @@ def test_a_chunk_costs_little_or_is_one_number(lines: list[str]) -> None:
 
 def test_short_numbers_fill_a_chunk() -> None:
     chunks = cut([b"18446744073709551557\n" * (2 * CHUNK_LINES + 1)])
-    assert [len(chunk.lines) for _, chunk in chunks] == [CHUNK_LINES, CHUNK_LINES, 1]
+    assert [len(chunk.lines) for _, chunk, _ in chunks] == [CHUNK_LINES, CHUNK_LINES, 1]
 
 
 def test_a_dear_number_is_alone() -> None:
     chunks = cut([f"2\n{HEAVY}\n3\n5".encode()])
-    assert [(lane, chunk.text) for lane, chunk in chunks] == [(Lane.QUICK, "2"), (Lane.HEAVY, HEAVY), (Lane.QUICK, "3\n5")]
+    assert [(lane, chunk.text) for lane, chunk, _ in chunks] == [(Lane.QUICK, "2"), (Lane.HEAVY, HEAVY), (Lane.QUICK, "3\n5")]
 
 
 def test_blank_lines_are_counted_and_no_answers() -> None:
     cutter = Cutter(MOST_DIGITS)
     list(cutter.feed(b"2\n\n \t\n\r\n3\n"))
-    (chunk,) = [chunk for _, chunk in cutter.end()]
+    (chunk,) = [chunk for _, chunk, _ in cutter.end()]
     assert chunk.lines == ["2", "", "", "", "3"]
     assert (cutter.lines, cutter.answers, cutter.chunks) == (5, 2, 1)
 
@@ -96,7 +111,7 @@ def test_blank_lines_are_counted_and_no_answers() -> None:
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
 def test_empty_lines_alone_are_counted_and_make_no_chunk(newline: bytes) -> None:
     cutter = Cutter(MOST_DIGITS)
-    ((_, chunk),) = [*cutter.feed(newline * 100_000), *cutter.feed(b"7\n"), *cutter.end()]
+    ((_, chunk, _),) = [*cutter.feed(newline * 100_000), *cutter.feed(b"7\n"), *cutter.end()]
     assert (chunk.number, chunk.first, chunk.lines, cutter.lines) == (0, 100_001, ["7"], 100_001)
 
 
@@ -124,7 +139,7 @@ def test_an_empty_text_has_no_lines() -> None:
 )
 def test_a_bad_line_has_an_error_of_its_own(line: bytes, code: str, words: str) -> None:
     chunks = cut([b"2\n" + line + b"\n3"])
-    ((number, refusal),) = [(chunk.first + refusal.index, refusal) for _, chunk in chunks for refusal in chunk.refused]
+    ((number, refusal),) = [(chunk.first + refusal.index, refusal) for _, chunk, _ in chunks for refusal in chunk.refused]
     assert (number, refusal.code) == (2, code)
     assert words in refusal.message
     assert lines_of(chunks) == ["2", code, "3"]
@@ -144,7 +159,7 @@ def test_a_text_without_a_newline_is_not_held() -> None:
     for _ in range(1_000):
         assert list(cutter.feed(b"1" * 65_536)) == []
         assert len(cutter._rest) <= LINE_BYTES + 2
-    ((_, chunk),) = cutter.end()
+    ((_, chunk, _),) = cutter.end()
     assert [refusal.code for refusal in chunk.refused] == ["too_large"]
 
 
@@ -206,5 +221,5 @@ def test_a_line_is_an_expression_or_has_a_comment(line: bytes, became: str) -> N
 
 def test_an_expression_with_many_large_values_on_its_way_is_refused_before_it_is_computed() -> None:
     line = "-".join(["400!"] * 60)
-    ((_, chunk),) = cut([f"2\n{line}\n3".encode()])
+    ((_, chunk, _),) = cut([f"2\n{line}\n3".encode()])
     assert "too many large numbers on the way" in chunk.refused[0].message

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from lists.item import Unreadable
 from services.web.upload import collector, origins
-from services.web.upload.collector import MOST_LINES, Cut, TooMuch
-from services.web.upload.cutter import CHUNK_LINES, LINE_BYTES
+from services.web.upload.collector import MOST_LINES, TooMuch
+from services.web.upload.cutter import CHUNK_LINES, LINE_BYTES, Cut
 from services.web.upload.source import Source
 from tests.unit.clients.twins import table
 
@@ -19,8 +19,8 @@ CASES: list[dict[str, Any]] = table("lists")["lists"]
 FILES: list[dict[str, Any]] = [case for case in table("lists")["files"] if not case["name"].startswith("gzip")]
 
 
-def cut(text: bytes, size: int = 0, column: str = "") -> tuple[Source, list[Cut]]:
-    source = Source(MOST_DIGITS, column)
+def cut(text: bytes, size: int = 0, column: str = "", *, keep: bool = False) -> tuple[Source, list[Cut]]:
+    source = Source(MOST_DIGITS, column, keep=keep)
     pieces = [text[at : at + size] for at in range(0, len(text), size)] if size else [text]
     cuts = [each for piece in pieces for each in source.feed(piece)]
     return source, cuts + list(source.end())
@@ -63,6 +63,19 @@ def test_the_table_is_followed_wherever_pieces_end(case: dict[str, Any], size: i
         )
         for item in case["items"]
     ]
+
+
+PLAIN = [case for case in CASES if case.get("form") in ("", "list, one number a line")]
+
+
+@pytest.mark.parametrize("size", [1, 7, 0], ids=["bytes", "pieces", "whole"])
+@pytest.mark.parametrize("case", PLAIN, ids=lambda case: case["name"])
+def test_a_plain_list_has_its_texts_where_they_are_wanted(case: dict[str, Any], size: int) -> None:
+    _, cuts = cut(case["text"].encode(), size, keep=True)
+    kept = [found for _, _, packed in cuts if (found := origins.unpack(packed))]
+    assert len(kept) == len(cuts) and all(found.plain for found in kept)
+    each = [origin for found in kept for origin in found.each if origin]
+    assert [(origin.line, origin.text) for origin in each] == [(item[0], item[1]) for item in case["items"] if item[1]]
 
 
 @pytest.mark.parametrize("size", [1, 0], ids=["bytes", "whole"])

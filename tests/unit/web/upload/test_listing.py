@@ -10,7 +10,7 @@ from lists.item import Item
 from services.jobs.chunks import Chunk, Outcome, pack
 from services.jobs.messages import Answer, Verdict
 from services.web.upload import origins
-from services.web.upload.ndjson import AnswerList
+from services.web.upload.listing import AnswerList
 from services.web.upload.origins import Origins
 from services.web.upload.store import Interrupted, Progress, Reading, Sealed
 
