@@ -38,8 +38,8 @@ def value(text: str) -> str | None:
 
 def judge(case: Mapping[str, Any]) -> str:
     """The outcome for an answer with its evidence."""
-    said = case.get("digits"), case.get("value")
-    answer = Answer("t-1", case["verdict"], True, "BPSW", 1, 1, case["evidence"], None, "web0", *said)
+    said = {"digits": case.get("digits"), "value": case.get("value")}
+    answer = Answer("t-1", case["verdict"], True, "BPSW", 1, 1, case["evidence"], None, "web0", **said)
     certificate = case["certificate"].encode(errors="surrogatepass") if "certificate" in case else None
     return evidence.judge(case["number"], Operation.IS_PRIME, answer, certificate).outcome
 

@@ -7,10 +7,10 @@
 local session, history = unpack(KEYS)
 local web, lifetime, epoch, after, evictions_to, term = unpack(ARGV)
 
--- The session moves to `web`. Its moves are not the next number but a time (ms): a Redis that comes back
--- older gives none twice.
+-- The session moves to `web`. Its moves are not the next number but the time (ms), if that is later: a Redis
+-- that comes back older gives none twice, and one that lost the session gives later ones than before.
 local function take(owner, known, found)
-    local moves = string.format('%.0f', later_than(tonumber(known))) -- clock.lua
+    local moves = string.format('%.0f', math.max(now_ms(), known + 1)) -- clock.lua
     redis.call('HSET', session, 'owner', web, 'ttl', lifetime, 'moves', moves, 'epoch', found)
     redis.call('EXPIRE', session, lifetime)
     redis.call('EXPIRE', history, lifetime)
