@@ -59,16 +59,12 @@ class Answers:
         place = Place(Lane.PROOF, promotion.entry.encode())
         for field, asker in promotion.askers:
             web, _, job = field.partition(" ")
-            if web == self._web:
-                self._follow(int(job), place, promotion.answer)
-            elif asker.session:
+            if web == self._web and self._ledger.moved(int(job), place) is not None:
+                self.note(int(job), promotion.answer)
+            elif asker.session:  # its request has a mark, which its answer ends, though nobody here waits any more
                 self._recipients.note(asker.session, asker.request, promotion.answer)
-
-    def _follow(self, job: int, place: Place, answer: Answer) -> None:
-        """One of our jobs is at another place now."""
-        if self._ledger.moved(job, place) is None:  # it was cancelled while that was not known
-            self._discard([Entry(place.lane, [Job(job, "")], 0, id=place.id)])
-        self.note(job, answer)
+            elif web == self._web:  # it was cancelled while the place was not known
+                self._discard([Entry(place.lane, [Job(int(job), "")], 0, id=place.id)])
 
     def note(self, job: int, answer: Answer) -> None:
         """Tell the client of a pending job what is known before its answer."""

@@ -255,6 +255,10 @@ class Session:
                 self.in_flight[request] = Flight(flight.job, asked=False, question=flight.question)
         self._doubtful |= {request for request in former.doubtful if request in self.in_flight}
 
+    def awaits(self, request: str) -> bool:
+        """Whether the client has no answer to a request for sure, from no Redis that lost it either."""
+        return request in self.in_flight and request not in self.doubtful
+
     @property
     def doubtful(self) -> set[str]:
         """Requests in flight whose answers the client may have had from a Redis that lost them, unless it asked again."""

@@ -74,7 +74,7 @@ class Sessions:
     def note(self, token: str, request: str, answer: Answer) -> None:
         """Tell a client, if its socket is here, what is known of its request before the answer."""
         seat = self._seats.get(token)
-        if seat is not None and request in seat.session.in_flight:  # else its answer came first: over another way, or a cancel
+        if seat is not None and seat.session.awaits(request):  # else its answer came first: over another way, or a cancel
             seat.holder.tell_verdict(request, answer)
 
     def hear(self, deliveries: list[Delivery]) -> None:
