@@ -23,7 +23,7 @@ _CONNECT = "+hello +ping +client|setname +client|setinfo"
 _SCRIPT = "+evalsha +eval"  # what a script calls is checked against the user's own rules
 
 # A Redis that was started anew is known by its `run_id`, which INFO alone tells; how late it was, by its streams' ids.
-_TERM = f"~{KEYS}:term +info +time +xinfo|stream"
+_TERM = f"~{KEYS}:term +info +time +exists +xinfo|stream"
 
 # What shows with each beat that Redis takes writes: a key that is never there is deleted.
 _BEAT = f"~{KEYS}:nothing +expire"
@@ -50,7 +50,7 @@ _FORMER_WORKER = f"~{KEYS}:certificates"
 
 RULES = {
     "web": f"~{KEYS}:jobs:* &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
-    f" +hgetall +lrange +exists ~{KEYS}:uploads ~{KEYS}:shares {_TURNS} {_FORMER_WEB}"
+    f" +hgetall +lrange ~{KEYS}:uploads ~{KEYS}:shares {_TURNS} {_FORMER_WEB}"
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"
