@@ -50,6 +50,8 @@ def test_a_files_answers_go_on_when_all_web_containers_are_killed(page: Page, st
     text = "\n".join(n.digits() for n in numbers)
     page.set_input_files("#file", {"name": "many.txt", "mimeType": "text/plain", "buffer": text.encode()})
     card = page.locator(".card")
+    expect(card).to_contain_text("Plain list, at least")
+    card.get_by_role("button", name="Send: many.txt").click()
     expect(card).to_contain_text("answers:", timeout=60_000)
     stack.kill_named(*(f"{web}-1" for web in WEBS))
     assert "Done" not in card.inner_text()
