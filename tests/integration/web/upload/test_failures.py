@@ -1,7 +1,5 @@
 """What an upload promises when web processes, workers and Redis die in the middle of it."""
 
-import os
-import signal
 import time
 
 import pytest
@@ -9,10 +7,10 @@ import pytest
 from services.jobs import names
 from services.jobs.names import Lane
 from tests.integration.conftest import Front
-from tests.integration.plain_clients import HEAVY, SLOW
+from tests.integration.plain_clients import HEAVY, SLOW, SLOW_COMPOSITE
 from tests.integration.processes import freeze, frozen, state, thaw
 from tests.integration.stack import Stack, Web, get
-from tests.integration.steps import freeze_child, freeze_with_quick_jobs
+from tests.integration.steps import freeze_child, freeze_with_quick_jobs, kill_children
 from tests.integration.uploading import (
     Sender,
     SlowReader,
@@ -74,20 +72,12 @@ def test_a_dear_number_whose_worker_died_is_answered(front: Front) -> None:
 def test_a_line_that_kills_its_process_is_answered_with_an_error(front: Front) -> None:
     worker = front.worker("first", "--max-deliveries", "1")
     front.wait_ready()
-    child = freeze_child(front.web0, worker)
-    location = post(front.web0.port, text(["2", HEAVY, "3"]), ASYNC).headers["Location"]
-    wait_until(lambda: front.redis.held("first", Lane.HEAVY) == 1, "the worker holds the costly number")
-    kill_frozen(child)
+    location = post(front.web0.port, text(["2", SLOW_COMPOSITE, "3"]), ASYNC).headers["Location"]
+    kill_children(worker, 1)
     told = lines(front.web0.get(location).body)
     assert [line.get("verdict") or line["error"]["code"] for line in told[:-1]] == ["prime", "poison", "prime"]
     assert told[-1]["done"] is True
     front.redis.admin.delete(names.DEAD)
-
-
-def kill_frozen(child: int) -> None:
-    """End a frozen child process."""
-    os.kill(child, signal.SIGKILL)
-    wait_until(lambda: not state(child), "the child is gone")
 
 
 def test_an_upload_that_was_read_is_completed_without_its_web_process(stack: Stack) -> None:
