@@ -16,6 +16,7 @@ LONGEST = 60  # characters of a number that are shown whole
 ENDS = 20  # characters of both ends of a longer one
 
 VERDICTS = {"neither": "neither prime nor composite", "probably_prime": "probably prime"}
+KNOWN = ("best", "method", "factors", "cofactor", "complete")  # what an error may tell of a number all the same
 FOUND = {Operation.NEXT: "next", Operation.PREVIOUS: "previous"}
 
 
@@ -41,7 +42,7 @@ def tell(question: Question, operation: Operation, answer: Answer, judgement: Ju
     """An answer, for people."""
     verdict = VERDICTS.get(answer.verdict, answer.verdict)
     if operation is Operation.FACTOR:
-        verdict = _tell_factors(answer)
+        verdict = _tell_factors(answer.factoring)
     elif operation is not Operation.IS_PRIME:
         verdict = f"no {FOUND[operation]} prime" if answer.number is None else f"{FOUND[operation]} prime {shorten(answer.number)}"
         verdict += "" if answer.number is None or answer.proven else ", probably"
@@ -52,10 +53,10 @@ def tell(question: Question, operation: Operation, answer: Answer, judgement: Ju
     return printable(f"{shorten(question.number)}: {verdict}, {words}")
 
 
-def _tell_factors(answer: Answer) -> str:
+def _tell_factors(found: Mapping[str, Any]) -> str:
     """As a product; a factor in brackets is composite."""
     try:
-        terms = [shorten(term) for term in factoring.tell(answer.factoring)]
+        terms = [shorten(term) for term in factoring.tell(found)]
     except NotANumber as error:
         return f"no factors: {error}"
     return " * ".join(terms) if terms else "no factors"
@@ -81,8 +82,15 @@ def _tell_check(answer: Answer, judgement: Judgement | None) -> str:
 
 def tell_failure(question: Question, error: PrimesError) -> str:
     """An error, for people."""
-    best = f" (so far: {VERDICTS.get(error.data['best'], error.data['best'])})" if "best" in error.data else ""
+    best = f" (so far: {_tell_known(error.data)})" if "best" in error.data else ""
     return printable(f"{shorten(question.number)}: no answer, {error.code}: {error}{best}")
+
+
+def _tell_known(data: Mapping[str, Any]) -> str:
+    """What is known though there is no answer."""
+    if "factors" in data:
+        return _tell_factors(data)
+    return str(VERDICTS.get(data["best"], data["best"]))
 
 
 def encode(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:
@@ -104,7 +112,7 @@ def encode(question: Question, operation: Operation, answer: Answer, judgement: 
 
 def encode_failure(question: Question, error: PrimesError) -> str:
     """An error, for programs."""
-    more: Mapping[str, Any] = {name: error.data[name] for name in ("best", "method") if name in error.data}
+    more: Mapping[str, Any] = {name: error.data[name] for name in KNOWN if name in error.data}
     told = {"code": error.code, "message": str(error), **more}
     return _encode({"position": question.position, "number": question.number, "error": told})
 

@@ -21,7 +21,7 @@ class PrimesError(Exception):
     def __init__(self, code: str, message: str, data: Mapping[str, Any] | None = None) -> None:
         super().__init__(message)
         self.code = code
-        self.data = data or {}  # with `best` and `method`, if something is known all the same
+        self.data = data or {}  # with `best` and `method`, and factors, if something is known all the same
 
 
 class Operation(StrEnum):

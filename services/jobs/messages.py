@@ -191,12 +191,12 @@ def _show(part: Divisor) -> dict[str, Any]:
     return {"evidence": evidence.describe(part.evidence)} if part.evidence else {}
 
 
-def describe_unknown(answer: Answer) -> dict[str, str]:
+def describe_unknown(answer: Answer) -> dict[str, Any]:
     """JSON fields of an error that say what is known when time ran out or the proof failed; none for other faults."""
     if answer.fault not in (Fault.DEADLINE, Fault.UNPROVEN):
         return {}
     known = {} if answer.best is None else describe_best(answer.best, answer)
-    return {"verdict": Verdict.UNKNOWN.value, **known}
+    return {"verdict": Verdict.UNKNOWN.value, **known, **describe_factors(answer)}
 
 
 def describe_best(best: Verdict, answer: Answer) -> dict[str, str]:

@@ -28,6 +28,7 @@ HEAVY_COMPOSITE = str((1 << 607) + 1)
 HEAVIES = [gmpy2.digits(gmpy2.mpz(10) ** 200 + 2 * n + 1) for n in range(20)]  # each a run of its own; some are prime
 SLOW = gmpy2.mpz((1 << 23209) - 1).digits()  # a prime of 6,987 digits: 10 seconds and more
 SLOW_COMPOSITE = gmpy2.mpz(((1 << 21701) - 1) * ((1 << 9941) - 1)).digits()  # of 9,526 digits: 3 seconds and more
+SEMIPRIME = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes, which no search for factors finds
 
 PATIENCE = 60  # seconds until an answer counts as lost
 

@@ -80,8 +80,8 @@ def _set_back(chance: Random, seed: int) -> Plan:
 def _uploads_set_back(chance: Random, seed: int) -> Plan:
     """The same while uploads are read, or just after their end: one of few pieces, and one of many."""
     steps = [Step(0.2, 0, "upload", which=60, seconds=0.1), Step(0.3, 0, "upload", which=300, seconds=0.025)]
-    back = _back(chance, chance.uniform(0.7, 1.6), 1.0)
-    return Plan(seed, 2.0, 1, 1, 0, steps, [back], uploading=1, slowness=chance.choice((0.02, 1.0)), hurry=True)
+    back = _back(chance, chance.uniform(0.9, 1.5), 0.8)
+    return Plan(seed, 2.0, 1, 1, 0, steps, [back], uploading=1, slowness=chance.choice((0.02, 0.02, 0.02, 1.0)), hurry=True)
 
 
 def _back(chance: Random, at: float, most: float = 0.6) -> Fault:

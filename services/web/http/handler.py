@@ -73,7 +73,7 @@ class JSONHandler(RequestHandler):
         sentence = (cause.log_message if isinstance(cause, HTTPError) else None) or http.HTTPStatus(status_code).phrase
         self.fail(status_code, http.HTTPStatus(status_code).name.lower(), sentence)
 
-    def fail(self, status: int, code: str, message: str, retryable: bool = False, **known: str) -> None:
+    def fail(self, status: int, code: str, message: str, retryable: bool = False, **known: Any) -> None:
         """End the request with this error; `known`: what is known all the same. A Retry-After that is set already stays."""
         self.set_status(status)
         if retryable and "Retry-After" not in self._headers:

@@ -31,7 +31,6 @@ from services.web.settings import WebSettings
 
 ABOUT_ITSELF = (Operation.IS_PRIME, Operation.FACTOR)  # what these find is said of the number that was asked
 
-GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
 LINGER = 60  # seconds that a proof goes on after the time of its request is over, for whoever asks again
 
 
@@ -40,6 +39,7 @@ class Primes(JSONHandler):
 
     ROUTE = "/primes/N"
     OPERATION = Operation.IS_PRIME
+    GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
         """One future for the one answer."""
@@ -72,12 +72,17 @@ class Primes(JSONHandler):
             self.set_header("Retry-After", str(math.ceil(error.seconds)))
             return self.fail(429 if isinstance(error, OverBudget) else 503, "busy", f"Busy: {error}", retryable=True)
         except TimeoutError:
-            sentence = f"No answer within {timeout:g} s; ask again"
-            return self.fail(504, "timeout", sentence, retryable=True, **self._known)
+            return self._tell_timeout(timeout, self._known)
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
         self._tell_budget()
-        self._tell(asked.number, answer, time.monotonic() - started)
+        if answer is not None and answer.fault is Fault.DEADLINE and not self.GRACE:
+            self._tell_timeout(timeout, describe_unknown(answer))
+        else:
+            self._tell(asked.number, answer, time.monotonic() - started)
+
+    def _tell_timeout(self, seconds: float, known: dict[str, Any]) -> None:
+        self.fail(504, "timeout", f"No answer within {seconds:g} s; ask again", retryable=True, **known)
 
     def _tell_budget(self) -> None:
         """What the client has left of its budget (ms), as the draft "RateLimit header fields for HTTP" (version 10) has it: the
@@ -113,7 +118,7 @@ class Primes(JSONHandler):
         joins it. Raises TimeoutError, and LedgerFull.
         """
         lasts = asked.wanted is not Wanted.VERDICT
-        expires = question.expiry(seconds + (LINGER if lasts else GRACE))
+        expires = question.expiry(seconds + (LINGER if lasts else self.GRACE))
         asker = Asker(request=self.request_id, expires=expires, trace=self.request.headers.get("Traceparent", ""))
         job = self._dispatcher.submit(asked, asker, self._settle, self._note, client=self._client)
         goes_on = False
@@ -163,6 +168,7 @@ class FactorsOf(Primes):
 
     ROUTE = "/primes/N/factors"
     OPERATION = Operation.FACTOR
+    GRACE = 0  # the worker tells in time what it has found by then
 
     def _read_wanted(self) -> Wanted:
         """Nothing is proven of factors. Raises HTTPError 400 where that is asked for."""

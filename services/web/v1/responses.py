@@ -84,7 +84,7 @@ def result(id: str, value: Conclusion | Standing | Ended) -> bytes:
 
 
 def error(
-    id: str, code: Code, message: str, offset: str = "", known: dict[str, str] | None = None, *, retry_after: float | None = None
+    id: str, code: Code, message: str, offset: str = "", known: dict[str, Any] | None = None, *, retry_after: float | None = None
 ) -> bytes:
     """A response with an error: what went wrong, whether and when (s) to try again, and what is known all the same."""
     about: dict[str, Any] = {"code": code, "retryable": code in RETRY_AFTER, **(known or {})}

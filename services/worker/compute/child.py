@@ -55,7 +55,7 @@ def limit(memory: int) -> None:
 
 def note(finding: Finding) -> None:
     """Tell what is known of the job under way."""
-    tell(Report(Answer(0, finding.verdict, finding.method), final=False))
+    tell(Report(Answer(0, finding.verdict, finding.method, factors=finding.factors), final=False))
 
 
 def tell(report: Report) -> None:

@@ -182,7 +182,9 @@ async def _stop(known: Answer | None) -> float:
 def late(job: Job, seconds: float = 0.0, known: Answer | None = None) -> Answer:
     """The answer to a job whose time ran out after so many seconds of computation, with what was known by then."""
     answer = Answer(job.id, Verdict.UNKNOWN, fault=Fault.DEADLINE, compute_us=int(seconds * 1e6))
-    return answer if known is None else msgspec.structs.replace(answer, method=known.method, best=known.verdict)
+    if known is None:
+        return answer
+    return msgspec.structs.replace(answer, method=known.method, best=known.verdict, factors=known.factors)
 
 
 def describe(status: int) -> str:

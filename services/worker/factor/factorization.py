@@ -28,13 +28,24 @@ class Found(NamedTuple):
 
 
 def factor(n: mpz, note: Note, split: Split) -> Finding:
-    """What is known of n itself, with the factors of its absolute value that were found. `note`: see `examine_large`."""
+    """What is known of n itself, with the factors of its absolute value that were found.
+
+    `note`: see `examine_large`; before each search that may take long it is told the factors that were found by then.
+    """
     finding = examine_large(n, note)
     if n == 0:  # every integer divides it
         return finding._replace(factors=Factors([], Divisor("0", 1, Verdict.NEITHER)))
     parts = Divisors(abs(n), finding if n > 1 else None)
-    parts.take_apart(split)
-    return finding._replace(factors=check(n, describe(parts.found)))
+
+    def tell() -> Finding:
+        return finding._replace(factors=check(n, describe(parts.found)))
+
+    def split_slowly(part: mpz) -> mpz | None:
+        note(tell())
+        return split(part)
+
+    parts.take_apart(split_slowly)
+    return tell()
 
 
 class Divisors:

@@ -22,6 +22,7 @@ import pytest
 from clients.primes import Client, PrimesError
 from tests.integration.conftest import Whole
 from tests.integration.faulty_network import FaultyNetwork
+from tests.integration.plain_clients import SEMIPRIME
 from tests.integration.processes import ROOT, killed_at_last
 from tests.integration.waiting import eventually, wait_until
 from tests.ports import free_port
@@ -78,6 +79,15 @@ def test_numbers_are_taken_apart_and_the_factors_checked(whole: Whole) -> None:
     assert run(url, "--factor", "1").stdout == f"1: no factors, checked: {right}\n"
     (told,) = objects(run(url, "--factor", "--json", "91").stdout)
     assert ([one["factor"] for one in told["factors"]], told["complete"], told["check"]) == (["7", "13"], True, "shown")
+
+
+def test_factors_that_were_found_before_the_deadline_are_told(whole: Whole) -> None:
+    number, left = f"37^2*{SEMIPRIME}", f"({SEMIPRIME[:19]}…"
+    line = run(whole.webs[0].url, "--factor", "--deadline", "4", number).stdout
+    assert "no answer, deadline: " in line and f"(so far: 37^2 * {left}" in line
+    (told,) = objects(run(whole.webs[0].url, "--json", "--factor", "--deadline", "4", number).stdout)
+    assert (told["error"]["best"], told["error"]["complete"]) == ("composite", False)
+    assert [(one["factor"], one["multiplicity"]) for one in told["error"]["factors"]] == [("37", 2)]
 
 
 def test_an_object_a_line_in_order_from_arguments_a_file_and_standard_input(whole: Whole, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from services.web.ask.question import EXPECTED
 from tests.integration.conftest import Front, Whole
-from tests.integration.plain_clients import HEAVY
+from tests.integration.plain_clients import HEAVY, SEMIPRIME
 from tests.integration.processes import frozen, thaw
 from tests.integration.steps import asking
 from tests.integration.waiting import wait_until
@@ -86,6 +86,15 @@ def test_a_number_is_taken_apart(whole: Whole, path: str, number: str, verdict: 
 def test_nothing_is_left_out_of_zero(whole: Whole) -> None:
     told = whole.webs[0].get("/primes/0/factors").json
     assert (told["factors"], told["cofactor"], told["complete"]) == ([], {"number": "0", "verdict": "neither"}, False)
+
+
+def test_factors_that_were_found_in_time_are_told(whole: Whole) -> None:
+    response = whole.webs[0].get(f"/primes/31*{SEMIPRIME}/factors?timeout=4")
+    assert response.status == 504
+    told = response.json["error"]
+    assert (told["code"], told["verdict"], told["best"], told["complete"]) == ("timeout", "unknown", "composite", False)
+    assert [each["factor"] for each in told["factors"]] == ["31"]
+    assert told["cofactor"]["number"] == SEMIPRIME
 
 
 @pytest.mark.parametrize("query", ["proof=true", "certificate=false"])

@@ -8,13 +8,12 @@ import pytest
 
 from services.jobs.evidence import Witness, holds
 from tests.integration.conftest import Front
+from tests.integration.plain_clients import SEMIPRIME
 from tests.integration.processes import children, cmdline
 from tests.integration.v1_clients import RpcClient
 from tests.integration.waiting import eventually
 
 LONG = str(gmpy2.mpz(2) ** 9941 - 1)  # a prime: the first of its tests takes a quarter of the time of all
-
-SEMIPRIME = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes
 
 
 async def ask(client: RpcClient, id: Any, method: str, **params: Any) -> dict[str, Any]:
@@ -105,7 +104,12 @@ def test_a_search_that_nobody_waits_for_is_ended(manned: Front, end: str) -> Non
         if end == "cancelled":
             assert await client.cancel(1) is True
         await client.until(lambda: client.errors, "the request is answered")
-        assert [error["error"]["data"]["code"] for error in client.errors if "error" in error] == [end]
+        (told,) = [error["error"]["data"] for error in client.errors if "error" in error]
+        assert told["code"] == end
+        if end == "deadline":
+            assert (told["verdict"], told["best"], told["complete"]) == ("unknown", "composite", False)
+            assert [(each["factor"], each["multiplicity"]) for each in told["factors"]] == [("2", 3)]
+            assert told["cofactor"]["number"] == SEMIPRIME
         await eventually(lambda: not searching(manned), "the process has ended")
         assert (await ask(client, 3, "factor", number="91"))["complete"], "the worker is free"
         await client.close()

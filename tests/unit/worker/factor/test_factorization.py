@@ -136,6 +136,17 @@ def test_notes_what_is_known_of_the_number_before_the_last_test_and_nothing_of_w
     assert [note.method for note in notes] == ["strong test to base 2", "BPSW"]
 
 
+def test_notes_what_was_found_before_each_search() -> None:
+    notes: list[Finding] = []
+    found = iter([P, None])
+    factorization.factor(7**2 * P * Q * R, notes.append, lambda _: next(found))
+    assert [(note.verdict, note.method) for note in notes] == [(Verdict.COMPOSITE, "trial division")] * 2
+    told = [note.factors for note in notes]
+    assert all(factors is not None and not factors.complete for factors in told)
+    assert [parts(factors) for factors in told if factors] == [{mpz(7): 2}, {mpz(7): 2, P: 1}]
+    assert [factors.cofactor.number for factors in told if factors and factors.cofactor] == [str(P * Q * R), str(Q * R)]
+
+
 def test_a_wrong_divisor_is_no_answer() -> None:
     pseudo = random.Random(1)
     wrong = mpz(pseudo.getrandbits(90) | 1)
