@@ -9,7 +9,7 @@ import gmpy2
 
 CANCELLED = "error cancelled"  # the verdict of a request that its client ended
 LATE = "error deadline"  # the verdict of a request whose time was over
-EARLY = 0.05  # seconds by which the server's clock may be ahead of ours
+AHEAD = 0.05  # seconds by which the server's clock may be ahead of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,8 +216,13 @@ class Ends:
         if answer.verdict == CANCELLED:
             return answer.request in self._unwanted
         if answer.verdict == LATE:
-            return asked.deadline > 0 and answer.at > asked.at + asked.deadline - EARLY
+            return asked.deadline > 0 and answer.at > asked.at + asked.deadline - early(asked.deadline) - AHEAD
         return answer.request not in self._told and right(asked.number, answer.verdict)
+
+
+def early(deadline: float) -> float:
+    """Seconds before the end of a request's time at which its computation is stopped, so that what is known arrives in time."""
+    return min(0.25, deadline / 4)
 
 
 @cache  # some numbers are asked often, and cost much

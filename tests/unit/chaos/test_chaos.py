@@ -51,7 +51,11 @@ def test_an_answer_may_come_before_its_cancellation_and_not_after() -> None:
     assert judge([*unwanted, Ended(3, "a", ended=True), shown(4, "a")]).wrong == 1
 
 
-@pytest.mark.parametrize(("deadline", "at", "wrong"), [(0.0, 9, 1), (2.0, 2, 1), (2.0, 3, 0)], ids=["none named", "early", "over"])
+@pytest.mark.parametrize(
+    ("deadline", "at", "wrong"),
+    [(0.0, 9, 1), (2.0, 2.6, 1), (2.0, 2.8, 0), (2.0, 3, 0)],
+    ids=["none named", "early", "stopped", "over"],
+)
 def test_a_request_is_late_only_when_its_own_time_is_over(deadline: float, at: float, wrong: int) -> None:
     assert judge([BEGIN, Asked(1, "a", "97", deadline), shown(at, "a", verdict=LATE)]).wrong == wrong
 
