@@ -1,6 +1,7 @@
 #!/bin/sh
 # Starts one of several servers of Redis: `node.sh ADDRESS FIRST`, its own and that of the one that is the primary at the very first start.
 # Sentinels make another one the primary later; Redis itself notes that in the file that is written here once.
+# REDIS_OPTIONS, if there are any, are said anew at each start: how it listens, where that may change.
 set -eu
 
 address=$1 first=$2
@@ -23,4 +24,5 @@ if [ ! -s "$settings" ]; then
     mv "$settings.new" "$settings"
 fi
 
-exec redis-server "$settings"
+# shellcheck disable=SC2086  # options are words
+exec redis-server "$settings" ${REDIS_OPTIONS:-}

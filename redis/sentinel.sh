@@ -1,7 +1,7 @@
 #!/bin/sh
 # Starts a Sentinel: `sentinel.sh FIRST [ADDRESS]`, where FIRST is the address of the server that is the primary at the very first start.
 # ADDRESS is its own for the others, where that is not what it has itself: a port of its machine.
-# What it learns of others it notes itself in the file that is written here once.
+# What it learns of others it notes itself in the file that is written here once; REDIS_OPTIONS are as those of node.sh.
 set -eu
 
 first=$1 address=${2:-}
@@ -26,4 +26,5 @@ if [ ! -s "$settings" ]; then
     mv "$settings.new" "$settings"
 fi
 
-exec redis-server "$settings" --sentinel
+# shellcheck disable=SC2086  # options are words
+exec redis-server "$settings" ${REDIS_OPTIONS:-} --sentinel

@@ -23,6 +23,8 @@ HEAD = """# Settings
 `make local` reads `HTTP_PORT` (8080 unless set, on loopback only), `OPERATORS_PORT`, and every `PRIMES_…` of the next section.
 It tells nginx what the table says of nginx, with `PRIMES_` before each name (`PRIMES_ALLOWED_HOSTS`).
 TLS and the names of the web processes are the compose stack's own.
+On a swarm `deploy/swarm/up.sh` passes on what is said of processes and nginx, but ports and `WEB_SERVERS`.
+Its `--help` tells what it reads beside that.
 nginx is not started with a bad value either, and says which one it is.
 
 | Variable | Default | Meaning |
@@ -79,7 +81,8 @@ VARIABLES = {
     "SOCKETS_PER_ADDRESS": "of nginx: open WebSockets of one client address, or of one /64 of IPv6; 0: any number",
     "HANDSHAKES_PER_ADDRESS": "of nginx: new WebSockets a second of the same, and 40 times as many at once; 0: any number",
     "WEB_SERVERS": "of nginx: names of the web processes with their ports; a name may have any number of addresses",
-    "TLS_FOLDER": "of nginx with `docker-compose.tls.yml`, as all below up to `HSTS_SECONDS`: the folder of certificate and key",
+    "TLS_FOLDER": "of nginx with `docker-compose.tls.yml`, as all below up to `HSTS_SECONDS`: the folder of certificate and key; "
+    "on a swarm it has no default, and TLS is there where it is set",
     "TLS_CERTIFICATE": "its file with the certificate and its chain, as PEM",
     "TLS_KEY": "its file with the key, readable for the user 101",
     "HTTPS_PORT": "port of TLS on the host, on all interfaces",

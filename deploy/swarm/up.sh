@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Deploys the stack to the swarm of which this engine is a manager, or brings it to this version, container by container, while it serves.
 set -euo pipefail
+called=$PWD
 cd "$(dirname "$0")"
 
 usage() {
@@ -12,17 +13,21 @@ Three nodes carry Redis, its Sentinels and their data, and are told so once:
 Each node must have the images primes-web, primes-worker and primes-nginx, from a registry (WEB_IMAGE, WORKER_IMAGE,
 NGINX_STACK_IMAGE) or by `docker load`:
   docker compose build && docker build --file deploy/swarm/nginx.Dockerfile --tag primes-nginx nginx
-Nodes reach each other on the ports 6379 and 26379, and nothing else may: there is no TLS on them.
+Nodes reach each other on the ports 6379 and 26379, and nothing else may, unless REDIS_TLS_FOLDER is set.
 
 Redis' users and their passwords are made at the first time, in the folder ACCESS, which is kept secret and kept.
 During an update they may do what either version asks; --narrow, after it, leaves them what this version asks.
 
 Environment: docs/settings.md, and
-  ACCESS          folder of users and passwords  (default ./access here)
-  STACK           name of the stack  (default primes)
-  WEB_REPLICAS    web processes  (default 4)
-  WORKER_REPLICAS worker processes  (default 2)
-  PATIENCE        seconds to wait until all run  (default 600)
+  ACCESS            folder of users and passwords  (default deploy/swarm/access)
+  TLS_FOLDER        folder of nginx' certificate and key, tls.crt and tls.key: also port 443  (default: without)
+  REDIS_TLS_FOLDER  folder of ca.crt, tls.crt and tls.key, whose certificate names the addresses of the three nodes: TLS to Redis and
+                    Sentinels, and nothing without it  (default: without)
+  STACK             name of the stack  (default primes)
+  WEB_REPLICAS      web processes  (default 4)
+  WORKER_REPLICAS   worker processes  (default 2)
+  PATIENCE          seconds to wait until all run  (default 600)
+deploy/tls.sh makes certificates. Renewed ones are taken by the next call.
 HELP
 }
 
@@ -39,8 +44,34 @@ case ${1:-} in
     *) usage >&2; die "unknown argument: $1" ;;
 esac
 
+# A folder, as whoever called names it: folder PATH
+folder() { [[ $1 == /* ]] && echo "$1" || echo "$called/$1"; }
+
 STACK=${STACK:-primes} PATIENCE=${PATIENCE:-600}
-export ACCESS=${ACCESS:-$PWD/access}
+ACCESS=$(folder "${ACCESS:-$PWD/access}")
+TLS_FOLDER=${TLS_FOLDER:+$(folder "$TLS_FOLDER")}
+REDIS_TLS_FOLDER=${REDIS_TLS_FOLDER:+$(folder "$REDIS_TLS_FOLDER")}
+export ACCESS TLS_FOLDER REDIS_TLS_FOLDER
+
+# Dies unless these files are a certificate and its key: pair VARIABLE CERTIFICATE KEY
+pair() {
+    local public
+    public=$(openssl x509 -in "$2" -noout -pubkey 2>&1) || die "$1: expected a certificate in PEM, got $2: $public"
+    [[ $public == "$(openssl pkey -in "$3" -pubout 2>&1)" ]] || die "$1: expected the key of $2 in PEM, got $3"
+    openssl x509 -in "$2" -noout -checkend 0 >/dev/null || die "$1: expected a certificate that is valid, got $2, which is over"
+}
+
+files=(--compose-file stack.yml)
+scheme=redis
+if [[ $TLS_FOLDER ]]; then
+    pair TLS_FOLDER "$TLS_FOLDER/${TLS_CERTIFICATE:-tls.crt}" "$TLS_FOLDER/${TLS_KEY:-tls.key}"
+    files+=(--compose-file tls.yml)
+fi
+if [[ $REDIS_TLS_FOLDER ]]; then
+    pair REDIS_TLS_FOLDER "$REDIS_TLS_FOLDER/tls.crt" "$REDIS_TLS_FOLDER/tls.key"
+    files+=(--compose-file redis-tls.yml)
+    scheme=rediss
+fi
 
 [[ $(docker info --format '{{.Swarm.ControlAvailable}}' 2>/dev/null) == true ]] || die "this engine is no manager of a swarm: docker swarm init, or DOCKER_HOST"
 
@@ -53,22 +84,40 @@ address() {
 }
 NODE0=$(address 0) NODE1=$(address 1) NODE2=$(address 2)
 export NODE0 NODE1 NODE2
+if [[ $REDIS_TLS_FOLDER ]]; then
+    for node in "$NODE0" "$NODE1" "$NODE2"; do
+        told=$(openssl verify -CAfile "$REDIS_TLS_FOLDER/ca.crt" -untrusted "$REDIS_TLS_FOLDER/tls.crt" -verify_ip "$node" "$REDIS_TLS_FOLDER/tls.crt" 2>&1) ||
+            die "REDIS_TLS_FOLDER: expected tls.crt to name $node and ca.crt to vouch for it: deploy/tls.sh $REDIS_TLS_FOLDER $NODE0 $NODE1 $NODE2 makes them"$'\n'"$told"
+    done
+fi
 
 mkdir -p "$ACCESS"
 chmod 700 "$ACCESS"
 docker run --rm --network none --user "$(id -u):$(id -g)" --volume "$ACCESS:/access" --entrypoint python "${WORKER_IMAGE:-primes-worker}" \
-    -m services.access "${widen[@]}" /access
+    -m services.access "${widen[@]}" --redis-address "$scheme://$NODE0:6379,$scheme://$NODE1:6379,$scheme://$NODE2:6379" /access
 
+# What changes has another name then, by these.
 digest() { sha256sum "$1" | cut -c1-12; }
 USERS_DIGEST=$(digest "$ACCESS/redis/users.acl")
 SENTINEL_USERS_DIGEST=$(digest "$ACCESS/redis/sentinel.acl")
+EXPORTER_PASSWORDS_DIGEST=$(digest "$ACCESS/exporter/passwords.json")
 REDIS_DIGEST=$(digest ../../redis/redis.conf)
 NODE_DIGEST=$(digest ../../redis/node.sh)
 SENTINEL_DIGEST=$(digest ../../redis/sentinel.sh)
 PROMETHEUS_DIGEST=$(digest prometheus.yml)
 ALERTS_DIGEST=$(digest ../../monitoring/prometheus/rules/alerts.yml)
 RECORDING_DIGEST=$(digest ../../monitoring/prometheus/rules/recording.yml)
-export USERS_DIGEST SENTINEL_USERS_DIGEST REDIS_DIGEST NODE_DIGEST SENTINEL_DIGEST PROMETHEUS_DIGEST ALERTS_DIGEST RECORDING_DIGEST
+export USERS_DIGEST SENTINEL_USERS_DIGEST EXPORTER_PASSWORDS_DIGEST REDIS_DIGEST NODE_DIGEST SENTINEL_DIGEST
+export PROMETHEUS_DIGEST ALERTS_DIGEST RECORDING_DIGEST
+if [[ $TLS_FOLDER ]]; then
+    CERTIFICATE_DIGEST=$(digest "$TLS_FOLDER/${TLS_CERTIFICATE:-tls.crt}")
+    export CERTIFICATE_DIGEST
+fi
+if [[ $REDIS_TLS_FOLDER ]]; then
+    REDIS_CA_DIGEST=$(digest "$REDIS_TLS_FOLDER/ca.crt")
+    REDIS_CERTIFICATE_DIGEST=$(digest "$REDIS_TLS_FOLDER/tls.crt")
+    export REDIS_CA_DIGEST REDIS_CERTIFICATE_DIGEST
+fi
 
 # Redis knows the users of this version before any process of it asks, server by server: each next one waits until the last is back.
 users=primes-users-$USERS_DIGEST
@@ -79,7 +128,7 @@ for server in redis0 redis1 redis2; do
     [[ $former == "$users" ]] || docker service update --quiet --secret-rm "$former" --secret-add "source=$users,target=/run/access/redis/users.acl" "${STACK}_$server"
 done
 
-docker stack deploy --prune --resolve-image "${RESOLVE_IMAGE:-changed}" --compose-file stack.yml "$STACK"
+docker stack deploy --prune --resolve-image "${RESOLVE_IMAGE:-changed}" "${files[@]}" "$STACK"
 
 # Until every service has all that it wants, and no update goes on: what is not there yet is told, once each.
 missing() {

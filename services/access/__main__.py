@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument(
         "--redis-address",
         default="redis:6379",
-        help="servers that the exporter reads, between commas (default: %(default)s)",
+        help="servers that the exporter reads, between commas; rediss://HOST:PORT is one over TLS (default: %(default)s)",
     )
     parser.add_argument(
         "--widen", action="store_true", help="leave users what they may do already, for processes of another version that still run"

@@ -99,7 +99,7 @@ _RIGHT = re.compile(r"\([^)]*\)|\S+")  # one right of a rule, or some in bracket
 def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Path]:
     """Make the passwords that are missing, and what follows from them and from RULES; returns the files that changed.
 
-    `redis_address`: of all servers, with commas between them.
+    `redis_address`: HOST:PORT of all servers, or rediss://HOST:PORT over TLS, with commas between them.
     To `widen`, users keep what they may do by the file that stands there: processes of two versions need both. Raises OSError.
     """
     acl = directory / "redis" / "users.acl"
@@ -114,12 +114,17 @@ def make(directory: Path, redis_address: str, *, widen: bool = False) -> list[Pa
     files[token] = kept(token) + "\n"
     # the file's form is redis_exporter's: address to password
     files[directory / "exporter" / "passwords.json"] = (
-        json.dumps({f"redis://exporter@{address}": passwords["exporter"] for address in redis_address.split(",")}) + "\n"
+        json.dumps({_of_exporter(address): passwords["exporter"] for address in redis_address.split(",")}) + "\n"
     )
     files[acl] = "\n".join([_NOBODY, *(rule(user, passwords[user], rights[user]) for user in rights)]) + "\n"
     of_sentinels = (rule(user, passwords[user], words) for user, words in SENTINEL_RULES.items())
     files[directory / "redis" / "sentinel.acl"] = "\n".join(["user default off resetpass", *of_sentinels]) + "\n"
     return [write(path, text) for path, text in files.items() if not path.exists() or path.read_text() != text]
+
+
+def _of_exporter(address: str) -> str:
+    scheme, _, place = address.rpartition("://")
+    return f"{scheme or 'redis'}://exporter@{place}"
 
 
 def commands(directory: Path) -> list[str]:

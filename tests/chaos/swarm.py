@@ -3,14 +3,18 @@
 Needs root, dockerd and the images' stand-ins; what a node's engine is given lies in a folder of the test's.
 """
 
+import json
 import os
 import resource
 import signal
+import ssl
 import subprocess
 import time
+import urllib.request
 from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 from tests.chaos.client import Crowd
 from tests.integration.waiting import wait_until
@@ -20,7 +24,7 @@ NODES = 3
 NETWORK = "198.18.77"  # of those that are set apart for tests of networks (RFC 2544)
 BRIDGE = "primes-swarm"
 GATEWAY = f"{NETWORK}.254"
-IMAGES = ("primes-web", "primes-worker", "primes-nginx", "redis:8.0", "prom/prometheus:v3.5.3")
+IMAGES = ("primes-web", "primes-worker", "primes-nginx", "redis:8.0", "prom/prometheus:v3.5.3", "oliver006/redis_exporter:v1.86.0")
 ENDING = 60  # seconds in which an engine stops its containers and ends
 AWAY = 60  # seconds for which a node, or Redis, is away
 
@@ -100,6 +104,7 @@ class Swarm:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.certificates = directory / "certificates"  # for all nodes, of one authority
         self.nodes: list[Node] = []
         self._turns = count()
         self._gone: set[int] = set()
@@ -113,6 +118,7 @@ class Swarm:
         for index in range(NODES):
             self.nodes.append(Node(index, self._directory))
         self._build()
+        ran("deploy/tls.sh", str(self.certificates), *(node.address for node in self.nodes))
         first, *others = self.nodes
         first.docker("swarm", "init", "--advertise-addr", first.address)
         token = first.docker("swarm", "join-token", "--quiet", "manager").strip()
@@ -124,7 +130,7 @@ class Swarm:
         self.deploy()
 
     def deploy(self, *options: str) -> str:
-        """What an operator calls, for the first time or again."""
+        """What an operator calls, for the first time or again: with TLS wherever there can be."""
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
         descriptors = str(hard) if hard != resource.RLIM_INFINITY and hard < 50_000 else "50000"
         return ran(
@@ -132,6 +138,8 @@ class Swarm:
             *options,
             DOCKER_HOST=self.manager.host,
             ACCESS=str(self._directory / "access"),
+            TLS_FOLDER=str(self.certificates),
+            REDIS_TLS_FOLDER=str(self.certificates),
             RESOLVE_IMAGE="never",  # there is no registry here
             NOFILE=descriptors,
             SOCKETS_PER_ADDRESS="0",  # all clients of the tests have one address
@@ -162,6 +170,15 @@ class Swarm:
                 f"node {node.index} is ready",
                 120,
             )
+
+    def asked(self, path: str) -> Any:
+        """What Prometheus, on the first node, answers."""
+        with urllib.request.urlopen(f"http://{self.nodes[0].address}:9090/api/v1/{path}", timeout=10) as answer:
+            return json.load(answer)["data"]
+
+    def authority(self) -> ssl.SSLContext:
+        """Whoever shows a certificate of the nodes' authority is believed."""
+        return ssl.create_default_context(cafile=self.certificates / "ca.crt")
 
     def tasks(self, *services: str) -> set[str]:
         """The containers of these services that shall run, by their tasks' ids."""
@@ -207,7 +224,8 @@ class Swarm:
         if not ids:
             return ""
         password = (self._directory / "access" / "exporter" / "password").read_text().strip()
-        ask = ("redis-cli", "--user", "exporter", "INFO", "replication")
+        tls = ("--tls", "--cacert", "/run/access/redis-ca.crt")
+        ask = ("redis-cli", *tls, "--user", "exporter", "INFO", "replication")
         return node.docker("exec", "--env", f"REDISCLI_AUTH={password}", ids[0], *ask)
 
 

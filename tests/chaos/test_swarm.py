@@ -1,5 +1,10 @@
 """The stack on a swarm of three nodes: every request gets its answer, once, though nodes, processes or Redis are away."""
 
+import contextlib
+import json
+import socket
+import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -40,6 +45,42 @@ def whole(started: Swarm) -> Swarm:
     """Everything runs, whatever the case before did."""
     started.wait_whole()
     return started
+
+
+@pytest.mark.timeout(FIRST)
+def test_prometheus_sees_every_process_and_all_servers_of_redis(whole: Swarm) -> None:
+    expected = Counter(web=4, worker=2, canary=1, redis=3, nginx=swarm.NODES, prometheus=1)
+
+    def up() -> Counter[str]:
+        return Counter(each["labels"]["job"] for each in whole.asked("targets")["activeTargets"] if each["health"] == "up")
+
+    wait_until(lambda: up() == expected, f"the targets that are up are {expected}", 120)
+    for series, value in {"redis_up": 3, "redis_connected_slaves": 2, "nginx_connections_active >= bool 0": 3}.items():
+        asked = f"query?query=sum({series.replace(' ', '%20')})"
+        wait_until(lambda asked=asked, value=value: float(whole.asked(asked)["result"][0]["value"][1]) == value, series, 60)  # type: ignore[misc]
+
+
+@pytest.mark.timeout(FIRST)
+@pytest.mark.parametrize("port", [6379, 26379], ids=["Redis", "Sentinel"])
+def test_nobody_is_heard_without_tls(whole: Swarm, port: int) -> None:
+    for node in whole.nodes:
+        with (
+            socket.create_connection((node.address, port), 10) as plain,
+            whole.authority().wrap_socket(plain, server_hostname=node.address) as secure,
+        ):
+            secure.sendall(b"PING\r\n")
+            assert secure.recv(100).startswith(b"-NOAUTH")
+        with socket.create_connection((node.address, port), 10) as plain:
+            plain.sendall(b"PING\r\n")
+            with contextlib.suppress(ConnectionResetError):  # as good as the end
+                assert plain.recv(100) == b""
+
+
+@pytest.mark.timeout(FIRST)
+def test_every_node_answers_clients_over_tls(whole: Swarm) -> None:
+    for node in whole.nodes:
+        with urllib.request.urlopen(f"https://{node.address}/primes/97", timeout=20, context=whole.authority()) as answer:
+            assert json.load(answer)["verdict"] == "prime"
 
 
 @parametrize(CASES)

@@ -16,7 +16,7 @@ from services.jobs.names import Lane
 from services.web.settings import WebSettings
 from services.worker.settings import WorkerSettings
 from tests.chart.rendering import CHART, EXAMPLES, ROOT, TOOLS, Manifest, example, helm, kept_form, manifests, render
-from tests.config.nginx_server import binaries, has_stub_status, version
+from tests.config.nginx_server import binaries, has_stub_status, version, without_stub_status
 
 pytestmark = pytest.mark.skipif(not (TOOLS / "helm").exists(), reason="there is no helm: make chart brings it")
 
@@ -259,7 +259,7 @@ def test_nginx_takes_its_files_as_its_pod_has_them(rendered: dict[str, str], tmp
     (tmp_path / "settings.conf").write_text(script.stdout.replace(variables["PRIMES_RESOLVER"], "127.0.0.1:53"))
     binary = next(path for path in reversed(binaries()) if version(path) >= (1, 27, 3))
     hosts = (tmp_path / "hosts.conf").read_text().replace("/tmp/settings.conf", "settings.conf")
-    (tmp_path / "hosts.conf").write_text(hosts if has_stub_status(binary) else hosts.replace("stub_status;", "return 204;"))
+    (tmp_path / "hosts.conf").write_text(hosts if has_stub_status(binary) else without_stub_status(hosts))
     command = [binary, "-p", f"{tmp_path}/", "-c", tmp_path / "nginx.conf", "-e", "stderr", "-t"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "syntax is ok" in done.stderr, done.stderr

@@ -69,9 +69,13 @@ def stack_hosts(http_port: int, stub_status: bool) -> str:
         "/tmp/settings.conf": "settings.conf",
         "/var/www;": f'"{ROOT}/nginx";',
     }
-    if not stub_status:
-        changes["stub_status;"] = "return 204;"
-    return _replaced((ROOT / "nginx" / "hosts.conf").read_text(), changes)
+    text = _replaced((ROOT / "nginx" / "hosts.conf").read_text(), changes)
+    return text if stub_status else without_stub_status(text)
+
+
+def without_stub_status(hosts: str) -> str:
+    """The same `hosts.conf` for an nginx that cannot count its connections."""
+    return _replaced(hosts, {"stub_status;": "return 204;", "$connections_": ""})
 
 
 def stack_settings(web_port: int, dns_port: int, names: Iterable[str] = ("web0", "web1", "web2", "web3")) -> dict[str, str]:

@@ -5,6 +5,8 @@ import math
 import urllib.request
 from typing import Any
 
+from prometheus_client.parser import text_string_to_metric_families
+
 from services.web.operators.queries import QUERIES
 from tests.config.dashboard import dashboard_queries
 from tests.integration.plain_clients import ask_all, expect
@@ -31,6 +33,12 @@ def test_every_target_is_up_and_replicas_are_found_by_name(stack: Stack) -> None
 def test_the_exporters_reach_what_they_watch(stack: Stack) -> None:
     wait_until(lambda: stack.total("redis_up") == 1, "the exporter reaches Redis")
     wait_until(lambda: stack.total("nginx_up") == 1, "the exporter reaches nginx")
+
+
+def test_nginx_tells_of_its_connections_itself_what_the_exporter_tells(stack: Stack) -> None:
+    told = stack.compose("exec", "-T", "nginx", "curl", "-fsS", "http://127.0.0.1:8081/metrics")
+    states = [sample.name for family in text_string_to_metric_families(told) for sample in family.samples if sample.value >= 0]
+    assert states == [f"nginx_connections_{state}" for state in ("active", "reading", "writing", "waiting")]
 
 
 def test_every_query_of_the_dashboard_and_the_operators_page_returns_a_number(stack: Stack) -> None:

@@ -172,8 +172,9 @@ def test_nobody_can_log_in_as_the_default_user(tmp_path: Path) -> None:
 
 
 def test_the_exporter_finds_its_password_by_address(tmp_path: Path) -> None:
-    make(tmp_path, "127.0.0.1:7000")
-    assert list(json.loads((tmp_path / "exporter" / "passwords.json").read_text())) == ["redis://exporter@127.0.0.1:7000"]
+    make(tmp_path, "127.0.0.1:7000,rediss://192.0.2.1:6379")
+    addresses = list(json.loads((tmp_path / "exporter" / "passwords.json").read_text()))
+    assert addresses == ["redis://exporter@127.0.0.1:7000", "rediss://exporter@192.0.2.1:6379"]
 
 
 @pytest.mark.usefixtures("usual_umask")
