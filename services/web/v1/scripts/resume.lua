@@ -1,9 +1,9 @@
 -- Moves a session to a web process and tells the one that held it. Returns {its hash, its history after the
 -- client's offset}, the latter empty if the offset is of another epoch; nil if there is no such session,
--- or none that can be read, which goes. One
--- step: what is answered after it is delivered to the new owner, what was answered before it is in the
--- history.
--- KEYS: the session and its history. `epoch` is empty where the client has seen nothing.
+-- or none that can be read, which goes. One step: what is answered after it is delivered to the new owner,
+-- what was answered before it is in the history.
+-- KEYS: the session and its history. `epoch` is empty where the client has seen nothing: of a session that
+-- is older than the term it may meanwhile have seen, over another socket, what had former numbers.
 local session, history = unpack(KEYS)
 local web, lifetime, epoch, after, evictions_to, term = unpack(ARGV)
 
@@ -26,9 +26,10 @@ local function resume()
     if not found then
         return false
     end
-    found = later(found, began(term)) -- epoch.lua
+    local since = began(term) -- epoch.lua
+    found = later(found, since)
     local missed, behind = {}, last - after
-    if behind > 0 and (epoch == '' or epoch == found) then
+    if behind > 0 and (epoch == found or epoch == '' and found ~= since) then
         missed = redis.call('LRANGE', history, -behind, -1)
     end
     take(owner, known, found)

@@ -66,6 +66,15 @@ def test_a_session_that_is_older_than_the_term_goes_on_in_its_epoch(node: Node) 
     assert (fields[b"epoch"], missed) == (str(EPOCH + 7).encode(), [])
 
 
+@pytest.mark.parametrize("began", [-1, 0, 7], ids=["a younger one", "one of the same instant", "an older one"])
+def test_who_has_no_offset_is_sent_nothing_of_a_session_that_is_older_than_the_term(node: Node, began: int) -> None:
+    """It may have seen over another socket what has other numbers now."""
+    put(node, answers=2)
+    node.admin.hset(names.TERM, "began", EPOCH + began)
+    _, missed = move(node, epoch="")
+    assert missed == (["1", "2"] if began < 0 else [])
+
+
 @pytest.mark.parametrize("owner", ["web1", ""], ids=["its own", "nobody's"])
 def test_nobody_else_is_told(node: Node, owner: str) -> None:
     put(node, owner=owner)
