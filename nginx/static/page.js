@@ -65,7 +65,7 @@ class Page {
     this.#table.append(former.toReversed());
     for (const entry of former) {
       if (!entry.check && !entry.error) this.#checkIfQuick(entry);
-      if (entry.factored && !entry.factored.check) this.#checkIfQuick(entry, entry.factored);
+      if (entry.factored?.factoring && !entry.factored.check) this.#checkIfQuick(entry, entry.factored);
       if (searched.includes(entry.key)) this.#factor(entry);
     }
     this.#summarize();
@@ -258,7 +258,8 @@ class Page {
   }
 
   async #keep(entry) {
-    const { key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value, factored } = entry;
+    const { key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value } = entry;
+    const factored = entry.factored && { ...entry.factored, checking: false }; // a check ends with the page
     const history = await this.#history;
     await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value, factored });
   }
