@@ -2,6 +2,7 @@
 
 import { read } from "./certificate.js";
 import { evaluate } from "./expression.js";
+import { readFactors } from "./factors.js";
 import { BASES, EXACT_BELOW, failsStrongTest, isFactor, isSmallPrime, isWitness, prove } from "./verify.js";
 
 const DRAWN = 3; // bases of strong tests; a composite number passes one with a chance below 1/4
@@ -16,12 +17,13 @@ const DECIDED = "It passes 13 strong tests, which decide numbers of its size.";
 /**
  * Check {number, verdict, evidence, digits, value} against the number that was asked about, an integer or an expression, in a text. `digits`
  * and `value` are what the server says that an expression stands for, where it does. `certificate` is the text of the one that the evidence
- * names, if it names one; `note` hears how many of its steps hold.
+ * names, if it names one; `note` hears how many of its steps hold. With `factoring`, {factors, cofactor}, it is the answer to a question for
+ * factors, and these are checked.
  *
  * Returns {outcome, words}. Outcomes: "shown": the verdict is certain, whoever sent it; "agreed": nothing is proven, and nothing
  * contradicts it; "refuted": the evidence does not show it, so that its sender is not to be trusted.
  */
-export function check({ number, verdict, evidence = {}, digits, value }, certificate, note) {
+export function check({ number, verdict, evidence = {}, digits, value, factoring }, certificate, note) {
   let n;
   try {
     n = evaluate(number);
@@ -29,17 +31,59 @@ export function check({ number, verdict, evidence = {}, digits, value }, certifi
     return agreed(`The number cannot be computed here: ${error.message}.`);
   }
   if (!isValue(n, digits, value)) return refuted("What came as its value, or as how many digits it has, is not so.");
+  return factoring ? checkFactors(n, verdict, evidence, factoring) : checkVerdict(n, verdict, evidence, certificate, note);
+}
+
+function checkVerdict(n, verdict, evidence, certificate, note) {
   if (!Object.hasOwn(KINDS, verdict)) return agreed("The verdict is not known here.");
   const strange = ALL_KINDS.find((kind) => Object.hasOwn(evidence, kind) && !KINDS[verdict].includes(kind));
   if (strange) return refuted(`A ${strange} is no evidence of this verdict.`);
-  if (verdict === "composite") return checkComposite(n, evidence);
-  if (verdict === "neither") return n < 2n ? shown("It is below 2.") : refuted("It is not below 2.");
-  return certificate === undefined ? checkPrime(n) : checkCertificate(n, certificate, note);
+  return checkKnown(n, verdict, evidence, certificate, note);
 }
 
 function isValue(n, digits, value) {
   if (value !== undefined && !(/^-?[0-9]{1,1000}$/.test(value) && BigInt(value) === n)) return false;
   return digits === undefined || digits === String(n < 0n ? -n : n).length;
+}
+
+/** Whether their product is the number, and each is what it is called. */
+function checkFactors(n, verdict, evidence, factoring) {
+  let parts;
+  try {
+    parts = readFactors(factoring).map((part) => ({ ...part, p: evaluate(part.number) }));
+  } catch (error) {
+    if (error.name !== "NotANumber") throw error;
+    return refuted(`What came as its factors is none: ${error.message}.`);
+  }
+  if (!multiplyTo(n < 0n ? -n : n, parts)) return refuted("The product of its factors is another number.");
+  const checks = parts.map(checkPart);
+  if (parts.some(({ left }) => left)) checks.push(checkVerdict(n, verdict, evidence));
+  const worst = ["refuted", "agreed"].map((outcome) => checks.find((one) => one.outcome === outcome)).find(Boolean);
+  return worst ?? shown("The product of its factors is right, and each is what it is called.");
+}
+
+function checkPart({ p, verdict, evidence }) {
+  if (!Object.hasOwn(KINDS, verdict)) return agreed("The verdict of a factor is not known here.");
+  const { outcome, words } = checkKnown(p, verdict, evidence);
+  return { outcome, words: `Of one of its factors: ${words}` };
+}
+
+function checkKnown(n, verdict, evidence, certificate, note) {
+  if (verdict === "composite") return checkComposite(n, evidence);
+  if (verdict === "neither") return n < 2n ? shown("It is below 2.") : refuted("It is not below 2.");
+  return certificate === undefined ? checkPrime(n) : checkCertificate(n, certificate, note);
+}
+
+/** Whether the product of these powers is n; one that grows above it is not computed to its end. */
+function multiplyTo(n, parts) {
+  const length = n.toString(2).length;
+  let product = 1n;
+  for (const { p, multiplicity } of parts) {
+    if ((p.toString(2).length - 1) * multiplicity > length) return false;
+    product *= p ** BigInt(multiplicity);
+    if (product > n) return false;
+  }
+  return product === n;
 }
 
 function checkComposite(n, evidence) {

@@ -15,18 +15,17 @@ export class Checker {
   };
 
   /** Whether a check of this answer is quick enough to be made without being asked for. */
-  isQuick({ number, evidence, verdict }) {
-    if (evidence?.factor !== undefined || verdict === "neither") return true;
-    return countDigits(number) <= (evidence?.certificate ? MOST_UNASKED.certificate : MOST_UNASKED.test);
+  isQuick(answer) {
+    if (!isTested(answer) || answer.verdict === "neither") return true;
+    return countDigits(answer.number) <= (answer.evidence?.certificate ? MOST_UNASKED.certificate : MOST_UNASKED.test);
   }
 
   /**
-   * Check one answer, {number, verdict, evidence}. Resolves to {outcome, words} of check.js, or with the outcome "unavailable": try again
+   * Check one answer, {number, verdict, evidence, factoring}. Resolves to {outcome, words} of check.js, or with the outcome "unavailable": try again
    * later; never if it was given up. `note` hears how many steps of a certificate hold.
    */
   async check(answer, { signal, note } = {}) {
-    const { number, evidence } = answer;
-    const slow = evidence?.certificate !== undefined || (evidence?.factor === undefined && countDigits(number) > QUICK);
+    const slow = answer.evidence?.certificate !== undefined || (isTested(answer) && countDigits(answer.number) > QUICK);
     const [result] = await this.#lanes[slow ? "slow" : "quick"].run([answer], signal, note);
     return result;
   }
@@ -41,6 +40,11 @@ export class Checker {
   checkAll(answers, signal) {
     return this.#lanes.slow.run(answers, signal);
   }
+}
+
+/** Whether it takes more than a division. */
+function isTested({ evidence, factoring }) {
+  return factoring !== undefined || evidence?.factor === undefined;
 }
 
 /** One worker and the tasks that wait for it. */

@@ -89,6 +89,14 @@ export class Client extends EventTarget {
     return this.#ask("previous_prime", number, options);
   }
 
+  /**
+   * Ask what divides a number, in the answer's `factors`, `cofactor` and `complete`, as far as a bounded search finds it. Options as for `ask`,
+   * but for `proof` and `certificate`: nothing is proven of factors.
+   */
+  factor(number, options) {
+    return this.#ask("factor", number, options);
+  }
+
   /** Connect now instead of waiting; over another socket if there is one, which a network that changed may have killed silently. */
   reconnect() {
     if (this.#state.name === "closed") return;

@@ -1,7 +1,7 @@
 // What was asked in this browser and how it was answered, kept over reloads until it is cleared. Nothing of it leaves the browser.
 
 const MOST_ENTRIES = 1_000;
-const MOST_CHARACTERS = 4_000_000; // of all numbers and values together; a browser gives a page some tens of MB at least
+const MOST_CHARACTERS = 4_000_000; // of all numbers, values and factors together; a browser gives a page some tens of MB at least
 const STORE = "answers";
 
 /** Entries of {key, number, …}; the newest are kept. In memory alone where the browser offers no storage, as in some private windows. */
@@ -58,10 +58,11 @@ export class History {
     return this.#database.transaction(STORE, mode).objectStore(STORE);
   }
 
-  #count({ key, number, value = "" }) {
+  #count({ key, number, value = "", factored = "" }) {
     this.#forget(key);
-    this.#sizes.set(key, number.length + value.length);
-    this.#characters += number.length + value.length;
+    const size = number.length + value.length + JSON.stringify(factored).length;
+    this.#sizes.set(key, size);
+    this.#characters += size;
   }
 
   #forget(key) {

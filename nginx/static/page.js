@@ -6,7 +6,7 @@ import { csv } from "./csv.js";
 import { count, shorten } from "./element.js";
 import { Files } from "./files.js";
 import { History } from "./history.js";
-import { Table, verdictOf } from "./table.js";
+import { Table, tellFactors, verdictOf } from "./table.js";
 
 const MOST_LINES = 1_000; // of a list that is asked one by one; a longer one goes as a file
 const MOST_ENTRIES = 2_000; // answered ones in the table; the oldest make place
@@ -35,14 +35,17 @@ class Page {
   #files;
   #asked = 0; // since nothing was open
   #open = new Set(); // entries without an answer
+  #searched = new Set(); // entries whose factors are looked for
   #announced = { at: 0, words: [] };
 
   start() {
     this.#table = new Table($("answers"), $("more"), {
       cancel: (entry) => entry.abort.abort(),
       again: ({ number, proof, certificate }) => this.ask([number], { proof, certificate }),
-      check: (entry) => this.#check(entry),
-      copy: (entry) => this.#copy(entry.number, "The number"),
+      check: (entry, part) => this.#check(entry, part),
+      factor: (entry) => this.#factor(entry),
+      stop: (entry) => entry.search.abort.abort(),
+      copy: (text, what) => this.#copy(text, what),
       share: (entry) => this.#copy(linkTo(entry), "The link"),
       remove: (entry) => this.#remove(entry),
     });
@@ -53,13 +56,18 @@ class Page {
     // In the same turn: an answer that came before its question is known here would be taken for nobody's.
     this.#take(saved.open.map((entry) => newEntry(entry)));
     this.#askLinked();
-    this.#recall();
+    this.#recall(saved.searched ?? []);
   }
 
-  async #recall() {
+  /** `searched`: keys of those whose factors were looked for when the page was left. */
+  async #recall(searched) {
     const former = await (await this.#history).all();
     this.#table.append(former.toReversed());
-    for (const entry of former) if (!entry.check && !entry.error) this.#checkIfQuick(entry);
+    for (const entry of former) {
+      if (!entry.check && !entry.error) this.#checkIfQuick(entry);
+      if (entry.factored?.factoring && !entry.factored.check) this.#checkIfQuick(entry, entry.factored);
+      if (searched.includes(entry.key)) this.#factor(entry);
+    }
     this.#summarize();
   }
 
@@ -81,6 +89,7 @@ class Page {
     });
     $("cancel-all").addEventListener("click", () => {
       for (const entry of this.#open) entry.abort.abort();
+      for (const { search } of this.#searched) search.abort.abort();
     });
     $("clear").addEventListener("click", () => this.#clear());
     $("save").addEventListener("click", () => saveAs("primes.csv", "text/csv", csv(this.#table.entries)));
@@ -185,12 +194,7 @@ class Page {
   async #askOne(entry) {
     const { number, proof, certificate } = entry;
     this.#open.add(entry);
-    try {
-      this.#settle(entry, await this.#request(entry, { proof, certificate }));
-    } catch (error) {
-      if (!error.code) throw error;
-      this.#settle(entry, { error: { code: error.code, message: error.message } });
-    }
+    this.#settle(entry, await hear(this.#request(entry, { proof, certificate })));
     if (!entry.error) this.#checkIfQuick(entry);
     this.#announce(`${shorten(number)}: ${verdictOf(entry)}`);
   }
@@ -221,8 +225,26 @@ class Page {
     this.#summarize();
   }
 
-  #change(entry, changes) {
-    Object.assign(entry, changes);
+  /** Ask what divides a composite number. What its answer says already stays. */
+  async #factor(entry) {
+    const abort = new AbortController();
+    const onProgress = (progress) => this.#change(entry, { search: { abort, progress } });
+    this.#searched.add(entry);
+    this.#change(entry, { search: { abort }, factored: undefined });
+    this.#summarize();
+    const { verdict, evidence, factors, cofactor, compute_ms, error } = await hear(this.#client.factor(entry.number, { signal: abort.signal, onProgress }));
+    this.#searched.delete(entry);
+    const factored = error ? { error } : { verdict, evidence, factoring: { factors, cofactor }, compute_ms };
+    this.#change(entry, { search: undefined, factored: error?.code === "cancelled" ? undefined : factored });
+    this.#summarize();
+    if (!this.#table.entries.includes(entry)) return;
+    this.#keep(entry);
+    if (!error) this.#checkIfQuick(entry, factored);
+    this.#announce(`Factors of ${shorten(entry.number)}: ${tellFactors(factored)}`);
+  }
+
+  #change(entry, changes, part = entry) {
+    Object.assign(part, changes);
     this.#table.update(entry);
   }
 
@@ -237,22 +259,25 @@ class Page {
 
   async #keep(entry) {
     const { key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value } = entry;
+    const factored = entry.factored && { ...entry.factored, checking: false }; // a check ends with the page
     const history = await this.#history;
-    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value });
+    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value, factored });
   }
 
-  #checkIfQuick(entry) {
-    if (this.#checker.isQuick(entry)) this.#check(entry);
+  #checkIfQuick(entry, part = entry) {
+    if (this.#checker.isQuick({ ...part, number: entry.number })) this.#check(entry, part);
   }
 
-  async #check(entry) {
-    const { number, verdict, evidence, digits, value } = entry;
-    this.#change(entry, { checking: true });
-    const check = await this.#checker.check({ number, verdict, evidence, digits, value }, {
+  /** Check an answer, or, as its part, the factors that were found. */
+  async #check(entry, part = entry) {
+    const { number } = entry;
+    const { verdict, evidence, digits, value, factoring } = part;
+    this.#change(entry, { checking: true }, part);
+    const check = await this.#checker.check({ number, verdict, evidence, digits, value, factoring }, {
       signal: entry.abort?.signal,
-      note: (done, steps) => this.#change(entry, { checking: `${done} of ${steps} steps` }),
+      note: (done, steps) => this.#change(entry, { checking: `${done} of ${steps} steps` }, part),
     });
-    this.#change(entry, { check, checking: false });
+    this.#change(entry, { check, checking: false }, part);
     if (check.outcome === "refuted") this.#alarm(number);
     if (check.outcome !== "unavailable" && this.#table.entries.includes(entry)) this.#keep(entry);
     this.#summarize();
@@ -266,6 +291,7 @@ class Page {
 
   #remove(entry) {
     entry.abort?.abort();
+    entry.search?.abort.abort();
     this.#table.keep((other) => other !== entry);
     this.#history.then((history) => history.remove(entry.key));
     this.#summarize();
@@ -274,6 +300,7 @@ class Page {
 
   #clear() {
     for (const entry of this.#table.entries) if (!entry.open) entry.abort?.abort();
+    for (const { search } of this.#searched) search.abort.abort();
     this.#table.keep(({ open }) => open);
     this.#history.then((history) => history.clear());
     $("alarm").hidden = true;
@@ -287,11 +314,12 @@ class Page {
     const verdicts = new Map();
     for (const entry of answered) verdicts.set(verdictOf(entry), (verdicts.get(verdictOf(entry)) ?? 0) + 1);
     const told = [...verdicts].map(([verdict, number]) => `${number.toLocaleString("en")} ${verdict.toLowerCase()}`).join(", ");
-    $("summary").textContent = [told, this.#open.size && `${this.#open.size.toLocaleString("en")} under way`].filter(Boolean).join("; ");
+    const underWay = this.#open.size + this.#searched.size;
+    $("summary").textContent = [told, underWay && `${underWay.toLocaleString("en")} under way`].filter(Boolean).join("; ");
     $("empty").hidden = this.#table.entries.length > 0;
     $("list").hidden = this.#asked < 2 || !this.#open.size;
     $("list").value = 1 - this.#open.size / Math.max(this.#asked, 1);
-    show("cancel-all", this.#open.size > 1);
+    show("cancel-all", underWay > 1);
     show("clear", answered.length);
     show("save", answered.length);
   }
@@ -314,9 +342,10 @@ class Page {
 
   #saveOpen() {
     const open = [...this.#open].map(({ key, id, number, proof, certificate }) => ({ key, id, number, proof, certificate }));
-    const text = JSON.stringify({ session: this.#client.saved, open });
+    const searched = [...this.#searched].map(({ key }) => key);
+    const text = JSON.stringify({ session: this.#client.saved, open, searched });
     try {
-      if (open.length && text.length <= MOST_SAVED) sessionStorage.setItem(SAVED, text);
+      if (open.length + searched.length && text.length <= MOST_SAVED) sessionStorage.setItem(SAVED, text);
       else sessionStorage.removeItem(SAVED); // of a page that was left, and came back
     } catch {
       // storage is switched off: after a reload the numbers are asked again by hand
@@ -327,6 +356,16 @@ class Page {
 /** Whether each line is a number of its own, so that they can be asked one by one; what else a file may be the server tells. */
 function isPlain(lines) {
   return !/[$[{:=<"'\t]|\p{Nd}[\s,;]+[+-]?\p{Nd}|[a-z]\s*[,;]|\b(?:is|has)\b/iu.test(lines[0]) && !lines.some((line) => /^[#;]|^\/\/|\s(?:#|\/\/)|\\|[\ufffd\0]/.test(line));
+}
+
+/** What was asked for: an answer, or {error}. */
+async function hear(asked) {
+  try {
+    return await asked;
+  } catch (error) {
+    if (!error.code) throw error;
+    return { error: { code: error.code, message: error.message } };
+  }
 }
 
 /** Show or hide a button, whose focus goes to the field. */

@@ -1,8 +1,10 @@
 // The table of answers, the newest first: renders a bounded number of entries, and of each only the cells that have changed.
 
 import { button, count, duration, element, shorten } from "./element.js";
+import { describeFactors, readFactors, writePower, writeProduct } from "./factors.js";
 
 const RENDERED = 200; // rows; more are shown on demand, as many again each time
+const FACTORS = 20; // of a number that are shown without being asked for
 const COLUMNS = ["Number", "Verdict", "Evidence", "Time", "Instance", "Actions"];
 
 const VERDICTS = {
@@ -19,9 +21,21 @@ export function verdictOf({ verdict, error }) {
   return VERDICTS[verdict] ?? verdict;
 }
 
+/** What it says of the factors that came, {factoring} or {error}. */
+export function tellFactors({ factoring, error }) {
+  if (error) return verdictOf({ error });
+  try {
+    return describeFactors(readFactors(factoring));
+  } catch {
+    return ""; // they are none, as their check tells
+  }
+}
+
 /**
- * Entries are the page's: {key, number, verdict, method, evidence, error, progress, check, queue_ms, compute_ms, instance, digits, value}.
- * `act` has what the buttons do with an entry: cancel, again, check, copy, share, remove.
+ * Entries are the page's: {key, number, verdict, method, evidence, error, progress, check, queue_ms, compute_ms, instance, digits, value}, with
+ * `search`, {progress}, while factors are looked for, and `factored`, {factoring, compute_ms, check} or {error}, when that is over.
+ * `act` has what the buttons do with an entry: cancel, again, check (with the part that is checked), factor, stop, share, remove; and copy, with
+ * a text and what it is.
  */
 export class Table {
   entries = []; // the newest first
@@ -96,12 +110,12 @@ export class Table {
 
   #renderCells(row, entry) {
     row.dataset.verdict = entry.error ? "none" : (entry.verdict ?? "open");
-    row.dataset.outcome = entry.check?.outcome ?? "";
-    const { progress, verdict, error, check, checking, evidence, method, open, fresh, digits, value } = entry;
+    const { progress, verdict, error, check, checking, evidence, method, open, fresh, digits, value, search, factored } = entry;
+    row.dataset.outcome = factored?.check?.outcome === "refuted" ? "refuted" : (check?.outcome ?? "");
     const parts = [
       [[digits, value], () => this.#number(entry)],
-      [[verdict, error, progress?.state, progress?.depth, progress?.seconds, open], () => this.#verdict(entry)],
-      [[check, checking, evidence, method, open, error], () => this.#evidence(entry)],
+      [[verdict, error, progress?.state, progress?.depth, progress?.seconds, open, search], () => this.#verdict(entry)],
+      [[check, checking, evidence, method, open, error, Boolean(search), factored && [factored.check, factored.checking]], () => this.#evidence(entry)],
       [[open, entry.compute_ms], () => this.#time(entry)],
       [[entry.instance], () => [entry.instance ?? ""]],
       [[open, fresh], () => this.#actions(entry)],
@@ -125,26 +139,80 @@ export class Table {
     return parts;
   }
 
-  #verdict({ verdict, error, open, progress }) {
+  #verdict({ verdict, error, open, progress, search }) {
     if (error) return [element("strong", {}, verdictOf({ error }))];
     const told = verdict && element("strong", {}, verdictOf({ verdict }));
+    if (search) return [told, ...underWay(search.progress, "Looking for factors", "Looking for factors")];
     if (!open) return verdict === "neither" ? [told, element("small", {}, "Numbers below 2 are neither")] : [told];
-    return [told, element("small", {}, describeProgress(progress, verdict)), element("progress", { "aria-label": "Under way" })].filter(Boolean);
+    return verdict ? [told, ...underWay(progress, "Proof", "Its proof is under way")] : underWay(progress, "Computing", "Asked");
   }
 
-  #evidence({ check, checking, evidence, method, open, error, key, number }) {
+  #evidence(entry) {
+    const { evidence, method, open, error, verdict, number } = entry;
     if (open) return [];
     if (error) return error.code === "cancelled" ? [] : [element("span", { class: "error" }, error.message)];
-    const parts = [];
-    if (checking) parts.push(element("span", { class: "outcome" }, checking === true ? "Checking here…" : `Checking here: ${checking}`));
-    else if (check) parts.push(element("span", { class: `outcome ${check.outcome}` }, OUTCOMES[check.outcome]), ` ${check.words}`);
-    else parts.push(describeEvidence(evidence));
-    if (!checking && (!check || check.outcome === "unavailable")) {
-      parts.push(" ", button("Check here", shorten(number), () => this.#act.check(this.#find(key))));
-    }
+    const parts = this.#outcome(entry, entry, describeEvidence(evidence), shorten(number));
     if (typeof evidence?.certificate === "string") parts.push(...this.#certificate(evidence.certificate));
     parts.push(element("small", {}, method ?? ""));
+    if (verdict === "composite") {
+      parts.push(element("div", { class: "factors", role: "group", "aria-label": `Factors of ${shorten(number)}` }, ...this.#factors(entry)));
+    }
     return parts;
+  }
+
+  /** What the check of an answer, or of a part of it, has shown; `unchecked` stands there before. */
+  #outcome({ key }, part, unchecked, about) {
+    const { check, checking } = part;
+    if (checking) return [element("span", { class: "outcome" }, checking === true ? "Checking here…" : `Checking here: ${checking}`)];
+    const told = check ? [element("span", { class: `outcome ${check.outcome}` }, OUTCOMES[check.outcome]), ` ${check.words}`] : [unchecked];
+    if (check && check.outcome !== "unavailable") return told;
+    return [...told, " ", button("Check here", about, () => this.#act.check(this.#find(key), part))];
+  }
+
+  /** What was found of a composite number's factors, or a button that has them looked for: not once more, as whoever asks again gets the same. */
+  #factors(entry) {
+    const { key, factored, number, search } = entry;
+    const about = shorten(number);
+    if (search) return [button("Cancel", about, () => this.#act.stop(this.#find(key)))];
+    const ask = button("Factors", about, () => this.#act.factor(this.#find(key)));
+    if (!factored) return [ask];
+    if (factored.error) return [element("span", { class: "error" }, factored.error.message), " ", ask];
+    const outcome = this.#outcome(entry, factored, "", `factors of ${about}`);
+    let parts;
+    try {
+      parts = readFactors(factored.factoring);
+    } catch {
+      return outcome; // which says what is wrong with them
+    }
+    const told = [describeFactors(parts), " "];
+    const time = element("small", {}, `searched for ${duration(factored.compute_ms)}`);
+    if (parts.every(({ left }) => left)) return [...told, ...outcome, time];
+    const copy = button("Copy factors", about, () => this.#act.copy(writeProduct(parts), "The product of the factors"));
+    return [this.#list(parts, `factors of ${about}`), ...told, copy, element("br"), ...outcome, time];
+  }
+
+  /** The parts that a number was taken apart into; of many the first ones, and the others on demand. */
+  #list(parts, about) {
+    const make = (part) => element("li", { tabIndex: -1 }, ...this.#part(part));
+    const list = element("ul", {}, ...parts.slice(0, FACTORS).map(make));
+    if (parts.length <= FACTORS) return list;
+    const more = button(`All ${parts.length.toLocaleString("en")}`, about, () => {
+      const others = parts.slice(FACTORS).map(make);
+      more.parentElement.replaceWith(...others);
+      others[0].focus();
+    });
+    list.append(element("li", {}, more));
+    return list;
+  }
+
+  #part(part) {
+    const { number, verdict, left } = part;
+    const short = shorten(number);
+    const words = `${(VERDICTS[verdict] ?? verdict).toLowerCase()}${left ? ", left over" : verdict === "composite" ? ", not split" : ""}`;
+    const told = [" ", element("small", {}, words)];
+    if (short === number) return [element("span", { class: "digits" }, writePower(number, part)), ...told];
+    const [digits, ...toggle] = foldable(writePower(short, part), writePower(number, part), "All digits", short);
+    return [digits, ...told, ...toggle, " ", button("Copy", short, () => this.#act.copy(number, "The factor"))];
   }
 
   #certificate(named) {
@@ -160,7 +228,8 @@ export class Table {
   }
 
   #actions({ key, number, open }) {
-    const { cancel, copy, share, again, remove } = this.#act;
+    const { cancel, share, again, remove } = this.#act;
+    const copy = () => this.#act.copy(number, "The number");
     const offered = open ? { Cancel: cancel } : { Copy: copy, Link: share, Again: again, Remove: remove };
     return Object.entries(offered).map(([label, act]) => button(label, shorten(number), () => act(this.#find(key))));
   }
@@ -186,9 +255,12 @@ function foldable(short, whole, label, about) {
   return [shown, " ", toggle];
 }
 
-function describeProgress(progress, verdict) {
-  const doing = verdict ? "Proof" : "Computing";
-  if (!progress) return verdict ? "Its proof is under way" : "Asked";
+function underWay(progress, doing, asked) {
+  return [element("small", {}, describeProgress(progress, doing, asked)), element("progress", { "aria-label": "Under way" })];
+}
+
+function describeProgress(progress, doing, asked) {
+  if (!progress) return asked;
   if (progress.state === "running") return `${doing} for ${duration(progress.seconds * 1_000)}`;
   return progress.depth === undefined ? "Waits for a place in the queue" : `Queued, ${count(progress.depth, "entry", "entries")} before it`;
 }

@@ -4,7 +4,8 @@ import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 import msgspec
 
@@ -13,6 +14,8 @@ from services.jobs.messages import Answer, Fault, Job, Verdict
 
 BLANK = 0xFFFF  # code of a line without anything on it
 REFUSED = 0xFFFE  # code of a line that is no integer, or too large a one
+
+T = TypeVar("T")
 
 HEAD = struct.Struct(">I")  # a chunk's first line; in front of its outcome, where Redis' scripts read it
 
@@ -70,6 +73,17 @@ class Outcome:
             result = Result(answer.verdict, answer.method, answer.fault, answer.evidence)
             codes[answer.id] = results.setdefault(result, len(results))
         return cls(chunk.first, codes, list(results), chunk.refused)
+
+    def tell(self, after: int, found: Callable[[Result], T], refused: Callable[[Refusal], T]) -> list[tuple[int, T]]:
+        """Each line behind `after` that has something on it: its number and what is told of it, which is made once a result."""
+        results = [found(result) for result in self.results]
+        refusals = {self.first + refusal.index: refused(refusal) for refusal in self.refused}
+        skipped = max(0, after + 1 - self.first)
+        return [
+            (place, refusals[place] if code == REFUSED else results[code])
+            for place, code in enumerate(self.codes[skipped:], self.first + skipped)
+            if code != BLANK
+        ]
 
     def tally(self) -> Iterator[tuple[Result, int]]:
         """Each result and how many lines have it."""

@@ -30,7 +30,9 @@ class Firefox:
         self.downloads.mkdir(parents=True)
         profile = directory / "profile"
         profile.mkdir()
-        wanted = {"browser.download.folderList": 2, "browser.download.dir": str(self.downloads), **settings}
+        downloads = {"browser.download.folderList": 2, "browser.download.dir": str(self.downloads)}
+        downloads["browser.download.alwaysOpenPanel"] = False  # the panel takes the focus: Enter clicks nothing on a page any more
+        wanted = {**downloads, **settings}
         lines = [f"user_pref({json.dumps(name)}, {json.dumps(value)});\n" for name, value in wanted.items()]
         (profile / "user.js").write_text("".join(lines))
         command = [binary, "--headless", "--no-remote", "--profile", str(profile), "--remote-debugging-port", "0"]

@@ -16,12 +16,14 @@ from tests.integration.waiting import wait_until
 from tests.ports import free_port
 from tests.unit.certificates.textbook import VECTORS
 
+SEMIPRIME = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes, which no search finds
 SCHEME = "layout.css.prefers-color-scheme.content-override"  # what pages are told that the visitor prefers
 DARK, LIGHT = 0, 1
 ZOOMED = (320, 256)  # CSS pixels of a screen of 1,280 x 1,024 at 400 %
 ANSWERED = "document.querySelectorAll('tbody tr').length === {} && !document.querySelector('tbody tr[data-verdict=open]')"
 ROWS = """[...document.querySelectorAll('tbody tr')].map(row =>
   [row.cells[0].querySelector('.digits').innerText, row.cells[1].innerText, row.cells[2].innerText])"""
+PARTS = "[...document.querySelectorAll('.factors li')].map(part => part.innerText.trim().replaceAll(/\\s+/g, ' '))"
 NAMED = "document.activeElement.ariaLabel ?? (document.activeElement.id || document.activeElement.textContent.trim())"
 # How light what stands behind the page is, from 0 to 1, and how light its letters are.
 LIGHTNESS = """[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color].map(color =>
@@ -39,7 +41,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     try:
         stack.redis.start()
         webs = [stack.web("web0"), stack.web("web1")]
-        stack.worker()
+        stack.worker("worker0", "--cache-ttl", "3600")  # as usual: what costs seconds is computed for the first browser alone
         stack.wait_ready()
         ports = [web.port for web in webs]
         nginx = Nginx(found[0], tmp_path_factory.mktemp("nginx") / "here", port, local_hosts(port, ports * 2))
@@ -165,6 +167,81 @@ def test_an_expression_shows_its_digits_and_on_demand_its_value(tab: Tab) -> Non
     assert tab.evaluate("document.querySelector('.digits.full')") is None
 
 
+def look_for_factors(tab: Tab, number: str) -> None:
+    """Press the button of a composite number whose answer is there and checked."""
+    tab.wait("document.querySelector('tbody tr').cells[2].innerText.includes('Checked here')")
+    reach(tab, f"Factors: {number}")
+    tab.press("Enter")
+
+
+def test_a_composite_is_taken_apart_on_demand_by_keyboard_alone_and_its_evidence_stays(tab: Tab) -> None:
+    ask(tab, "360")
+    tab.wait(ANSWERED.format(1))
+    look_for_factors(tab, "360")
+    tab.wait("document.querySelector('.factors .outcome.shown') !== null")
+    assert tab.evaluate(PARTS) == ["2^3 prime", "3^2 prime", "5 prime"]
+    said = tab.evaluate("document.querySelector('tbody tr').cells[2].innerText")
+    assert "2 divides it." in said
+    assert "These are all: each is prime." in said
+    assert "The product of its factors is right, and each is what it is called." in said
+    tab.wait("document.querySelector('#announcer').textContent.includes('Factors of 360: These are all: each is prime.')")
+    reach(tab, "Copy factors: 360")
+    tab.press("Enter")
+    tab.wait("document.querySelector('#announcer').textContent.includes('The product of the factors was copied')")
+    tab.evaluate("document.querySelector('#numbers').focus()")
+    reach(tab, "save")
+    tab.press("Enter")
+    assert [(row["verdict"], row["factor"], row["factors"]) for row in saved(tab, "primes.csv")] == [
+        ("composite", "2", "2^3 * 3^2 * 5")
+    ]
+
+
+def test_of_many_factors_the_first_are_shown_and_on_demand_all(tab: Tab) -> None:
+    ask(tab, "100!")
+    tab.wait(ANSWERED.format(1))
+    look_for_factors(tab, "100!")
+    tab.wait("document.querySelector('.factors .outcome.shown') !== null")
+    assert tab.evaluate(PARTS)[:2] == ["2^97 prime", "3^48 prime"]
+    assert len(tab.evaluate(PARTS)) == 21
+    reach(tab, "All 25: factors of 100!")
+    tab.press("Enter")
+    assert tab.evaluate(PARTS)[-1] == "97 prime"
+    assert len(tab.evaluate(PARTS)) == 25
+    assert tab.evaluate("document.activeElement.innerText") == "73 prime"
+
+
+def test_a_search_for_factors_can_be_cancelled_and_begun_again(tab: Tab) -> None:
+    number = f"11*{SEMIPRIME}"
+    ask(tab, number)
+    tab.wait(ANSWERED.format(1))
+    name = tab.evaluate("document.querySelector('.factors button').ariaLabel").removeprefix("Factors: ")
+    look_for_factors(tab, name)
+    tab.wait("document.querySelector('tbody tr').cells[1].innerText.includes('Looking for factors')")
+    assert tab.evaluate("document.querySelector('#summary').textContent") == "1 composite; 1 under way"
+    reach(tab, f"Cancel: {name}")
+    tab.press("Enter")
+    tab.wait("document.querySelector('.factors button').textContent === 'Factors'")
+    ((_, verdict, evidence),) = tab.evaluate(ROWS)
+    assert verdict == "Composite"
+    assert "11 divides it." in evidence
+
+
+def test_a_search_that_ends_before_all_is_split_tells_what_is_left_at_400_percent(tab: Tab) -> None:
+    tab.resize(*ZOOMED)
+    number = f"7*{SEMIPRIME}"
+    ask(tab, number)
+    tab.wait(ANSWERED.format(1))
+    look_for_factors(tab, tab.evaluate("document.querySelector('.factors button').ariaLabel").removeprefix("Factors: "))
+    tab.wait("document.querySelector('.factors .outcome.shown') !== null", 240)  # of a search of ten seconds, on a busy machine
+    short = f"{SEMIPRIME[:16]}…{SEMIPRIME[-16:]} ({len(SEMIPRIME)} digits)"
+    assert tab.evaluate(PARTS) == ["7 prime", f"{short} composite, left over All digits Copy"]
+    assert "These are not all: the search ended before what is composite here was split." in tab.evaluate(ROWS)[0][2]
+    reach(tab, f"All digits: {short}")
+    tab.press("Enter")
+    assert tab.evaluate("document.querySelector('.factors .digits.full').textContent") == SEMIPRIME
+    assert tab.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
 def test_a_prime_is_proven_and_its_certificate_is_verified_in_the_page(tab: Tab) -> None:
     reach(tab, "proof")
     tab.press("Space")
@@ -213,7 +290,7 @@ def test_a_large_file_is_sent_after_what_it_was_taken_for_was_seen(tab: Tab, tmp
     assert tab.evaluate(text) == "ABC file, at least 2 numbers. It begins with:"
     assert tab.evaluate("[...document.querySelectorAll('.card li')].map(row => row.innerText)") == ["1*2^127-1", "7*2^3-1"]
     reach(tab, "Send: large.abc")
-    tab.evaluate("document.activeElement.click()")  # on a busy machine Firefox makes no click of an Enter that it has heard
+    tab.press("Enter")
     told = tab.wait(f"document.querySelector('.card')?.dataset.ended && {text}")
     assert told.startswith("Done: ABC file, 2 answers: ")
     (tmp_path / "large.html").write_text(f"<p>{'no numbers' * 110_000}</p>\n")

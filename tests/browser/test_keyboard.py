@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.asking import ask, save, wait_answered
+from tests.browser.asking import ask, row, save, wait_answered
 from tests.integration.waiting import wait_until
 
 ZOOMED = {"width": 320, "height": 256}  # CSS pixels of a screen of 1,280 x 1,024 at 400 %
@@ -70,6 +70,8 @@ def fill(page: Page) -> None:
     """Everything that the page can show, and all of it open."""
     ask(page, "97", "91", "2^127-1", "seven", LONG, "7" * 47)
     wait_answered(page, 6)
+    page.get_by_role("button", name="Factors: 91").click()
+    expect(row(page, "91")).to_contain_text("These are all: each is prime.")
     name = f"{'a-long-name' * 12}.txt"
     page.set_input_files("#file", {"name": name, "mimeType": "text/plain", "buffer": b"7\n" * 1_001})
     expect(page.locator(".card")).to_contain_text("Done")

@@ -12,6 +12,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 from tests.browser.asking import DESKTOP, PHONE, ask, row, save, verdicts, wait_answered
 
 SLOWISH = "2^11213-1"  # a prime of 3,376 digits: seconds
+HARD = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes, which no search finds
 SLOW = "2^19937-1"  # a prime of 6,002 digits: ten seconds and more
 
 
@@ -51,6 +52,52 @@ def test_evidence_that_does_not_hold_is_told_loudly(page: Page) -> None:
     expect(row(page, "91")).to_contain_text("✗ The check failed 11 does not divide it, or is 1 or the number itself.")
     expect(row(page, "22")).to_contain_text("✓ Checked here 2 divides it.")
     save(page, "forged")
+
+
+def test_factors_that_do_not_hold_are_told_loudly(page: Page) -> None:
+    def forge(route: WebSocketRoute) -> None:
+        """Somebody between the page and the server who gives another prime."""
+        server = route.connect_to_server()
+        server.on_message(lambda message: route.send(str(message).replace('"factor":"13"', '"factor":"11"')))
+        route.on_message(server.send)
+
+    page.route_web_socket(re.compile("/chatsocket"), forge)
+    page.reload()
+    ask(page, "91")
+    wait_answered(page, 1)
+    page.get_by_role("button", name="Factors: 91").click()
+    expect(page.get_by_role("alert")).to_contain_text("The evidence for 91 does not hold")
+    expect(row(page, "91")).to_contain_text("✓ Checked here 7 divides it.")
+    expect(row(page, "91")).to_contain_text("✗ The check failed The product of its factors is another number.")
+
+
+def test_factors_are_copied_and_outlive_a_reload(page: Page) -> None:
+    ask(page, "2^67-1")
+    wait_answered(page, 1)
+    page.get_by_role("button", name="Factors: 2^67-1").click()
+    expect(page.get_by_role("group", name="Factors of 2^67-1").get_by_role("listitem")).to_have_text(
+        ["193707721 prime", "761838257287 prime"], timeout=60_000
+    )
+    page.get_by_role("button", name="Copy factors: 2^67-1").click()
+    expect(page.locator("#announcer")).to_contain_text("The product of the factors was copied")
+    assert page.evaluate("navigator.clipboard.readText()") == "193707721 * 761838257287"
+    expect(row(page, "2^67-1")).to_contain_text("The product of its factors is right")
+    save(page, "factors")
+    page.reload()
+    expect(row(page, "2^67-1")).to_contain_text("✓ Checked here It fails the strong test")
+    expect(row(page, "2^67-1")).to_contain_text("✓ Checked here The product of its factors is right")
+
+
+def test_factors_that_are_looked_for_at_a_reload_are_looked_for_after_it(page: Page) -> None:
+    ask(page, f"13*{HARD}")
+    wait_answered(page, 1)
+    page.get_by_role("button", name="Factors: ").click()
+    expect(page.locator("tbody")).to_contain_text("Looking for factors")
+    page.reload()
+    expect(page.locator("tbody")).to_contain_text("Looking for factors")
+    page.get_by_role("button", name="Cancel: ").click()
+    expect(page.get_by_role("button", name="Factors: ")).to_be_visible()
+    expect(page.locator("tbody")).to_contain_text("13 divides it.")
 
 
 def test_a_long_number_is_shortened_and_shown_whole_on_demand(page: Page) -> None:

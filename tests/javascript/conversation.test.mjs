@@ -336,3 +336,54 @@ test("a client refuses what would be asked otherwise than it was given, and what
   client.close();
   await assert.rejects(asked, { code: "closed" });
 });
+
+/** A socket that is open, with what was sent over it. */
+class Open extends EventTarget {
+  static last;
+  readyState = 1;
+  sent = [];
+
+  constructor() {
+    super();
+    Open.last = this;
+  }
+
+  open() {
+    this.dispatchEvent(new Event("open"));
+    this.hear({ method: "session", params: SESSION });
+  }
+
+  hear(message) {
+    this.dispatchEvent(Object.assign(new Event("message"), { data: JSON.stringify({ jsonrpc: "2.0", ...message }) }));
+  }
+
+  send(text) {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close() {}
+}
+
+test("factors are asked for as everything else is, and come with their answer", async () => {
+  const client = new Client("ws://localhost/chatsocket", { WebSocket: Open });
+  const told = [];
+  const asked = client.factor("91", { id: "a", deadline: 5, onProgress: (progress) => told.push(progress.state) });
+  const abort = new AbortController();
+  const cancelled = client.factor(91n, { id: "b", signal: abort.signal });
+  await assert.rejects(client.factor("91", { deadline: 0 }), { code: "invalid_params" });
+  Open.last.open();
+  assert.deepEqual(Open.last.sent.map(({ id, method, params }) => [id, method, params]), [
+    ["a", "factor", { number: "91", deadline: 5 }],
+    ["b", "factor", { number: "91" }],
+  ]);
+  abort.abort();
+  assert.deepEqual(Open.last.sent.at(-1).params, { request: "b" });
+  Open.last.hear({ method: "progress", params: { jobs: [{ id: "a", state: "running", seconds: 2.5 }] } });
+  const factors = [{ factor: "7", multiplicity: 1, verdict: "prime" }, { factor: "13", multiplicity: 1, verdict: "prime" }];
+  Open.last.hear({ id: "a", result: { ...RESULT, verdict: "composite", factors, complete: true, offset: "5-1" } });
+  Open.last.hear({ id: "b", error: { code: -32006, message: "cancelled", data: { code: "cancelled", retryable: false } } });
+  assert.deepEqual(await asked, { ...RESULT, verdict: "composite", factors, complete: true, offset: "5-1", instance: "web0" });
+  await assert.rejects(cancelled, { code: "cancelled" });
+  assert.deepEqual(told, ["running"]);
+  client.close();
+});

@@ -15,8 +15,8 @@ export function evaluateText(text) {
 }
 
 /** The outcome for an answer with its evidence. */
-export function judge({ number, verdict, evidence, digits, value, certificate }) {
-  return check({ number, verdict, evidence, digits, value }, certificate).outcome;
+export function judge({ number, verdict, evidence, digits, value, factoring, certificate }) {
+  return check({ number, verdict, evidence, digits, value, factoring }, certificate).outcome;
 }
 
 /** What is seen after each step of a transcript. */

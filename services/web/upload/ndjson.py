@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 
 from services.jobs import evidence
-from services.jobs.chunks import BLANK, REFUSED, Outcome, Result
+from services.jobs.chunks import Outcome, Result
 from services.jobs.messages import SENTENCES
 from services.web.upload import origins
 from services.web.upload.origins import Origin, Origins
@@ -23,16 +23,9 @@ class Ndjson:
 
     def render(self, outcome: Outcome, after: int, kept: Origins | None) -> bytes:
         """A line of JSON for each number of the chunk that comes after this one, and each error."""
-        tails = {code: _encoder.encode(_describe(result))[1:] for code, result in enumerate(outcome.results)}
-        refusals = {
-            outcome.first + refusal.index: _encoder.encode(error(refusal.code, refusal.message))[1:] for refusal in outcome.refused
-        }
-        skipped = max(0, after + 1 - outcome.first)
-        told = [
-            (place, refusals[place] if code == REFUSED else tails[code])
-            for place, code in enumerate(outcome.codes[skipped:], outcome.first + skipped)
-            if code != BLANK
-        ]
+        told = outcome.tell(
+            after, lambda result: _tail(_describe(result)), lambda refusal: _tail(error(refusal.code, refusal.message))
+        )
         if kept is None or kept.plain:
             return b"".join([b'{"line":%d,%b\n' % line for line in told])
         return b"".join(
@@ -42,6 +35,11 @@ class Ndjson:
     def last(self, told: dict[str, Any]) -> bytes:
         """What is told of the end, as it is."""
         return _encoder.encode(told) + b"\n"
+
+
+def _tail(told: dict[str, Any]) -> bytes:
+    """The end of a line, without the brace that its beginning has."""
+    return _encoder.encode(told)[1:]
 
 
 def _head(place: int, origin: Origin | None, *, counted: bool) -> bytes:

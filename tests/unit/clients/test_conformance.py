@@ -119,6 +119,14 @@ scraps = (
 evidences = st.dictionaries(
     st.sampled_from(["factor", "witness", "certificate", "new"]), scraps | st.lists(scraps, max_size=1), max_size=2
 )
+amounts = st.integers(-1, 4) | st.none() | st.booleans() | st.sampled_from(["1", 10**18])
+called = st.sampled_from(["prime", "composite", "probably_prime", "neither", "new"]) | st.none()
+divisors = st.sampled_from(["1", "2", "3", "7", "13", "91", "2047", "0", str(2**127 - 1), "07", "x"])
+parts = st.fixed_dictionaries(
+    {},
+    optional={"factor": divisors, "number": divisors, "multiplicity": amounts, "verdict": called, "evidence": evidences},
+)
+factorings = st.fixed_dictionaries({}, optional={"factors": st.lists(parts, max_size=3) | scraps, "cofactor": parts | scraps})
 cases = st.fixed_dictionaries(
     {
         "number": numbers,
@@ -126,6 +134,7 @@ cases = st.fixed_dictionaries(
         "evidence": evidences,
     },
     optional={
+        "factoring": factorings,
         "certificate": numbers | texts,
         "digits": st.integers(0, 40),
         "value": st.integers(-5, 3000).map(str) | st.sampled_from([str(2**127 - 1), "0x7", "--1", ""]),

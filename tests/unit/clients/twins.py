@@ -39,9 +39,10 @@ def value(text: str) -> str | None:
 def judge(case: Mapping[str, Any]) -> str:
     """The outcome for an answer with its evidence."""
     said = {"digits": case.get("digits"), "value": case.get("value")}
-    answer = Answer("t-1", case["verdict"], True, "BPSW", 1, 1, case["evidence"], None, "web0", **said)
+    operation, factoring = (Operation.FACTOR, case["factoring"]) if "factoring" in case else (Operation.IS_PRIME, {})
+    answer = Answer("t-1", case["verdict"], True, "BPSW", 1, 1, case["evidence"], None, "web0", factoring, **said)
     certificate = case["certificate"].encode(errors="surrogatepass") if "certificate" in case else None
-    return evidence.judge(case["number"], Operation.IS_PRIME, answer, certificate).outcome
+    return evidence.judge(case["number"], operation, answer, certificate).outcome
 
 
 def play(steps: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -3,7 +3,10 @@
 import csv
 import http.client
 import io
+import zlib
 from collections.abc import Iterator
+from contextlib import closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +14,10 @@ import gmpy2
 import pytest
 
 from tests.integration.conftest import Front, Whole
+from tests.integration.plain_clients import SLOW
 from tests.integration.processes import frozen
 from tests.integration.stack import get
-from tests.integration.uploading import Sender, lines, numbers, post, text
+from tests.integration.uploading import PATIENCE, TEXT, Sender, lines, numbers, post, text
 from tests.integration.waiting import wait_until
 from tests.integration.web.behind_nginx import behind_nginx
 
@@ -86,6 +90,20 @@ def test_a_table_goes_on_behind_a_row_without_titles(whole: Whole) -> None:
     (first, *_) = rows(whole.webs[0].get(f"{location}?format=csv").body)
     assert (first["line"], first["item"]) == ("1", "1")
     assert whole.webs[0].get(f"{location}?format=primes&offset=2").body == b"5\n7\n"
+
+
+@pytest.mark.parametrize(("format", "told"), [("ndjson", 1), ("csv", 2), ("primes", 1)])
+def test_what_is_computed_is_told_through_nginx_while_a_slow_number_is_awaited(
+    manned: Front, tmp_path: Path, format: str, told: int
+) -> None:
+    with behind_nginx(manned.web0, tmp_path) as site, closing(HTTPConnection("127.0.0.1", site.port, timeout=PATIENCE)) as client:
+        client.request("POST", f"/jobs?format={format}", text(["97", SLOW, "101"]), {**TEXT, "Accept-Encoding": "gzip"})
+        response = client.getresponse()
+        first = response.read1()
+        if response.headers["Content-Encoding"] == "gzip":
+            first = zlib.decompressobj(31).decompress(first)
+        assert first.count(b"\n") == told  # with the titles of the table
+        assert get(site.port, response.headers["Location"], method="DELETE").status == 204
 
 
 @pytest.mark.parametrize("format", ["csv", "primes"])
