@@ -25,7 +25,9 @@ KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a pr
 PROOFS = 2_000  # runs in the lane of proofs; above, a client that wants another is told so: an hour of work or more waits there
 QUESTION_TTL = 86_400  # seconds that a run can be joined, from its beginning and from its promotion: longer than either may take
 ASKERS = 1_000  # jobs that may wait for one run: its answers are written in one step of about 10 ms; a later job starts another
-TERM = f"{KEYS}:term"  # hash {server: `run_id` of the Redis whose term it is, began: ms}; each start of Redis begins one
+# Hash {server: `run_id` of the Redis whose term it is, began: ms, made: sessions since, before the clock was there}; each start of
+# Redis begins a term.
+TERM = f"{KEYS}:term"
 
 NOTHING = f"{KEYS}:nothing"  # never there: each beat of a process deletes it, which a Redis that takes no writes refuses
 

@@ -7,7 +7,7 @@
 -- KEYS: the term. ARGV: the streams of all lanes, whose ids tell how late it was when Redis last had its
 -- data: every session's epoch, and every time that an entry has, is earlier than the term.
 local term = KEYS[1]
-local written, before = unpack(redis.call('HMGET', term, 'server', 'began'))
+local written, before, made = unpack(redis.call('HMGET', term, 'server', 'began', 'made'))
 local server = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 if written == server then
     return false
@@ -16,7 +16,7 @@ if not written then -- no process of ours had reached a Redis with these data: i
     redis.call('HSET', term, 'server', server, 'began', 0)
     return false
 end
-local known = tonumber(before or 0)
+local known = (before or 0) + (made or 0) -- of sessions whose epochs the former term counted (enqueue.lua)
 for _, stream in ipairs(ARGV) do
     if redis.call('EXISTS', stream) == 1 then
         local fields = redis.call('XINFO', 'STREAM', stream)
@@ -34,4 +34,5 @@ end
 local now, little, hour = now_ms(), 10000, 3600000 -- clock.lua
 local began = string.format('%.0f', now > known + little and now or known + hour + now % hour)
 redis.call('HSET', term, 'server', server, 'began', began)
+redis.call('HDEL', term, 'made')
 return began

@@ -52,6 +52,13 @@ def test_a_clock_that_went_back_begins_no_earlier_term(node: Node) -> None:
     assert term is not None and 0 <= term - 4_000_000_000_000 - HOUR < HOUR
 
 
+def test_a_term_is_later_than_the_epochs_that_the_former_one_counted(node: Node) -> None:
+    node.admin.hset(names.TERM, mapping={"server": "0" * 40, "began": 4_000_000_000_000, "made": 2 * HOUR})
+    term = begun(node)
+    assert term is not None and 0 <= term - 4_000_000_000_000 - 3 * HOUR < HOUR
+    assert not node.admin.hexists(names.TERM, "made")
+
+
 def test_a_term_that_was_lost_is_not_begun_again(node: Node) -> None:
     forgotten = {"server": "0" * 40, "began": 4_000_000_000_000}
     node.admin.hset(names.TERM, mapping=forgotten)

@@ -108,9 +108,12 @@ local function locate(place)
 end
 
 -- When a session begins (ms since 1970), and the fields of its hash. `held`: 1 if this web process holds its
--- socket
+-- socket. That is later than the term: while the clock is not (term.lua), by the count of sessions that were
+-- made since, so that one that is lost and made anew does not go on in the same epoch.
 local function open(held)
-    local epoch = string.format('%.0f', now_ms()) -- clock.lua
+    local now, since = now_ms(), tonumber(began(ask.term)) -- clock.lua, epoch.lua
+    local ahead = now <= since and redis.call('HINCRBY', ask.term, 'made', 1)
+    local epoch = string.format('%.0f', ahead and since + ahead or now)
     local fields = { 'epoch', epoch, 'last', 0, 'moves', 0, 'ttl', ask.lifetime }
     if held == 1 then
         fields[9], fields[10] = 'owner', ask.web

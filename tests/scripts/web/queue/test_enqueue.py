@@ -219,6 +219,18 @@ def test_a_sessions_first_request_makes_the_session(node: Node) -> None:
     assert not node.admin.exists(names.history("tok"))
 
 
+def test_sessions_that_are_made_before_the_clock_has_come_to_the_term_have_epochs_of_it(node: Node) -> None:
+    """Also one that is lost and made anew has another one."""
+    term = 4_000_000_000_000
+    node.admin.hset(names.TERM, "began", term)
+    epochs = []
+    for token in ("one", "other", "one"):
+        node.admin.delete(names.session(token))
+        enqueue(node, Lane.QUICK, Job(1, "7"), marks=Marks(**{token: [(1, 1, "5", NEVER)]}))
+        epochs.append(int(node.admin.hget(names.session(token), "epoch")))
+    assert epochs == [term + 1, term + 2, term + 3]
+
+
 def test_a_session_whose_socket_is_elsewhere_is_not_owned(node: Node) -> None:
     enqueue(node, Lane.QUICK, Job(1, "7"), marks=Marks(held=False, tok=[(1, 1, "5", NEVER)]))
     assert not node.admin.hexists(names.session("tok"), "owner")
