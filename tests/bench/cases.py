@@ -1,7 +1,6 @@
 """The cases: what is asked of a row's servers, and what is measured meanwhile."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,7 @@ import msgspec
 from tests.bench import bulk, cpu, load, stacks
 from tests.bench.load import Load, Run
 from tests.bench.measurement import Measurement
-from tests.bench.stacks import Row
+from tests.bench.stacks import Row, Start
 
 WARM_UP = 0.4  # seconds before the clock starts: connections, batches and caches are as they will be
 OPEN_CLIENTS = 64  # of the open loop
@@ -42,7 +41,7 @@ class Case(Protocol):
         """That it is for."""
 
     @property
-    def servers(self) -> Callable[[Path], AbstractContextManager[Row]] | None:
+    def servers(self) -> Start | None:
         """Servers of its own, if those that other cases use would not do."""
 
     def measure(self, row: Row, question: Question) -> Measurement:
@@ -60,7 +59,7 @@ class Closed:
     rows: tuple[str, ...]
     protocol: load.Protocol = "plain"
     sockets: int = 0
-    servers: Callable[[Path], AbstractContextManager[Row]] | None = None
+    servers: Start | None = None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Cost, speed, latency, fairness."""
@@ -79,7 +78,7 @@ class Open:
     name: str
     rate: float
     rows: tuple[str, ...]
-    servers: Callable[[Path], AbstractContextManager[Row]] | None = None
+    servers: Start | None = None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Latency from the time at which each number was to be asked."""
@@ -95,7 +94,7 @@ class Idle:
     name: str
     sockets: int
     rows: tuple[str, ...]
-    servers: Callable[[Path], AbstractContextManager[Row]] | None
+    servers: Start | None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Memory of the web processes a socket, speed of accepting, and whether all are answered."""
@@ -115,7 +114,7 @@ class Bulk:
 
     name: str
     rows: tuple[str, ...]
-    servers: Callable[[Path], AbstractContextManager[Row]] | None = None
+    servers: Start | None = None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Answers a second from the first byte sent to the last byte read."""
@@ -123,7 +122,9 @@ class Bulk:
         took = bulk.post(row.address, row.port, question.questions)
         after = cpu.used(row.components)
         costs = {name: (after[name] - before[name]) / took.answers for name in after}
-        return Measurement(self.name, row.name, question.repetition, took.answers, took.answers / took.seconds, costs)
+        return Measurement(
+            self.name, row.name, question.repetition, took.answers, took.answers / took.seconds, costs, runtime=row.runtime
+        )
 
 
 def _watch(name: str, row: Row, question: Question, ask: Callable[[], Run]) -> Measurement:
@@ -145,6 +146,7 @@ def _watch(name: str, row: Row, question: Question, ask: Callable[[], Run]) -> M
         run.spread,
         run.fewest,
         (row.commands() - commands) / run.answered if row.commands else None,
+        runtime=row.runtime,
     )
 
 

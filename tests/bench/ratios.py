@@ -8,6 +8,8 @@ from tests.bench.measurement import Measurement
 
 Value = Callable[[Measurement], float | None]
 
+CONTAINERS = ("compose",)  # rows that are; all others are processes of this machine
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -28,6 +30,12 @@ def values(measurements: Iterable[Measurement], case: str, row: str, value: Valu
     """By repetition."""
     found = ((m.repetition, value(m)) for m in measurements if (m.case, m.row) == (case, row))
     return {repetition: told for repetition, told in found if told is not None}
+
+
+def alike(measurements: Iterable[Measurement], row: str, base: str) -> bool:
+    """Whether the two ran on one interpreter, and both as processes or both as containers: others are not compared."""
+    runtimes = {m.runtime for m in measurements if m.row in (row, base)}
+    return len(runtimes) <= 1 and (row in CONTAINERS) == (base in CONTAINERS)
 
 
 def paired(of: dict[int, float], to: dict[int, float], compare: Callable[[float, float], float]) -> Spread | None:

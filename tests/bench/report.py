@@ -9,7 +9,7 @@ import msgspec
 
 from tests.bench import plot
 from tests.bench.measurement import Measurement, Results
-from tests.bench.ratios import Spread, paired, ratio, values
+from tests.bench.ratios import Spread, alike, paired, ratio, values
 from tests.bench.targets import BASE, TARGETS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
@@ -72,7 +72,7 @@ def costs(measurements: Sequence[Measurement]) -> list[str]:
         )
         parts = [Spread.of(m.cpu[name] for m in same if name in m.cpu) for name in COMPONENTS]
         cells = [spread(Spread.of(m.total for m in same)), *(figure(part.median) if part else "" for part in parts)]
-        cells.append(figure(against.median) if against and row != BASE else "")
+        cells.append(figure(against.median) if against and row != BASE and alike(measurements, row, BASE) else "")
         cells += [median(m.rate for m in same), median(m.p50 for m in same), median(m.p99 for m in same)]
         cells += [median(m.spread for m in same), median(m.commands for m in same), median(m.load for m in same)]
         rows.append((case, row, *cells))
@@ -134,6 +134,18 @@ def scaling(measurements: Sequence[Measurement]) -> list[str]:
     return table(head, told, 0) if told else []
 
 
+def runtimes(measurements: Sequence[Measurement]) -> list[str]:
+    """What each row ran on, and which are not compared for that."""
+    rows = {m.row: m.runtime for m in measurements}
+    lines = [
+        f"{runtime}: {', '.join(f'`{row}`' for row in rows if rows[row] == runtime)}."
+        for runtime in dict.fromkeys(filter(None, rows.values()))
+    ]
+    if apart := [row for row in rows if BASE in rows and not alike(measurements, row, BASE)]:
+        lines.append(f"As containers, or on another interpreter than `{BASE}`, hence not compared with it: {', '.join(apart)}.")
+    return lines
+
+
 def sections(results: Results) -> list[str]:
     """All tables, and what they come from."""
     measurements = results.measurements
@@ -141,6 +153,7 @@ def sections(results: Results) -> list[str]:
     lines = [
         f"`{results.command}`, up to {repetitions} repetitions: median (least–most). {results.machine}.",
         f"{results.versions}.",
+        *runtimes(measurements),
         "",
     ]
     for head, found in (

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.bench.measurement import Measurement
-from tests.bench.ratios import Spread, Value, excess, paired, ratio, values
+from tests.bench.ratios import Spread, Value, alike, excess, paired, ratio, values
 
 BASE = "stock"
 
@@ -57,10 +57,12 @@ class Target:
     compare: Literal["ratio", "excess"] = "ratio"
 
     def reached(self, measurements: Sequence[Measurement], row: str) -> Spread | None:
-        """What this row reached; None if it was not measured."""
+        """What this row reached; None if it was not measured, or cannot be compared with what it was measured beside."""
         of = values(measurements, self.case, row, self.value)
         if not self.base:
             return Spread.of(of.values())
+        if not alike(measurements, row, self.base_row or row):
+            return None
         to = values(measurements, self.base, self.base_row or row, self.value)
         return paired(of, to, ratio if self.compare == "ratio" else excess)
 
