@@ -91,7 +91,11 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("plan", nargs="?", choices=PLANS, default="whole", metavar="PLAN", help=f"{plans} (default: whole)")
     parser.add_argument("--only", action="append", metavar="CASE", help="cases of this name or pattern (plain-*), may be repeated")
     parser.add_argument("--rows", metavar="ROW,ROW", type=_rows, help=f"of {', '.join(ROWS)}; ratios need stock")
-    parser.add_argument("--compose", action="store_true", help="measure the containers of docker-compose.yml, too (row compose)")
+    parser.add_argument(
+        "--compose",
+        action="store_true",
+        help="measure the containers of docker-compose.yml, too, and stock Tornado in such (rows compose, compose-stock)",
+    )
     parser.add_argument(
         "--python",
         metavar="PATH",
@@ -108,7 +112,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     told = parser.parse_args(arguments)
     plan = PLANS[told.plan]
     told.only = told.only or plan.only
-    told.rows = (told.rows or plan.rows) + (("compose",) if told.compose else ())
+    told.rows = (told.rows or plan.rows) + (("compose-stock", "compose") if told.compose else ())
     told.repetitions = told.repetitions or plan.repetitions
     told.seconds = told.seconds or plan.seconds
     told.minutes = told.minutes or plan.minutes

@@ -16,7 +16,8 @@ from tests.bench.stacks import Row, Start
 WARM_UP = 0.4  # seconds before the clock starts: connections, batches and caches are as they will be
 OPEN_CLIENTS = 64  # of the open loop
 IDLE = 10_000  # sockets over four web processes; a process of the smallest machine may have 20,000 open files, nginx two a socket
-ANSWERING = ("stock", "picows", "direct")  # rows that answer by themselves
+STOCK = ("stock", "compose-stock")
+ANSWERING = (*STOCK, "picows", "direct")  # rows that answer by themselves
 OURS = ("primes", "compose")
 
 
@@ -171,7 +172,7 @@ def _loops(clients: int, window: int) -> list[Case]:
 
 CASES: tuple[Case, ...] = (
     *(case for clients, window in LOOPS for case in _loops(clients, window)),
-    *(Open(f"rate-{rate}", rate, (*ANSWERING[:1], *OURS)) for rate in RATES),
+    *(Open(f"rate-{rate}", rate, (*STOCK, *OURS)) for rate in RATES),
     *(Closed(f"sockets-{sockets}", 64, 1, OURS, sockets=sockets) for sockets in SOCKETS),
     *(Closed(f"queue-{name}", QUEUE_CLIENTS, window, OURS) for name, window in QUEUES.items()),
     Bulk("bulk", OURS),

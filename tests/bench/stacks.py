@@ -150,11 +150,29 @@ def compose(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
 
     They run on the interpreter of their images, whatever `python` is.
     """
+    with _containers("compose", COMPOSE_PROJECT, ("docker-compose.yml",), ("nginx", "worker")) as row:
+        yield row
+
+
+@contextlib.contextmanager
+def compose_stock(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
+    """Stock Tornado as containers, likewise."""
+    with _containers(
+        "compose-stock", f"{COMPOSE_PROJECT}-stock", ("docker-compose.yml", "tests/bench/stock.compose.yml"), ("nginx",)
+    ) as row:
+        yield row
+
+
+@contextlib.contextmanager
+def _containers(name: str, project: str, files: Sequence[str], services: Sequence[str]) -> Iterator[Row]:
+    """Of these services and what they depend on."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     environment = {
         **os.environ,
-        "COMPOSE_PROJECT_NAME": COMPOSE_PROJECT,
+        "COMPOSE_PROJECT_NAME": project,
+        "COMPOSE_FILE": os.pathsep.join(files),
         "HTTP_PORT": str(free_port()),
+        "OPERATORS_PORT": str(free_port()),
         "PROMETHEUS_PORT": str(free_port()),
         "NOFILE": str(min(most, 50_000) if most != resource.RLIM_INFINITY else 50_000),
         **UNLIMITED,
@@ -167,17 +185,17 @@ def compose(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
         return done.stdout
 
     try:
-        docker("compose", "up", "--detach", "--build", "--wait", "nginx", "worker")
-        components: dict[str, list[int]] = {"nginx": [], "web": [], "worker": [], "redis": []}
+        docker("compose", "up", "--detach", "--build", "--wait", *services)
+        components: dict[str, list[int]] = {}
         address = ""
         for container in json.loads(docker("inspect", *docker("compose", "ps", "--quiet").split())):
             service = container["Config"]["Labels"]["com.docker.compose.service"]
-            components[service.rstrip("0123456789")].append(container["State"]["Pid"])
+            components.setdefault(service.rstrip("0123456789"), []).append(container["State"]["Pid"])
             if service == "nginx":
                 # Straight to the container: the published port of the loopback goes through a proxy of Docker's.
-                address = container["NetworkSettings"]["Networks"][f"{COMPOSE_PROJECT}_edge"]["IPAddress"]
+                address = container["NetworkSettings"]["Networks"][f"{project}_edge"]["IPAddress"]
         runtime = interpreters.describe(["docker", "compose", "exec", "-T", "web1", "python"], cwd=ROOT, environment=environment)
-        yield Row("compose", 80, components, address, runtime=runtime)
+        yield Row(name, 80, components, address, runtime=runtime)
     finally:
         docker("compose", "down", "--volumes", "--timeout", "20")
 
@@ -187,6 +205,7 @@ ROWS: dict[str, Start] = {
     "picows": picows,
     "primes": primes,
     "direct": direct,
+    "compose-stock": compose_stock,
     "compose": compose,
 }
 

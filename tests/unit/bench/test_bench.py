@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.bench import bulk, cpu, histogram, history, interpreters, questions, report, running, stacks
 from tests.bench.load import Failed, Run
 from tests.bench.measurement import Measurement, Results
-from tests.bench.ratios import Spread, alike, excess, paired, ratio, values
+from tests.bench.ratios import Spread, alike, excess, paired, ratio, stock_of, values
 from tests.bench.targets import TARGETS
 from tests.integration.processes import ROOT
 
@@ -90,12 +90,23 @@ OTHERWISE = [
 @pytest.mark.parametrize("other", OTHERWISE, ids=["containers", "another interpreter"])
 def test_rows_that_ran_otherwise_are_shown_and_not_compared(other: Measurement) -> None:
     found = [STOCK, other]
-    assert not alike(found, other.row, "stock")
+    assert not alike(found, other.row, stock_of(other.row))
     assert history.ratios(found) == []
     assert [line for line in report.targets(found) if "× stock" in line] == []
     (line,) = [line for line in report.costs(found) if f" {other.row} " in line]
     assert [cell.strip() for cell in line.split("|")][3:9] == ["50.0 (50.0–50.0)", "1.00", "49.0", "", "", ""]
-    assert report.runtimes(found)[-1].endswith(f"not compared with it: {other.row}.")
+    assert report.runtimes(found)[-1].endswith(f"on their interpreter: {other.row}.")
+
+
+def test_containers_are_compared_with_stock_in_containers() -> None:
+    found = [
+        STOCK,
+        measured("plain-64x1", "compose-stock", 0, 24, "CPython 3.14.8"),
+        measured("plain-64x1", "compose", 0, 49, "CPython 3.14.8"),
+    ]
+    assert history.ratios(found) == [history.Figure("plain-64x1 compose", "× stock", 2.0, 2.0, 2.0, 1)]
+    assert [line.split("|")[3].strip() for line in report.targets(found) if "CPU" in line] == ["containers"]
+    assert len(report.runtimes(found)) == 2
 
 
 def test_the_report_names_what_each_row_ran_on() -> None:
