@@ -169,12 +169,12 @@ def sections(results: Results) -> list[str]:
     return lines
 
 
-def insert(document: str, lines: Sequence[str]) -> str:
+def insert(document: str, lines: Sequence[str], first: str = BEGIN, last: str = END) -> str:
     """The document with these lines between its markers. Raises ValueError if it does not have both, once, in this order."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in after:
-        raise ValueError(f"expected one {BEGIN!r} and then one {END!r}")
+    before, begin, rest = document.partition(first)
+    _, end, after = rest.partition(last)
+    if not begin or not end or first in rest or last in after:
+        raise ValueError(f"expected one {first!r} and then one {last!r}")
     return "\n".join([before + begin, "", *lines, end + after])
 
 

@@ -17,6 +17,7 @@ from tests.bench.load import Load
 from tests.bench.measurement import Measurement, Results
 from tests.bench.peers import report
 from tests.bench.peers.rows import ROWS
+from tests.bench.peers.rows import versions as versions_of
 from tests.bench.stacks import Row
 
 DIGITS = 12
@@ -42,10 +43,14 @@ def main() -> int:
     except KeyboardInterrupt:
         print("python -m tests.bench.peers: interrupted, everything that it started has ended", file=sys.stderr)
         return 130
-    results = Results(_command(), measurement.machine(), measurement.versions(), found)
+    versions = ", ".join(filter(None, (measurement.versions(), versions_of(arguments.rows))))
+    results = Results(_command(), measurement.machine(), versions, found)
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
-    print(*report.sections(results, failed), sep="\n")
+    lines = report.sections(results, failed)
+    if arguments.write:
+        report.write(lines)
+    print(*lines, sep="\n")
     return 1 if failed else 0
 
 
@@ -64,6 +69,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, metavar="M", default=10, help="after which no row begins again")
     parser.add_argument("--python", metavar="PATH", default=sys.executable, help="the interpreter of all rows but Node's")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured")
+    parser.add_argument("--write", action="store_true", help="write the table into docs/performance.md")
     return parser.parse_args(arguments)
 
 
@@ -77,7 +83,7 @@ def _rows(text: str) -> tuple[str, ...]:
 
 def _command() -> str:
     """As its user gave it, without what says where things are."""
-    kept = sys.argv[1:]
+    kept = [word for word in sys.argv[1:] if word != "--write"]
     for option in ("--json", "--python"):
         if option in kept:
             del kept[kept.index(option) : kept.index(option) + 2]

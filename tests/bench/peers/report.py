@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from tests.bench.history import FEWEST
 from tests.bench.measurement import Measurement, Results
 from tests.bench.ratios import Spread, paired, ratio, values
-from tests.bench.report import COMPONENTS, figure, median, runtimes, spread, table
+from tests.bench.report import COMPONENTS, DOCUMENT, figure, insert, median, runtimes, spread, table
 
 BASE = "primes"
+BEGIN, END = "<!-- measured by make bench-peers -->", "<!-- the peers end here -->"
 
 
 def claim(found: Spread, repetitions: int) -> str:
@@ -46,3 +47,8 @@ def sections(results: Results, failed: Mapping[str, str]) -> list[str]:
         *costs(results.measurements),
         *(f"\n`{row}` is left out from there on: {reason}" for row, reason in failed.items()),
     ]
+
+
+def write(lines: Sequence[str]) -> None:
+    """Put them into the documentation."""
+    DOCUMENT.write_text(insert(DOCUMENT.read_text(), [*lines, ""], BEGIN, END))

@@ -1,10 +1,12 @@
 """The peers as rows: four web processes behind the project's nginx, two workers, Redis between them, as the service has."""
 
 import contextlib
+import json
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -37,6 +39,8 @@ MODULES = BUILD / "node"
 EVERYBODY = "user default on nopass ~* &* +@all\n"  # peers know no users; Redis listens on the loopback alone
 
 START = 60  # seconds that servers get
+
+PACKAGES = {"arq": ("arq",), "celery": ("celery", "kombu"), "channels": ("channels", "channels-redis", "daphne")}
 
 Commands = Callable[[int, int], Sequence[str]]  # of a web process: its port and Redis'; of a worker: its number and Redis' port
 
@@ -98,6 +102,21 @@ def install_node() -> Path:
         _say([str(NODE), str(NPM), "ci", "--no-audit", "--no-fund", "--no-update-notifier"], MODULES)
         mark.write_bytes(lock)
     return MODULES
+
+
+def versions(rows: Iterable[str]) -> str:
+    """Of the packages that these peers are made of, as they are pinned."""
+    told: list[str] = []
+    if any(row.startswith("node-") for row in rows):
+        told += [
+            f"{name} {version}"
+            for name, version in json.loads((HERE / "node" / "package.json").read_text())["dependencies"].items()
+        ]
+    for row, names in PACKAGES.items():
+        if row in rows:
+            pinned = (HERE / row / "requirements.txt").read_text()
+            told += [f"{name} {found[1]}" for name in names if (found := re.search(rf"^{name}==(\S+)", pinned, re.MULTILINE))]
+    return ", ".join(told)
 
 
 def _say(command: Sequence[str], directory: Path | None = None) -> str:

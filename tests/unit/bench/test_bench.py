@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from tests.bench import bulk, cpu, histogram, history, interpreters, questions, report, running, stacks
 from tests.bench.load import Failed, Run
 from tests.bench.measurement import Measurement, Results
+from tests.bench.peers import report as peers
 from tests.bench.ratios import Spread, alike, excess, paired, ratio, stock_of, values
 from tests.bench.targets import TARGETS
 from tests.integration.processes import ROOT
@@ -153,6 +154,7 @@ def test_a_document_without_its_markers_is_left_alone(document: str) -> None:
 
 def test_the_documentation_has_the_markers() -> None:
     report.insert(report.DOCUMENT.read_text(), [])
+    report.insert(report.DOCUMENT.read_text(), [], peers.BEGIN, peers.END)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from tests.bench import questions
 from tests.bench.measurement import Measurement, Results
 from tests.bench.peers import report
-from tests.bench.peers.rows import HERE, NODE
+from tests.bench.peers.rows import HERE, NODE, PACKAGES, versions
 from tests.bench.ratios import Spread
 
 
@@ -57,3 +57,11 @@ def test_every_package_of_the_lock_file_has_its_sum_and_names_no_host() -> None:
     wanted = json.loads((HERE / "node" / "package.json").read_text())["dependencies"]
     assert {name: packages[f"node_modules/{name}"]["version"] for name in wanted} == wanted
     assert all(package["integrity"].startswith("sha512-") and "resolved" not in package for package in packages.values())
+
+
+def test_the_report_names_the_version_of_every_package_of_a_peer() -> None:
+    told = [package.split(" ") for package in versions(["node-streams", *PACKAGES]).split(", ")]
+    wanted = json.loads((HERE / "node" / "package.json").read_text())["dependencies"]
+    assert [name for name, _ in told] == [*wanted, *(name for names in PACKAGES.values() for name in names)]
+    assert all(version[0].isdigit() for _, version in told)
+    assert versions(["primes"]) == ""
