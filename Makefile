@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-instructions bench-engine bench-proofs bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-instructions bench-peers bench-python bench-engine bench-proofs bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -63,6 +63,12 @@ bench-instructions: .venv/ready ## instructions that a job costs a web process a
 bench-ci: .venv/ready
 	@$(BIN)/python -m tests.bench ci $(ARGS)
 
+bench-peers: .venv/ready ## what a job costs other queues behind WebSockets (Node, BullMQ, arq, Celery, Channels), ten minutes; PyPI, npm (ARGS=--help)
+	@$(BIN)/python -m tests.bench.peers $(ARGS)
+
+bench-python: .venv/bench ## the images' Python 3.14 for the benchmarks of processes (Debian; then ARGS='--python build/bench/python3.14/usr/bin/python3.14')
+	@tests/bench/take_python.sh
+
 bench-engine: .venv/bench ## compare primality tests by time and verdict, two minutes (ARGS=--quick, ARGS=--write, ARGS=--help)
 	@$(BIN)/python -m tests.bench.engine $(ARGS)
 
@@ -81,7 +87,7 @@ lint: .venv/ready
 	$(BIN)/shellcheck --external-sources deploy/*.sh faults/*.sh nginx/*.sh redis/*.sh monitoring/*/*.sh services/*/*.sh tests/*.sh tests/*/*.sh .ci/run .ci/*.sh .ci/*/*.sh
 	$(BIN)/hadolint services/*/Dockerfile
 	if command -v luacheck >/dev/null; then luacheck --quiet services; else echo "luacheck (Debian: lua-check) is not here: Redis' scripts are not linted"; fi
-	$(BIN)/oxlint nginx/static nginx/operators tests/javascript
+	$(BIN)/oxlint nginx/static nginx/operators tests/javascript tests/bench/peers/node
 	$(BIN)/python -m tests.requirements --check
 
 scan: $(SCANNERS)/ready ## look for weaknesses that scanners know, in Python and in nginx' configuration

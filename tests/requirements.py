@@ -19,6 +19,9 @@ FILES = {
     "tracing": "services/runtime/tracing-requirements.txt",
     "test": "tests/requirements.txt",
     "bench": "tests/bench/requirements.txt",
+    "peer-arq": "tests/bench/peers/arq/requirements.txt",
+    "peer-celery": "tests/bench/peers/celery/requirements.txt",
+    "peer-channels": "tests/bench/peers/channels/requirements.txt",
     "scan": "tests/scan/requirements.txt",
     "chart": "tests/chart/requirements.txt",
 }

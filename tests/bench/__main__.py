@@ -1,8 +1,6 @@
 """Measures what a job costs through the queue and without it, side by side: `python -m tests.bench`, or `make bench`."""
 
 import argparse
-import resource
-import signal
 import sys
 import tempfile
 import time
@@ -11,12 +9,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import NoReturn
 
 import msgspec
 
 from local import programs
-from tests.bench import history, load, measurement, questions, report
+from tests.bench import history, interpreters, load, measurement, questions, report, running
 from tests.bench.cases import CASES, Case, Question
 from tests.bench.load import Load
 from tests.bench.measurement import Measurement, Results
@@ -62,12 +59,11 @@ def main() -> int:
     if arguments.list:
         print("cases:", *(case.name for case in CASES), "\nrows:", *ROWS)
         return 0
-    _raise_descriptor_limit()
-    signal.signal(signal.SIGTERM, _end)
+    running.prepare()
     try:
         load.build()
         results = Results(_command(arguments), measurement.machine(), measurement.versions(), list(_measure(arguments)))
-    except (load.Failed, load.NoCompiler, programs.NotFound, RuntimeError) as error:
+    except (load.Failed, load.NoCompiler, programs.NotFound, interpreters.Unusable, RuntimeError) as error:
         print(f"python -m tests.bench: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
@@ -95,7 +91,17 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("plan", nargs="?", choices=PLANS, default="whole", metavar="PLAN", help=f"{plans} (default: whole)")
     parser.add_argument("--only", action="append", metavar="CASE", help="cases of this name or pattern (plain-*), may be repeated")
     parser.add_argument("--rows", metavar="ROW,ROW", type=_rows, help=f"of {', '.join(ROWS)}; ratios need stock")
-    parser.add_argument("--compose", action="store_true", help="measure the containers of docker-compose.yml, too (row compose)")
+    parser.add_argument(
+        "--compose",
+        action="store_true",
+        help="measure the containers of docker-compose.yml, too, and stock Tornado in such (rows compose, compose-stock)",
+    )
+    parser.add_argument(
+        "--python",
+        metavar="PATH",
+        help="the interpreter that runs the servers of all rows but compose, in an environment that is made for it at its first use"
+        f" (default: this one, {sys.version.split()[0]}); the benchmark itself, nginx and Redis are the same with any",
+    )
     parser.add_argument("--repetitions", type=int, metavar="N", help="of each measurement; long cases at most 3")
     parser.add_argument("--seconds", type=float, metavar="S", help="that one measurement takes")
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep what was measured")
@@ -106,7 +112,7 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
     told = parser.parse_args(arguments)
     plan = PLANS[told.plan]
     told.only = told.only or plan.only
-    told.rows = (told.rows or plan.rows) + (("compose",) if told.compose else ())
+    told.rows = (told.rows or plan.rows) + (("compose-stock", "compose") if told.compose else ())
     told.repetitions = told.repetitions or plan.repetitions
     told.seconds = told.seconds or plan.seconds
     told.minutes = told.minutes or plan.minutes
@@ -126,6 +132,8 @@ def _command(arguments: argparse.Namespace) -> str:
     kept = [word for word in sys.argv[1:] if word not in (arguments.plan, "--write", "--keep")]
     if "--json" in kept:
         del kept[kept.index("--json") : kept.index("--json") + 2]
+    if "--python" in kept:
+        kept[kept.index("--python") + 1] = Path(arguments.python).name
     options = f" ARGS='{' '.join(kept)}'" if kept else ""
     return f"make {PLANS[arguments.plan].target}{options}"
 
@@ -133,34 +141,39 @@ def _command(arguments: argparse.Namespace) -> str:
 def _measure(arguments: argparse.Namespace) -> Iterator[Measurement]:
     """All rows of a case within one repetition, one after the other; each repetition begins with another row."""
     asked = questions.write(load.BUILD / "questions.txt")
+    python = interpreters.environment(arguments.python) if arguments.python else sys.executable
     began = time.monotonic()
     chosen = [case for case in CASES if any(fnmatch(case.name, pattern) for pattern in arguments.only)]
     shared = [case for case in chosen if case.servers is None]
     wanted = [name for name in arguments.rows if any(name in case.rows for case in shared)]
     with ExitStack() as ending:
-        rows = [ending.enter_context(_started(name)) for name in wanted]
+        rows = [ending.enter_context(_started(name, python)) for name in wanted]
         for repetition in range(arguments.repetitions):
             for case in (case for case in shared if _due(case, repetition)):
                 if repetition and time.monotonic() - began > SHARED * arguments.minutes * 60:
                     break
-                for row in _rotated([row for row in rows if row.name in case.rows], repetition):
+                for row in running.rotated([row for row in rows if row.name in case.rows], repetition):
                     yield _once(case, row, Question(asked, arguments.seconds, repetition))
     for repetition in range(arguments.repetitions):
         for case in (case for case in chosen if _due(case, repetition)):
             if repetition and time.monotonic() - began > arguments.minutes * 60:
                 break
             if case.servers is not None and case.rows[0] in arguments.rows:
-                with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory, case.servers(Path(directory)) as row:
+                with (
+                    tempfile.TemporaryDirectory(prefix="primes-bench-") as directory,
+                    case.servers(Path(directory), python=python) as row,
+                ):
                     yield _once(case, row, Question(asked, arguments.seconds, repetition))
 
 
 @contextmanager
-def _started(name: str) -> Iterator[Row]:
+def _started(name: str, python: str) -> Iterator[Row]:
     """A row's servers, in a temporary directory of their own, when they have answered."""
     print(f"starting {name}", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory, ROWS[name](Path(directory)) as row:
+    with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory, ROWS[name](Path(directory), python=python) as row:
         with Load(row.port, 16, load.BUILD / "questions.txt", address=row.address) as first:
             first.closed(16, 1, 0)
+        running.settle(row)
         yield row
 
 
@@ -168,31 +181,11 @@ def _due(case: Case, repetition: int) -> bool:
     return repetition < COSTLY or any(fnmatch(case.name, pattern) for pattern in FREQUENT)
 
 
-def _rotated(rows: list[Row], by: int) -> list[Row]:
-    by %= len(rows) or 1
-    return rows[by:] + rows[:by]
-
-
 def _once(case: Case, row: Row, question: Question) -> Measurement:
     """Measure and tell at once."""
     m = case.measure(row, question)
-    parts = " ".join(f"{name} {cost:.0f}" for name, cost in m.cpu.items())
-    print(
-        f"{question.repetition + 1}  {m.case:<13} {m.row:<8} {m.total:7.1f} µs a job ({parts}), {m.rate:,.0f}/s",
-        file=sys.stderr,
-        flush=True,
-    )
+    running.tell(m)
     return m
-
-
-def _raise_descriptor_limit() -> None:
-    """For servers and load generator, which inherit it."""
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _end(*_: object) -> NoReturn:
-    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

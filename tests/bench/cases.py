@@ -1,7 +1,6 @@
 """The cases: what is asked of a row's servers, and what is measured meanwhile."""
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,12 +11,13 @@ import msgspec
 from tests.bench import bulk, cpu, load, stacks
 from tests.bench.load import Load, Run
 from tests.bench.measurement import Measurement
-from tests.bench.stacks import Row
+from tests.bench.stacks import Row, Start
 
 WARM_UP = 0.4  # seconds before the clock starts: connections, batches and caches are as they will be
 OPEN_CLIENTS = 64  # of the open loop
 IDLE = 10_000  # sockets over four web processes; a process of the smallest machine may have 20,000 open files, nginx two a socket
-ANSWERING = ("stock", "picows", "direct")  # rows that answer by themselves
+STOCK = ("stock", "compose-stock")
+ANSWERING = (*STOCK, "picows", "direct")  # rows that answer by themselves
 OURS = ("primes", "compose")
 
 
@@ -42,7 +42,7 @@ class Case(Protocol):
         """That it is for."""
 
     @property
-    def servers(self) -> Callable[[Path], AbstractContextManager[Row]] | None:
+    def servers(self) -> Start | None:
         """Servers of its own, if those that other cases use would not do."""
 
     def measure(self, row: Row, question: Question) -> Measurement:
@@ -60,7 +60,7 @@ class Closed:
     rows: tuple[str, ...]
     protocol: load.Protocol = "plain"
     sockets: int = 0
-    servers: Callable[[Path], AbstractContextManager[Row]] | None = None
+    servers: Start | None = None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Cost, speed, latency, fairness."""
@@ -79,7 +79,7 @@ class Open:
     name: str
     rate: float
     rows: tuple[str, ...]
-    servers: Callable[[Path], AbstractContextManager[Row]] | None = None
+    servers: Start | None = None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Latency from the time at which each number was to be asked."""
@@ -95,7 +95,7 @@ class Idle:
     name: str
     sockets: int
     rows: tuple[str, ...]
-    servers: Callable[[Path], AbstractContextManager[Row]] | None
+    servers: Start | None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Memory of the web processes a socket, speed of accepting, and whether all are answered."""
@@ -115,7 +115,7 @@ class Bulk:
 
     name: str
     rows: tuple[str, ...]
-    servers: Callable[[Path], AbstractContextManager[Row]] | None = None
+    servers: Start | None = None
 
     def measure(self, row: Row, question: Question) -> Measurement:
         """Answers a second from the first byte sent to the last byte read."""
@@ -123,7 +123,9 @@ class Bulk:
         took = bulk.post(row.address, row.port, question.questions)
         after = cpu.used(row.components)
         costs = {name: (after[name] - before[name]) / took.answers for name in after}
-        return Measurement(self.name, row.name, question.repetition, took.answers, took.answers / took.seconds, costs)
+        return Measurement(
+            self.name, row.name, question.repetition, took.answers, took.answers / took.seconds, costs, runtime=row.runtime
+        )
 
 
 def _watch(name: str, row: Row, question: Question, ask: Callable[[], Run]) -> Measurement:
@@ -145,6 +147,7 @@ def _watch(name: str, row: Row, question: Question, ask: Callable[[], Run]) -> M
         run.spread,
         run.fewest,
         (row.commands() - commands) / run.answered if row.commands else None,
+        runtime=row.runtime,
     )
 
 
@@ -169,7 +172,7 @@ def _loops(clients: int, window: int) -> list[Case]:
 
 CASES: tuple[Case, ...] = (
     *(case for clients, window in LOOPS for case in _loops(clients, window)),
-    *(Open(f"rate-{rate}", rate, (*ANSWERING[:1], *OURS)) for rate in RATES),
+    *(Open(f"rate-{rate}", rate, (*STOCK, *OURS)) for rate in RATES),
     *(Closed(f"sockets-{sockets}", 64, 1, OURS, sockets=sockets) for sockets in SOCKETS),
     *(Closed(f"queue-{name}", QUEUE_CLIENTS, window, OURS) for name, window in QUEUES.items()),
     Bulk("bulk", OURS),

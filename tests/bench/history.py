@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from tests.bench.measurement import Measurement
-from tests.bench.ratios import paired, ratio, values
-from tests.bench.targets import BASE
+from tests.bench.ratios import alike, paired, ratio, stock_of, values
 from tests.integration.processes import ROOT
 
 HISTORY = ROOT / "docs" / "performance-history.csv"
@@ -47,12 +46,13 @@ HEAD = ("commit", "date", *(field.name for field in fields(Figure)))
 
 
 def ratios(measurements: Sequence[Measurement]) -> list[Figure]:
-    """CPU a job of every row in every case as times that of stock in the same repetition."""
+    """CPU a job of every row in every case as times that of stock in the same repetition, where both are alike."""
     found = []
     for case, row in dict.fromkeys((m.case, m.row) for m in measurements):
+        base = stock_of(row)
         of = values(measurements, case, row, lambda m: m.total)
-        to = values(measurements, case.replace("v1", "plain"), BASE, lambda m: m.total)
-        if row != BASE and (spread := paired(of, to, ratio)):
+        to = values(measurements, case.replace("v1", "plain"), base, lambda m: m.total)
+        if row != base and alike(measurements, row, base) and (spread := paired(of, to, ratio)):
             figures = (round(each, 3) for each in (spread.median, spread.least, spread.most))
             found.append(Figure(f"{case} {row}", STOCK, *figures, len(of.keys() & to.keys())))
     return found

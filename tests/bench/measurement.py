@@ -31,6 +31,7 @@ class Measurement(msgspec.Struct, frozen=True, omit_defaults=True):
     memory: float | None = None  # KiB of the web processes, a socket
     accepted: float | None = None  # sockets a second
     opening: float | None = None  # µs of CPU, all servers together, a socket that is opened
+    runtime: str = ""  # what ran its servers, with its version
 
     @property
     def total(self) -> float:
@@ -56,8 +57,8 @@ def machine() -> str:
 
 
 def versions() -> str:
-    """Of everything that takes part."""
+    """Of what takes part, but for what the rows run on."""
     servers = [programs.find(program).description.partition(" from ")[0] for program in (programs.NGINX, programs.REDIS)]
     installed = {distribution.name: distribution.version for distribution in importlib.metadata.distributions()}
     packages = [f"{name} {installed[name]}" for name in PACKAGES if name in installed]  # picows is not where its row is left out
-    return ", ".join([f"{platform.python_implementation()} {platform.python_version()}", *packages, *servers])
+    return ", ".join([*packages, *servers])

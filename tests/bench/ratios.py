@@ -8,6 +8,9 @@ from tests.bench.measurement import Measurement
 
 Value = Callable[[Measurement], float | None]
 
+BASE, CONTAINERS_BASE = "stock", "compose-stock"
+CONTAINERS = ("compose", CONTAINERS_BASE)  # rows that are; all others are processes of this machine
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -28,6 +31,17 @@ def values(measurements: Iterable[Measurement], case: str, row: str, value: Valu
     """By repetition."""
     found = ((m.repetition, value(m)) for m in measurements if (m.case, m.row) == (case, row))
     return {repetition: told for repetition, told in found if told is not None}
+
+
+def stock_of(row: str) -> str:
+    """The row of stock Tornado that this one is compared with: containers with containers."""
+    return CONTAINERS_BASE if row in CONTAINERS else BASE
+
+
+def alike(measurements: Iterable[Measurement], row: str, base: str) -> bool:
+    """Whether both were measured, on one interpreter: others are not compared."""
+    runtimes = {m.row: m.runtime for m in measurements if m.row in (row, base)}
+    return {row, base} <= runtimes.keys() and runtimes[row] == runtimes[base]
 
 
 def paired(of: dict[int, float], to: dict[int, float], compare: Callable[[float, float], float]) -> Spread | None:

@@ -9,8 +9,8 @@ import msgspec
 
 from tests.bench import plot
 from tests.bench.measurement import Measurement, Results
-from tests.bench.ratios import Spread, paired, ratio, values
-from tests.bench.targets import BASE, TARGETS
+from tests.bench.ratios import Spread, alike, paired, ratio, stock_of, values
+from tests.bench.targets import TARGETS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "performance.md"
 FIGURE = DOCUMENT.with_name("performance-queue.svg")
@@ -65,14 +65,15 @@ def costs(measurements: Sequence[Measurement]) -> list[str]:
     rows = []
     for case, row in dict.fromkeys((m.case, m.row) for m in measurements if not m.case.startswith("scale-")):
         same = [m for m in measurements if (m.case, m.row) == (case, row)]
+        base = stock_of(row)
         against = paired(
             values(measurements, case, row, lambda m: m.total),
-            values(measurements, case.replace("v1", "plain"), BASE, lambda m: m.total),
+            values(measurements, case.replace("v1", "plain"), base, lambda m: m.total),
             ratio,
         )
         parts = [Spread.of(m.cpu[name] for m in same if name in m.cpu) for name in COMPONENTS]
         cells = [spread(Spread.of(m.total for m in same)), *(figure(part.median) if part else "" for part in parts)]
-        cells.append(figure(against.median) if against and row != BASE else "")
+        cells.append(figure(against.median) if against and row != base and alike(measurements, row, base) else "")
         cells += [median(m.rate for m in same), median(m.p50 for m in same), median(m.p99 for m in same)]
         cells += [median(m.spread for m in same), median(m.commands for m in same), median(m.load for m in same)]
         rows.append((case, row, *cells))
@@ -134,6 +135,19 @@ def scaling(measurements: Sequence[Measurement]) -> list[str]:
     return table(head, told, 0) if told else []
 
 
+def runtimes(measurements: Sequence[Measurement]) -> list[str]:
+    """What each row ran on, and which are not compared for that."""
+    rows = {m.row: m.runtime for m in measurements}
+    lines = [
+        f"{runtime}: {', '.join(f'`{row}`' for row in rows if rows[row] == runtime)}."
+        for runtime in dict.fromkeys(filter(None, rows.values()))
+    ]
+    bases = {stock_of(row) for row in rows}
+    if bases & rows.keys() and (apart := [row for row in rows if not alike(measurements, row, stock_of(row))]):
+        lines.append(f"Without a stock Tornado of their kind, containers or processes, on their interpreter: {', '.join(apart)}.")
+    return lines
+
+
 def sections(results: Results) -> list[str]:
     """All tables, and what they come from."""
     measurements = results.measurements
@@ -141,6 +155,7 @@ def sections(results: Results) -> list[str]:
     lines = [
         f"`{results.command}`, up to {repetitions} repetitions: median (least–most). {results.machine}.",
         f"{results.versions}.",
+        *runtimes(measurements),
         "",
     ]
     for head, found in (
@@ -154,12 +169,12 @@ def sections(results: Results) -> list[str]:
     return lines
 
 
-def insert(document: str, lines: Sequence[str]) -> str:
+def insert(document: str, lines: Sequence[str], first: str = BEGIN, last: str = END) -> str:
     """The document with these lines between its markers. Raises ValueError if it does not have both, once, in this order."""
-    before, begin, rest = document.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in after:
-        raise ValueError(f"expected one {BEGIN!r} and then one {END!r}")
+    before, begin, rest = document.partition(first)
+    _, end, after = rest.partition(last)
+    if not begin or not end or first in rest or last in after:
+        raise ValueError(f"expected one {first!r} and then one {last!r}")
     return "\n".join([before + begin, "", *lines, end + after])
 
 

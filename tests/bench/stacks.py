@@ -1,4 +1,7 @@
-"""What is compared: each row's servers, started as processes on ports of their own, behind an nginx of their own."""
+"""What is compared: each row's servers, started as processes on ports of their own, behind an nginx of their own.
+
+`python` is the interpreter that runs a row's servers; the benchmark itself, nginx and Redis are the same whatever it is.
+"""
 
 import contextlib
 import json
@@ -12,11 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import redis
 
 from local import programs
 from local.state import nginx_settings
+from tests.bench import interpreters
 from tests.integration.processes import ROOT, Program
 from tests.integration.stack import get
 from tests.integration.waiting import wait_until
@@ -39,30 +44,37 @@ class Row:
     address: str = "127.0.0.1"
     commands: Callable[[], int] | None = None  # how many commands Redis has run; None: there is no Redis
     metrics: Mapping[str, Sequence[int]] = field(default_factory=dict)  # ports of /metrics, of parts that tell them
+    runtime: str = ""  # what runs its servers, with its version
+
+
+class Start(Protocol):
+    """Starts a row's servers, in this directory and on this interpreter, and ends them at the end of the block."""
+
+    def __call__(self, directory: Path, *, python: str = sys.executable) -> contextlib.AbstractContextManager[Row]: ...
 
 
 @contextlib.contextmanager
-def stock(directory: Path) -> Iterator[Row]:
+def stock(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
     """Stock Tornado, four processes behind nginx."""
-    with _answering("stock", directory) as row:
+    with _answering("stock", directory, python) as row:
         yield row
 
 
 @contextlib.contextmanager
-def picows(directory: Path) -> Iterator[Row]:
+def picows(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
     """picows, likewise."""
-    with _answering("picows", directory) as row:
+    with _answering("picows", directory, python) as row:
         yield row
 
 
 @contextlib.contextmanager
-def direct(directory: Path) -> Iterator[Row]:
+def direct(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
     """Stock Tornado, one process and no nginx."""
     with contextlib.ExitStack() as ending:
         port = free_port()
-        web = ending.enter_context(_program("web0", _module("tests.bench.rows.stock", str(port)), directory))
-        wait_until(partial(_accepts, web, port), "stock Tornado listens")
-        yield Row("direct", port, {"web": [web.pid]})
+        web = ending.enter_context(program("web0", [python, "-m", "tests.bench.rows.stock", str(port)], directory))
+        wait_until(partial(accepts, web, port), "stock Tornado listens")
+        yield Row("direct", port, {"web": [web.pid]}, runtime=interpreters.describe([python]))
 
 
 @contextlib.contextmanager
@@ -71,6 +83,7 @@ def primes(
     webs: int = WEBS,
     workers: int = WORKERS,
     *,
+    python: str = sys.executable,
     limits: Mapping[str, str] = UNLIMITED,
     options: Mapping[str, Sequence[str]] | None = None,
 ) -> Iterator[Row]:
@@ -86,6 +99,7 @@ def primes(
         web = [
             ending.enter_context(
                 _service(
+                    python,
                     "web",
                     n,
                     directory,
@@ -104,6 +118,7 @@ def primes(
         worker = [
             ending.enter_context(
                 _service(
+                    python,
                     "worker",
                     n,
                     directory,
@@ -118,23 +133,46 @@ def primes(
             )
             for n in range(workers)
         ]
-        for program, port in zip((*web, *worker), metrics_ports, strict=True):
-            wait_until(partial(_ready, program, port), f"{program.name} is ready")
-        nginx, http_port = ending.enter_context(_nginx(directory, http_ports, limits))
+        for server, port in zip((*web, *worker), metrics_ports, strict=True):
+            wait_until(partial(_ready, server, port), f"{server.name} is ready")
+        nginx, http_port = ending.enter_context(nginx_before(directory, http_ports, limits))
         metrics = {"web": metrics_ports[:webs], "worker": metrics_ports[webs:]}
         parts = {"nginx": [nginx], "web": web, "worker": worker, "redis": [store]}
-        pids = {name: [program.pid for program in members] for name, members in parts.items()}
-        yield Row("primes", http_port, pids, commands=_counter(directory, redis_port), metrics=metrics)
+        pids = {name: [member.pid for member in members] for name, members in parts.items()}
+        password = (directory / "access" / "exporter" / "password").read_text().strip()
+        commands = partial(count_commands, redis_port, username="exporter", password=password)
+        yield Row("primes", http_port, pids, commands=commands, metrics=metrics, runtime=interpreters.describe([python]))
 
 
 @contextlib.contextmanager
-def compose(directory: Path) -> Iterator[Row]:
-    """The same as containers, by the project's own docker-compose.yml. Needs an engine, and to be root for what /proc tells."""
+def compose(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
+    """The same as containers, by the project's own docker-compose.yml. Needs an engine, and to be root for what /proc tells.
+
+    They run on the interpreter of their images, whatever `python` is.
+    """
+    with _containers("compose", COMPOSE_PROJECT, ("docker-compose.yml",), ("nginx", "worker")) as row:
+        yield row
+
+
+@contextlib.contextmanager
+def compose_stock(directory: Path, *, python: str = sys.executable) -> Iterator[Row]:
+    """Stock Tornado as containers, likewise."""
+    with _containers(
+        "compose-stock", f"{COMPOSE_PROJECT}-stock", ("docker-compose.yml", "tests/bench/stock.compose.yml"), ("nginx",)
+    ) as row:
+        yield row
+
+
+@contextlib.contextmanager
+def _containers(name: str, project: str, files: Sequence[str], services: Sequence[str]) -> Iterator[Row]:
+    """Of these services and what they depend on."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     environment = {
         **os.environ,
-        "COMPOSE_PROJECT_NAME": COMPOSE_PROJECT,
+        "COMPOSE_PROJECT_NAME": project,
+        "COMPOSE_FILE": os.pathsep.join(files),
         "HTTP_PORT": str(free_port()),
+        "OPERATORS_PORT": str(free_port()),
         "PROMETHEUS_PORT": str(free_port()),
         "NOFILE": str(min(most, 50_000) if most != resource.RLIM_INFINITY else 50_000),
         **UNLIMITED,
@@ -147,46 +185,49 @@ def compose(directory: Path) -> Iterator[Row]:
         return done.stdout
 
     try:
-        docker("compose", "up", "--detach", "--build", "--wait", "nginx", "worker")
-        components: dict[str, list[int]] = {"nginx": [], "web": [], "worker": [], "redis": []}
+        docker("compose", "up", "--detach", "--build", "--wait", *services)
+        components: dict[str, list[int]] = {}
         address = ""
         for container in json.loads(docker("inspect", *docker("compose", "ps", "--quiet").split())):
             service = container["Config"]["Labels"]["com.docker.compose.service"]
-            components[service.rstrip("0123456789")].append(container["State"]["Pid"])
+            components.setdefault(service.rstrip("0123456789"), []).append(container["State"]["Pid"])
             if service == "nginx":
                 # Straight to the container: the published port of the loopback goes through a proxy of Docker's.
-                address = container["NetworkSettings"]["Networks"][f"{COMPOSE_PROJECT}_edge"]["IPAddress"]
-        yield Row("compose", 80, components, address)
+                address = container["NetworkSettings"]["Networks"][f"{project}_edge"]["IPAddress"]
+        runtime = interpreters.describe(["docker", "compose", "exec", "-T", "web1", "python"], cwd=ROOT, environment=environment)
+        yield Row(name, 80, components, address, runtime=runtime)
     finally:
         docker("compose", "down", "--volumes", "--timeout", "20")
 
 
-ROWS: dict[str, Callable[[Path], contextlib.AbstractContextManager[Row]]] = {
+ROWS: dict[str, Start] = {
     "stock": stock,
     "picows": picows,
     "primes": primes,
     "direct": direct,
+    "compose-stock": compose_stock,
     "compose": compose,
 }
 
 
 @contextlib.contextmanager
-def _answering(name: str, directory: Path) -> Iterator[Row]:
+def _answering(name: str, directory: Path, python: str) -> Iterator[Row]:
     """Four processes that answer by themselves, and nginx."""
     with contextlib.ExitStack() as ending:
         ports = [free_port() for _ in range(WEBS)]
         web = [
-            ending.enter_context(_program(f"web{n}", _module(f"tests.bench.rows.{name}", str(port)), directory))
+            ending.enter_context(program(f"web{n}", [python, "-m", f"tests.bench.rows.{name}", str(port)], directory))
             for n, port in enumerate(ports)
         ]
-        for program, port in zip(web, ports, strict=True):
-            wait_until(partial(_accepts, program, port), f"{name} listens on {port}")
-        nginx, http_port = ending.enter_context(_nginx(directory, ports, UNLIMITED))
-        yield Row(name, http_port, {"nginx": [nginx.pid], "web": [program.pid for program in web]})
+        for server, port in zip(web, ports, strict=True):
+            wait_until(partial(accepts, server, port), f"{name} listens on {port}")
+        nginx, http_port = ending.enter_context(nginx_before(directory, ports, UNLIMITED))
+        pids = {"nginx": [nginx.pid], "web": [server.pid for server in web]}
+        yield Row(name, http_port, pids, runtime=interpreters.describe([python]))
 
 
 @contextlib.contextmanager
-def _nginx(directory: Path, web_ports: Sequence[int], limits: Mapping[str, str]) -> Iterator[tuple[Program, int]]:
+def nginx_before(directory: Path, web_ports: Sequence[int], limits: Mapping[str, str]) -> Iterator[tuple[Program, int]]:
     """The project's own configuration, as `make local` fills it in, with these web processes."""
     port, prefix = free_port(), directory / "nginx"
     prefix.mkdir()
@@ -206,8 +247,8 @@ def _nginx(directory: Path, web_ports: Sequence[int], limits: Mapping[str, str])
         "-g",
         directives,
     ]
-    with _program("nginx", command, directory) as nginx:
-        wait_until(partial(_accepts, nginx, port), "nginx listens")
+    with program("nginx", command, directory) as nginx:
+        wait_until(partial(accepts, nginx, port), "nginx listens")
         yield nginx, port
 
 
@@ -226,10 +267,18 @@ def hosts(text: str, port: int, web_ports: Sequence[int]) -> str:
 
 @contextlib.contextmanager
 def _redis(directory: Path, port: int) -> Iterator[Program]:
-    """Over TCP, as in the containers."""
-    access, data = directory / "access", directory / "redis"
-    data.mkdir()
+    """Over TCP, as in the containers, with the users of the service."""
+    access = directory / "access"
     subprocess.run([sys.executable, "-m", "services.access", access], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    with redis_server(directory, port, access / "redis" / "users.acl") as store:
+        yield store
+
+
+@contextlib.contextmanager
+def redis_server(directory: Path, port: int, users: Path) -> Iterator[Program]:
+    """With the project's own configuration, append-only file and all, and these users."""
+    data = directory / "redis"
+    data.mkdir()
     command = [
         str(programs.find(programs.REDIS).path),
         str(ROOT / "redis" / "redis.conf"),
@@ -238,44 +287,35 @@ def _redis(directory: Path, port: int) -> Iterator[Program]:
         "--port",
         str(port),
     ]
-    command += ["--dir", str(data), "--aclfile", str(access / "redis" / "users.acl"), "--loglevel", "warning"]
-    with _program("redis", command, directory) as program:
-        wait_until(partial(_accepts, program, port), "Redis listens")
-        yield program
+    command += ["--dir", str(data), "--aclfile", str(users), "--loglevel", "warning"]
+    with program("redis", command, directory) as server:
+        wait_until(partial(accepts, server, port), "Redis listens")
+        yield server
 
 
-def _counter(directory: Path, port: int) -> Callable[[], int]:
+def count_commands(port: int, **access: str) -> int:
     """Commands that Redis has run, those of scripts among them."""
-    password = (directory / "access" / "exporter" / "password").read_text().strip()
-
-    def count() -> int:
-        with contextlib.closing(redis.Redis(port=port, username="exporter", password=password)) as client:
-            return sum(int(told["calls"]) for told in client.info("commandstats").values())
-
-    return count
+    with contextlib.closing(redis.Redis(port=port, **access)) as client:  # type: ignore[call-overload]  # names of its arguments
+        return sum(int(told["calls"]) for told in client.info("commandstats").values())
 
 
 def _service(
-    role: str, number: int, directory: Path, redis_port: int, metrics_port: int, *options: str
+    python: str, role: str, number: int, directory: Path, redis_port: int, metrics_port: int, *options: str
 ) -> contextlib.AbstractContextManager[Program]:
     access = ["--redis-user", role, "--redis-password-file", str(directory / "access" / role / "password")]
     where = ["--redis-url", f"redis://127.0.0.1:{redis_port}", "--metrics-port", str(metrics_port)]
     name = f"{role}{number}"
-    return _program(name, _module(f"services.{role}", "--instance", name, *where, *access, *options), directory)
-
-
-def _module(name: str, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", name, *arguments]
+    return program(name, [python, "-m", f"services.{role}", "--instance", name, *where, *access, *options], directory)
 
 
 @contextlib.contextmanager
-def _program(name: str, command: Sequence[str], directory: Path) -> Iterator[Program]:
+def program(name: str, command: Sequence[str], directory: Path, environment: Mapping[str, str] | None = None) -> Iterator[Program]:
     """A process, ended at the end of the block with all that it started; with this one, too, where the machine can do that."""
-    program = Program(name, [*programs.find_tether().split(), *command], directory / f"{name}.log")
+    started = Program(name, [*programs.find_tether().split(), *command], directory / f"{name}.log", environment)
     try:
-        yield program
+        yield started
     finally:
-        program.close()
+        started.close()
 
 
 def _alive(program: Program) -> None:
@@ -283,8 +323,9 @@ def _alive(program: Program) -> None:
         raise RuntimeError(f"{program.name} ended:\n{program.tail()}")
 
 
-def _accepts(program: Program, port: int) -> bool:
-    _alive(program)
+def accepts(server: Program, port: int) -> bool:
+    """Whether it listens there. Raises RuntimeError if it ended."""
+    _alive(server)
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

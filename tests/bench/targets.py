@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tests.bench.measurement import Measurement
-from tests.bench.ratios import Spread, Value, excess, paired, ratio, values
-
-BASE = "stock"
+from tests.bench.ratios import BASE, Spread, Value, alike, excess, paired, ratio, stock_of, values
 
 
 def _total(m: Measurement) -> float:
@@ -53,15 +51,18 @@ class Target:
     side: Literal["most", "least"] = "most"
     unit: str = ""
     base: str = ""  # case to compare with; none: the value itself
-    base_row: str = BASE  # row to compare with; empty: the same row
+    base_row: str = BASE  # row to compare with, for containers the one that is; empty: the same row
     compare: Literal["ratio", "excess"] = "ratio"
 
     def reached(self, measurements: Sequence[Measurement], row: str) -> Spread | None:
-        """What this row reached; None if it was not measured."""
+        """What this row reached; None if it was not measured, or cannot be compared with what it was measured beside."""
         of = values(measurements, self.case, row, self.value)
         if not self.base:
             return Spread.of(of.values())
-        to = values(measurements, self.base, self.base_row or row, self.value)
+        base_row = stock_of(row) if self.base_row == BASE else row
+        if not alike(measurements, row, base_row):
+            return None
+        to = values(measurements, self.base, base_row, self.value)
         return paired(of, to, ratio if self.compare == "ratio" else excess)
 
     def met(self, reached: Spread) -> bool:

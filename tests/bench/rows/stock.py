@@ -1,4 +1,4 @@
-"""What most people would write: stock Tornado that answers in the handler: `python -m tests.bench.rows.stock PORT`."""
+"""What most people would write: stock Tornado that answers in the handler: `python -m tests.bench.rows.stock PORT [ADDRESS]`."""
 
 import asyncio
 import sys
@@ -27,12 +27,12 @@ class Answering(WebSocketHandler):
             self.write_message("is a prime number" if fmpz(number).is_prime() else "is not a prime number")
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, address: str = "127.0.0.1") -> None:
     """Until the process is ended."""
     server = HTTPServer(Application([(r"/chatsocket", Answering)]), xheaders=True)
-    server.listen(port, "127.0.0.1", backlog=BACKLOG)
+    server.listen(port, address, backlog=BACKLOG)
     await asyncio.Event().wait()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve(int(sys.argv[1])))
+    uvloop.run(serve(int(sys.argv[1]), *sys.argv[2:]))

@@ -1,19 +1,24 @@
 """What the benchmark concludes from what it measured."""
 
+import platform
+import sys
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.bench import bulk, cpu, histogram, questions, report, stacks
+from tests.bench import bulk, cpu, histogram, history, interpreters, questions, report, running, stacks
 from tests.bench.load import Failed, Run
 from tests.bench.measurement import Measurement, Results
-from tests.bench.ratios import Spread, excess, paired, ratio, values
+from tests.bench.peers import report as peers
+from tests.bench.ratios import Spread, alike, excess, paired, ratio, stock_of, values
 from tests.bench.targets import TARGETS
 from tests.integration.processes import ROOT
 
 
-def measured(case: str, row: str, repetition: int, web: float, **more: float) -> Measurement:
-    return Measurement(case, row, repetition, jobs=1000, rate=more.pop("rate", 100.0), cpu={"web": web, "nginx": 1.0}, **more)
+def measured(case: str, row: str, repetition: int, web: float, runtime: str = "", **more: float) -> Measurement:
+    rate = more.pop("rate", 100.0)
+    return Measurement(case, row, repetition, jobs=1000, rate=rate, cpu={"web": web, "nginx": 1.0}, runtime=runtime, **more)
 
 
 def run(clients: list[tuple[int, int, int]]) -> Run:
@@ -76,6 +81,57 @@ def test_the_report_names_command_machine_and_versions_and_leaves_out_empty_tabl
     assert [line for line in lines if line.startswith("###")] == ["### Cost, speed, latency"]
 
 
+STOCK = measured("plain-64x1", "stock", 0, 99, "CPython 3.11.7 (GCC 12)")
+OTHERWISE = [
+    measured("plain-64x1", "compose", 0, 49, "CPython 3.11.7 (GCC 12)"),  # containers
+    measured("plain-64x1", "primes", 0, 49, "CPython 3.14.8 (GCC 16)"),
+]
+
+
+@pytest.mark.parametrize("other", OTHERWISE, ids=["containers", "another interpreter"])
+def test_rows_that_ran_otherwise_are_shown_and_not_compared(other: Measurement) -> None:
+    found = [STOCK, other]
+    assert not alike(found, other.row, stock_of(other.row))
+    assert history.ratios(found) == []
+    assert [line for line in report.targets(found) if "× stock" in line] == []
+    (line,) = [line for line in report.costs(found) if f" {other.row} " in line]
+    assert [cell.strip() for cell in line.split("|")][3:9] == ["50.0 (50.0–50.0)", "1.00", "49.0", "", "", ""]
+    assert report.runtimes(found)[-1].endswith(f"on their interpreter: {other.row}.")
+
+
+def test_containers_are_compared_with_stock_in_containers() -> None:
+    found = [
+        STOCK,
+        measured("plain-64x1", "compose-stock", 0, 24, "CPython 3.14.8"),
+        measured("plain-64x1", "compose", 0, 49, "CPython 3.14.8"),
+    ]
+    assert history.ratios(found) == [history.Figure("plain-64x1 compose", "× stock", 2.0, 2.0, 2.0, 1)]
+    assert [line.split("|")[3].strip() for line in report.targets(found) if "CPU" in line] == ["containers"]
+    assert len(report.runtimes(found)) == 2
+
+
+def test_the_report_names_what_each_row_ran_on() -> None:
+    found = [STOCK, measured("plain-64x1", "picows", 0, 9, STOCK.runtime), OTHERWISE[1]]
+    assert report.runtimes(found)[:2] == ["CPython 3.11.7 (GCC 12): `stock`, `picows`.", "CPython 3.14.8 (GCC 16): `primes`."]
+
+
+def test_an_interpreter_tells_its_version_and_how_it_was_built() -> None:
+    told = interpreters.describe([sys.executable])
+    assert (
+        told.startswith(f"{platform.python_implementation()} {platform.python_version()} (") and platform.python_compiler() in told
+    )
+
+
+@pytest.mark.parametrize(("path", "said"), [("/nowhere/python", "does not start"), ("false", "is no Python")])
+def test_what_is_no_interpreter_is_named(path: str, said: str) -> None:
+    with pytest.raises(interpreters.Unusable, match=f"^{path} {said}"):
+        interpreters.environment(path)
+
+
+def test_each_repetition_begins_with_another_row() -> None:
+    assert [running.rotated("abc", n) for n in range(4)] == [list("abc"), list("bca"), list("cab"), list("abc")]
+
+
 def test_the_scaling_table_shows_how_busy_each_process_was() -> None:
     cpu = {"nginx": 10.0, "web": 100.0, "worker": 40.0, "redis": 5.0}
     lines = report.scaling([Measurement("scale-2x1", "primes", 0, 1000, 10_000.0, cpu, load=20.0, commands=0.125)])
@@ -98,6 +154,7 @@ def test_a_document_without_its_markers_is_left_alone(document: str) -> None:
 
 def test_the_documentation_has_the_markers() -> None:
     report.insert(report.DOCUMENT.read_text(), [])
+    report.insert(report.DOCUMENT.read_text(), [], peers.BEGIN, peers.END)
 
 
 @pytest.mark.parametrize(
@@ -145,6 +202,12 @@ def test_the_numbers_are_odd_have_64_bits_and_are_the_same_each_time() -> None:
     assert drawn == questions.draw(1000, 1)
     assert all(number % 2 and number < 2**64 for number in drawn)
     assert max(drawn) > 2**63
+
+
+def test_numbers_of_so_many_digits_have_no_other_number_of_them() -> None:
+    drawn = questions.draw(1000, 1, 12)
+    assert all(number % 2 and len(str(number)) == 12 for number in drawn)
+    assert len(set(drawn)) == 1000
 
 
 def told(lines: list[bytes]) -> None:
