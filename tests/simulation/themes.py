@@ -68,12 +68,25 @@ def _doubt(chance: Random, seed: int) -> Plan:
 
 def _set_back(chance: Random, seed: int) -> Plan:
     """Redis comes back older by a little, twice, while clients ask; on some machines its clock went back before."""
-    steps = [Step(chance.uniform(0.1, 2.5), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(12)]
-    steps.sort(key=lambda step: step.at)
+    steps = sorted(_asked_by_two(chance), key=lambda step: step.at)
     faults = [_back(chance, chance.uniform(1.0, 1.5)), _back(chance, 2.3)]
     if chance.random() < 0.4:
         clock = Fault(chance.uniform(0.3, 0.9), "redis-clock", amount=-chance.choice((0.3, 3000.0)))
         faults = [clock, *faults]
+    return Plan(seed, 3.0, 1, 1, 2, steps, faults, hurry=True)
+
+
+def _asked_by_two(chance: Random) -> list[Step]:
+    return [Step(chance.uniform(0.1, 2.5), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(12)]
+
+
+def _set_back_and_dropped(chance: Random, seed: int) -> Plan:
+    """Redis comes back older, twice, and clients lose their sockets about when they hear of it, before any answer."""
+    steps = _asked_by_two(chance)
+    faults = [_back(chance, chance.uniform(1.0, 1.5)), _back(chance, 2.3)]
+    drops = [(fault.at + chance.uniform(0.1, 1.2), client) for fault in faults for client in (0, 0, 1, 1)]
+    steps += [Step(at, client, "drop", seconds=chance.choice((0.0, 0.3))) for at, client in drops]
+    steps.sort(key=lambda step: step.at)
     return Plan(seed, 3.0, 1, 1, 2, steps, faults, hurry=True)
 
 
@@ -107,6 +120,15 @@ def _moves(chance: Random, seed: int) -> Plan:
     return Plan(seed, 4.0, 3, 1, 1, steps, faults, hurry=True)
 
 
+def _restarts(chance: Random, seed: int) -> Plan:
+    """Redis is started anew, and just then a client that has no answer comes back over many sockets at once."""
+    away = chance.uniform(0.3, 1.0)
+    steps = [Step(0.3, 0, "ask", number=draw_number(chance, heavy)) for heavy in (0.0, 0.3)]
+    steps.append(Step(0.3 + chance.uniform(0, 0.01), 0, "drop", seconds=0.4))
+    steps.append(Step(0.6 + away + chance.uniform(0, 0.1), 0, "crowd", which=chance.randint(3, 5)))
+    return Plan(seed, 2.5, 3, 1, 1, steps, [Fault(0.6, "away", seconds=away, mode="kept")], hurry=True)
+
+
 def _leaving(chance: Random, seed: int) -> Plan:
     """The time of some who wait for a computation is over; their web process died, and the worker is cut off from Redis."""
     steps = []
@@ -132,6 +154,15 @@ def _clock_back(chance: Random, seed: int) -> Plan:
     return Plan(seed, 2.5, 1, 2, 1, steps, faults, slowness=5.0, hurry=True)
 
 
+def _clock_ahead(chance: Random, seed: int) -> Plan:
+    """Redis is started anew, and later its clock jumps ahead by more than a session lives, which is made anew then."""
+    steps = [Step(chance.uniform(0.1, 1.0), client, "ask", number=draw_number(chance, 0.3)) for client in (0, 1)]
+    steps += [Step(chance.uniform(1.5, 3.0), client, "ask", number=draw_number(chance, 0.1)) for client in (0, 0, 1, 1)]
+    steps.sort(key=lambda step: step.at)
+    faults = [Fault(chance.uniform(0.3, 1.2), "away", seconds=0.04, mode="kept"), Fault(1.8, "redis-clock", amount=3000.0)]
+    return Plan(seed, 3.0, 1, 1, 2, steps, faults, hurry=True)
+
+
 def _stand(chance: Random, seed: int) -> Plan:
     """A worker's heavy lane takes no step any more, by whatever fault."""
     steps = [Step(chance.uniform(0.1, 2.0), 0, "ask", number=draw_heavy(chance)) for _ in range(3)]
@@ -146,11 +177,14 @@ THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.06, _cancels),
     (0.08, _claims),
     (0.05, _doubt),
-    (0.06, _set_back),
+    (0.04, _set_back),
+    (0.05, _set_back_and_dropped),
     (0.10, _uploads_set_back),
     (0.05, _batches),
-    (0.06, _moves),
+    (0.05, _moves),
+    (0.03, _restarts),
     (0.05, _leaving),
     (0.06, _clock_back),
+    (0.02, _clock_ahead),
     (0.02, _stand),
 )
