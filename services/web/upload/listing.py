@@ -58,7 +58,7 @@ class AnswerList:
             case Sealed() if self.number == progress.chunks:
                 form = {"form": progress.form} if progress.form else {}
                 return {"done": True, "lines": progress.lines, "answers": progress.answers, **form}
-            case Interrupted() if self.number == progress.chunks:
+            case Interrupted() if self.number >= progress.chunks:  # more: an outcome came after Redis was set back
                 return self._fail("interrupted", INTERRUPTED)
         return None
 

@@ -56,6 +56,13 @@ def test_a_list_of_an_interrupted_upload_tells_what_is_there_first() -> None:
     assert listing.ended
 
 
+def test_a_list_of_an_interrupted_upload_ends_where_more_was_told_than_redis_knows_to_be_queued() -> None:
+    """As when it came back older than a chunk whose outcome came later."""
+    listing = AnswerList(0, 0)
+    first, last = told(listing, Interrupted(0, [outcome(1, 2)]))
+    assert (first["line"], last["error"]["code"], listing.ended) == (1, "interrupted", True)
+
+
 def test_a_list_of_an_upload_that_is_gone_ends_with_an_error() -> None:
     listing = AnswerList(0, 0)
     (last,) = told(listing, None)
