@@ -10,6 +10,7 @@ from typing import Any
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import RedisError
 
+from services.broker import term
 from services.broker.connection import connect
 from services.jobs.names import Lane
 from services.runtime import endpoints
@@ -100,7 +101,7 @@ class WebProcess(Process):
 
     async def main(self) -> None:
         self._draining = False
-        self.instance = Instance(connect(self.settings), self.settings)
+        self.instance = Instance(connect(self.settings, term.begin), self.settings)
         await self.instance.run()
 
     def open(self, client: ClientSocket) -> bool:
