@@ -120,15 +120,6 @@ def _moves(chance: Random, seed: int) -> Plan:
     return Plan(seed, 4.0, 3, 1, 1, steps, faults, hurry=True)
 
 
-def _restarts(chance: Random, seed: int) -> Plan:
-    """Redis is started anew, and just then a client that has no answer comes back over many sockets at once."""
-    away = chance.uniform(0.3, 1.0)
-    steps = [Step(0.3, 0, "ask", number=draw_number(chance, heavy)) for heavy in (0.0, 0.3)]
-    steps.append(Step(0.3 + chance.uniform(0, 0.01), 0, "drop", seconds=0.4))
-    steps.append(Step(0.6 + away + chance.uniform(0, 0.1), 0, "crowd", which=chance.randint(3, 5)))
-    return Plan(seed, 2.5, 3, 1, 1, steps, [Fault(0.6, "away", seconds=away, mode="kept")], hurry=True)
-
-
 def _leaving(chance: Random, seed: int) -> Plan:
     """The time of some who wait for a computation is over; their web process died, and the worker is cut off from Redis."""
     steps = []
@@ -178,11 +169,10 @@ THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.08, _claims),
     (0.05, _doubt),
     (0.04, _set_back),
-    (0.05, _set_back_and_dropped),
+    (0.06, _set_back_and_dropped),
     (0.10, _uploads_set_back),
     (0.05, _batches),
-    (0.05, _moves),
-    (0.03, _restarts),
+    (0.06, _moves),
     (0.05, _leaving),
     (0.06, _clock_back),
     (0.02, _clock_ahead),
