@@ -21,6 +21,7 @@ DELAY = 0.0001, 0.002  # seconds that bytes take one way, nearly always
 LONG = 0.05  # seconds that they take at most, now and then
 SELDOM = 0.03  # share of the long ones
 
+EVERYTHING = 1_000_000  # keys: more than any history has
 ASKS_FOR_RUN = b"redis.call('INFO', 'server')"  # by which a script tells one start of Redis from another
 UNKNOWN = b"0" * 40  # digest of a script that no Redis has
 PUBLISHING = frozenset({b"EVALSHA", b"EVAL", b"EXEC"})
@@ -180,6 +181,7 @@ class Broker:
         self.slowness: dict[str, float] = {}  # by process: so many times as long take its bytes
         self.lossy: dict[str, float] = {}  # by process: share of publications that it does not hear
         self.up = True
+        self.replica = False
         self.run = 0  # how often it was started again
         self._scripts: dict[bytes, bytes] = {}  # digests of what it has, as sent and as executed; the real one keeps all
         self._real = real
@@ -388,6 +390,12 @@ class Broker:
         """Lose all data."""
         self._real.run("FLUSHALL")
 
+    def delete_expired(self) -> None:
+        """What has lived its time goes at once, as within a moment in a real one, not when it is asked for next."""
+        self._forget_replies()
+        self._real.set_clock(self.world.now + self.skew)
+        self._real.run("SCAN", 0, "COUNT", EVERYTHING)
+
     def save(self, slot: int) -> None:
         """Keep the data of now."""
         self._real.set_clock(self.world.now + self.skew)
@@ -400,6 +408,7 @@ class Broker:
     def demote(self) -> None:
         """Be a replica, which takes no writes."""
         self._forget_replies()
+        self.replica = True
         self._real.run("REPLICAOF", "127.0.0.1", 1)
         for each in list(self._blocked):
             self._go_on(each, REFUSED)
@@ -408,6 +417,7 @@ class Broker:
     def promote(self) -> None:
         """Take writes again."""
         self._forget_replies()
+        self.replica = False
         self._real.run("REPLICAOF", "NO", "ONE")
 
     def cut(self, name: str, mode: str, after: float) -> None:

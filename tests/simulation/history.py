@@ -245,10 +245,12 @@ class History:
             case "demote" if broker.up:
                 broker.demote()
                 world.after(fault.seconds, broker.promote)
-            case "redis-clock":
+            case "redis-clock" if fault.amount <= SESSION_TTL:
                 broker.skew += fault.amount
-                if fault.amount > SESSION_TTL:  # what has a time to live is over at once
-                    self._losses.append(world.now)
+            case "redis-clock" if not broker.replica:  # which deletes nothing, so what was over is there again with the clock
+                broker.skew += fault.amount
+                broker.delete_expired()
+                self._losses.append(world.now)
 
     def _bring_back(self, mode: str, slot: int) -> None:
         if self._broker.up:
