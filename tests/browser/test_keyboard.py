@@ -143,4 +143,4 @@ def test_more_rows_are_gone_on_with_from_the_first_of_them(page: Page) -> None:
     expect(page.locator("#more")).to_be_hidden()
     assert focus(page)["name"].startswith("202")
     page.keyboard.press("Tab")
-    assert focus(page)["name"] == "Copy: 202"
+    assert focus(page)["name"] == "Factors: 202"
