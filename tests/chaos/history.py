@@ -247,7 +247,7 @@ def count_disorder(events: Iterable[Event]) -> int:
     """Offsets that went back. An answer that the history gave once more carries the offset of now, which may stand still."""
     session, last, disordered = "", (0, 0), 0
     for event in events:
-        if isinstance(event, Opened) and event.session != session:
+        if isinstance(event, Opened) and (event.session != session or event.recovered is False):
             session, last = event.session, (0, 0)
         elif isinstance(event, Forgotten):
             last = (0, 0)
