@@ -78,7 +78,7 @@ bench-proofs: .venv/bench ## compare what proofs cost from PARI, FLINT, Math::Pr
 bench-lanes: .venv/ready ## what 12-digit numbers and 150-digit proofs wait for beside 5,000-digit numbers and 1,000-digit proofs; Docker (ARGS=--help)
 	@$(BIN)/python -m tests.bench.lanes $(ARGS)
 
-abuse: .venv/ready ## what every other client notices while one abuses the service, a quarter of an hour (ARGS=--help)
+abuse: .venv/ready ## what every other client notices while one abuses the service, forty minutes (ARGS=--help)
 	@$(BIN)/python -m tests.abuse $(ARGS)
 
 lint: .venv/ready
