@@ -11,12 +11,12 @@ import pytest
 
 from tests.browser.bidi import Firefox, Tab
 from tests.config.nginx_server import Nginx, binaries, local_hosts
+from tests.integration.plain_clients import SEMIPRIME
 from tests.integration.stack import Stack
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
 from tests.unit.certificates.textbook import VECTORS
 
-SEMIPRIME = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes, which no search finds
 SCHEME = "layout.css.prefers-color-scheme.content-override"  # what pages are told that the visitor prefers
 DARK, LIGHT = 0, 1
 ZOOMED = (320, 256)  # CSS pixels of a screen of 1,280 x 1,024 at 400 %

@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.browser.asking import DESKTOP, PHONE, ask, row, save, verdicts, wait_answered
+from tests.integration.plain_clients import SEMIPRIME
 
 SLOWISH = "2^11213-1"  # a prime of 3,376 digits: seconds
-HARD = str((10**59 + 19) * (3 * 10**59 + 17))  # of two primes, which no search finds
 SLOW = "2^19937-1"  # a prime of 6,002 digits: ten seconds and more
 
 
@@ -37,15 +37,20 @@ def test_the_browser_checks_every_verdict_itself(page: Page) -> None:
     expect(row(page, "10^400+69")).to_contain_text("≈ Not proven")
 
 
-def test_evidence_that_does_not_hold_is_told_loudly(page: Page) -> None:
-    def forge(route: WebSocketRoute) -> None:
-        """Somebody between the page and the server who gives another factor."""
+def forge(page: Page, factor: str, other: str) -> None:
+    """Somebody between the page and the server gives another factor from now on."""
+
+    def tell(route: WebSocketRoute) -> None:
         server = route.connect_to_server()
-        server.on_message(lambda message: route.send(str(message).replace('"factor":"7"', '"factor":"11"')))
+        server.on_message(lambda message: route.send(str(message).replace(f'"factor":"{factor}"', f'"factor":"{other}"')))
         route.on_message(server.send)
 
-    page.route_web_socket(re.compile("/chatsocket"), forge)
+    page.route_web_socket(re.compile("/chatsocket"), tell)
     page.reload()
+
+
+def test_evidence_that_does_not_hold_is_told_loudly(page: Page) -> None:
+    forge(page, "7", "11")
     ask(page, "91", "22")
     wait_answered(page, 2)
     expect(page.get_by_role("alert")).to_contain_text("The evidence for 91 does not hold")
@@ -55,14 +60,7 @@ def test_evidence_that_does_not_hold_is_told_loudly(page: Page) -> None:
 
 
 def test_factors_that_do_not_hold_are_told_loudly(page: Page) -> None:
-    def forge(route: WebSocketRoute) -> None:
-        """Somebody between the page and the server who gives another prime."""
-        server = route.connect_to_server()
-        server.on_message(lambda message: route.send(str(message).replace('"factor":"13"', '"factor":"11"')))
-        route.on_message(server.send)
-
-    page.route_web_socket(re.compile("/chatsocket"), forge)
-    page.reload()
+    forge(page, "13", "11")
     ask(page, "91")
     wait_answered(page, 1)
     page.get_by_role("button", name="Factors: 91").click()
@@ -89,7 +87,7 @@ def test_factors_are_copied_and_outlive_a_reload(page: Page) -> None:
 
 
 def test_factors_that_are_looked_for_at_a_reload_are_looked_for_after_it(page: Page) -> None:
-    ask(page, f"13*{HARD}")
+    ask(page, f"13*{SEMIPRIME}")
     wait_answered(page, 1)
     page.get_by_role("button", name="Factors: ").click()
     expect(page.locator("tbody")).to_contain_text("Looking for factors")

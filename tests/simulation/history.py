@@ -245,12 +245,11 @@ class History:
             case "demote" if broker.up:
                 broker.demote()
                 world.after(fault.seconds, broker.promote)
-            case "redis-clock" if fault.amount <= SESSION_TTL:
+            case "redis-clock" if not (ends_sessions := fault.amount > SESSION_TTL) or not broker.replica:
                 broker.skew += fault.amount
-            case "redis-clock" if not broker.replica:  # which deletes nothing, so what was over is there again with the clock
-                broker.skew += fault.amount
-                broker.delete_expired()
-                self._losses.append(world.now)
+                if ends_sessions:  # not of a replica, which deletes nothing: what was over would be there again with the clock
+                    broker.delete_expired()
+                    self._losses.append(world.now)
 
     def _bring_back(self, mode: str, slot: int) -> None:
         if self._broker.up:
