@@ -37,7 +37,8 @@ class ListHandler(JSONHandler):
         """
         self.set_list_headers(format)
         try:
-            listing = AnswerList(after, await self._uploads.find(id, after + 1), format)
+            number = await self._uploads.find(id, after + 1) if after else 0
+            listing = AnswerList(after, number, format)
             await self._tell(id, listing, patience, sealed=sealed)  # its status is sent with the first answers: Redis may be away
         except StreamClosedError:
             pass  # the client left; it may come back with an offset

@@ -18,7 +18,7 @@ async def follow(uploads: Uploads, id: str, listing: AnswerList, patience: float
     """What is to be told, some answers at a time, until the list is over, or until none came for `patience` seconds.
 
     `sealed`: the upload is known to have been read to its end, so where Redis says otherwise, Redis has lost that.
-    Raises Unavailable before the first answers only; later Redis is asked again until time is up. Raises NoTexts.
+    Where Redis is away it is asked again until time is up. Raises Unavailable if nothing was told by then. Raises NoTexts.
     """
     first, until = listing.number, time.monotonic() + patience
     with uploads.watch(id) as news:
@@ -30,9 +30,9 @@ async def follow(uploads: Uploads, id: str, listing: AnswerList, patience: float
                 if sealed and not isinstance(progress, Sealed):
                     progress = None
             except Unavailable:
-                if before == first:
-                    raise
                 if time.monotonic() >= until:
+                    if before == first:
+                        raise
                     return
                 await asyncio.sleep(min(POLL, patience))
                 continue

@@ -6,6 +6,7 @@ import pytest
 
 from services.jobs import names
 from services.jobs.names import Lane
+from services.web.upload.follow import POLL
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY, SLOW, SLOW_COMPOSITE
 from tests.integration.processes import freeze, frozen, state, thaw
@@ -176,8 +177,10 @@ def test_delete_on_another_instance_ends_the_list(stack: Stack) -> None:
     assert uploads(stack.redis) == []
 
 
-def empty(stack: Stack) -> None:
+def empty(stack: Stack, outage: float = 0.0) -> None:
+    """Redis goes away for this many seconds at least, and comes back without data."""
     stack.redis.stop()
+    time.sleep(outage)
     stack.redis.wipe()
     stack.redis.start()
 
@@ -186,7 +189,7 @@ def test_redis_emptied_in_the_middle_is_told(stack: Stack) -> None:
     first, second = both(stack)
     with posting(first.port, b"2\n") as answer:
         location = wait_until(lambda: (found := upload(stack.redis))["state"] == "read" and f"/jobs/{found['id']}", "it is read")
-        empty(stack)
+        empty(stack, outage=2 * POLL)  # so that the request asks Redis meanwhile
         (last,) = lines(answer.result().body)
     assert (last["error"]["code"], last["error"]["retryable"]) == ("lost", True)
     stack.wait_ready()
