@@ -22,6 +22,8 @@ DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended
 START = 15.0  # seconds that a child may take to start: on an idle machine it takes 0.2
 AGAIN = 1.0  # seconds after which a child that did not start is started again
 LOOK = 1.0  # seconds until it is looked for the first time who still waits
+# Seconds from its beginning for which a child may go on with what nobody waits for any more: to start a new one costs as much.
+REMNANT = 0.25
 EARLY = 0.25  # seconds before a request's time is over at which its computation ends, so that what is known arrives in time
 
 
@@ -49,9 +51,11 @@ class ChildProcess:
         self._options = [*(["--prove"] if prove else []), *(["--briefly"] if briefly else [])]
         self._process: asyncio.subprocess.Process | None = None
         self._known: Answer | None = None  # of the job under way
+        self._remnant: asyncio.Task[None] | None = None  # what it does of a job that nobody waits for any more
 
     async def compute(self, job: Job, look: Look | None = None) -> Report:
-        """The answer, or one with a fault when time ran out. Raises Died, NotStarted. When cancelled, the computation stops too.
+        """The answer, or one with a fault when time ran out. Raises Died, NotStarted. When cancelled, the computation stops too,
+        unless it began just now and ends soon.
 
         `look`: for a job that several wait for, of whom it tells; else the job's own time counts.
         """
@@ -69,8 +73,22 @@ class ChildProcess:
             raise await self._mourn(process) from error
         finally:
             if not asking.done():
-                asking.cancel()
-                await self.close()
+                await self._leave(asking, started + REMNANT - time.monotonic())
+
+    async def _leave(self, asking: "asyncio.Future[Report]", seconds: float) -> None:
+        """Nobody waits for this any more: the child takes the next job if this ends in so many seconds, else it is ended."""
+        if seconds > 0:
+            self._remnant = asyncio.create_task(self._finish(asking, seconds))
+        else:
+            asking.cancel()
+            await self._end()
+
+    async def _finish(self, asking: "asyncio.Future[Report]", seconds: float) -> None:
+        try:
+            await asyncio.wait({asking}, timeout=seconds)
+        finally:
+            if asking.cancel() or asking.cancelled() or asking.exception():
+                await self._end()
 
     async def _mourn(self, process: asyncio.subprocess.Process) -> Died:
         """The child has ended by itself."""
@@ -95,7 +113,13 @@ class ChildProcess:
                 return False
 
     async def close(self) -> None:
-        """End the child at once: native code does not listen to anything gentler."""
+        """End the child at once."""
+        if self._remnant is not None:
+            self._remnant.cancel()
+        await self._end()
+
+    async def _end(self) -> None:
+        """By a signal: native code does not listen to anything gentler."""
         process, self._process = self._process, None
         if process is not None:
             if process.returncode is None:
@@ -105,10 +129,11 @@ class ChildProcess:
     @property
     def started(self) -> bool:
         """Whether it can take a job at once."""
-        return self._process is not None and self._process.returncode is None
+        finished = self._remnant is None or self._remnant.done()
+        return finished and self._process is not None and self._process.returncode is None
 
     async def warm(self) -> None:
-        """Start the child before the next job comes, which takes a tenth of a second or two."""
+        """Have the child ready before the next job comes: to start it takes a tenth of a second or two."""
         try:
             await self._start()
         except NotStarted as error:
@@ -117,6 +142,9 @@ class ChildProcess:
 
     async def _start(self) -> asyncio.subprocess.Process:
         """A child that can take a job: its start is no part of a job's time. Raises NotStarted."""
+        if self._remnant is not None:
+            await asyncio.wait({self._remnant})
+            self._remnant = None
         if self._process is not None and self._process.returncode is None:
             return self._process
         try:
@@ -134,10 +162,10 @@ class ChildProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise NotStarted(f"at its start a {await self._mourn(process)}") from error
         except TimeoutError as error:
-            await self.close()
+            await self._end()
             raise NotStarted(f"a child process did not start in {START:g} s") from error
         except asyncio.CancelledError:
-            await self.close()
+            await self._end()
             raise
         return process
 

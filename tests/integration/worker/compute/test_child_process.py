@@ -1,15 +1,18 @@
-"""A computation that nobody wants any more is stopped."""
+"""A computation that nobody wants any more is stopped, or comes to its end soon."""
 
 import asyncio
 from contextlib import suppress
 
 import pytest
 
-from services.jobs.messages import Answer, Job
+from services.jobs.messages import Answer, Job, Verdict
+from services.worker.compute import child_process
 from services.worker.compute.child_process import ChildProcess
-from tests.integration.plain_clients import SLOW
+from tests.integration.plain_clients import HEAVY, SLOW
 from tests.integration.processes import state
 from tests.integration.waiting import wait_until
+
+BOUND = 30.0  # seconds
 
 
 def test_a_cancellation_that_the_look_swallows_stops_the_computation() -> None:
@@ -25,7 +28,7 @@ def test_a_cancellation_that_the_look_swallows_stops_the_computation() -> None:
     async def run() -> int:
         process = ChildProcess(512, 120)
         computing = asyncio.create_task(process.compute(Job(1, SLOW), look))
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(BOUND):
             await looking.wait()
             assert process._process is not None
             child = process._process.pid
@@ -36,3 +39,33 @@ def test_a_cancellation_that_the_look_swallows_stops_the_computation() -> None:
 
     child = asyncio.run(run())
     wait_until(lambda: not state(child), "the child is gone")
+
+
+@pytest.mark.parametrize(("remnant", "same"), [(BOUND, True), (0.0, False)])
+def test_a_child_goes_on_after_a_cancelled_job_that_ends_soon(monkeypatch: pytest.MonkeyPatch, remnant: float, same: bool) -> None:
+    monkeypatch.setattr(child_process, "REMNANT", remnant)
+
+    async def run() -> tuple[set[int], list[Answer]]:
+        process = ChildProcess(512, 120)
+        children: set[int] = set()
+        told: list[Answer] = []
+        async with asyncio.timeout(BOUND):
+            for number in ("97", HEAVY, HEAVY, "91"):
+                computing = asyncio.create_task(process.compute(Job(len(told), number)))
+                if number == HEAVY:
+                    await asyncio.sleep(0)  # to where it waits for its answer, or the second for the child
+                    await asyncio.sleep(0)
+                    computing.cancel()
+                    with pytest.raises(asyncio.CancelledError):
+                        await computing
+                else:
+                    told.append((await computing).answer)
+                    assert process._process is not None
+                    children.add(process._process.pid)
+            await process.close()
+        return children, told
+
+    children, told = asyncio.run(run())
+    assert [(answer.id, answer.verdict) for answer in told] == [(0, Verdict.PRIME), (1, Verdict.COMPOSITE)]
+    assert len(children) == (1 if same else 2)
+    wait_until(lambda: not any(map(state, children)), "they are gone")
