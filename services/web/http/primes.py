@@ -39,7 +39,9 @@ class Primes(JSONHandler):
 
     ROUTE = "/primes/N"
     OPERATION = Operation.IS_PRIME
-    GRACE = 1  # second by which a worker waits longer than the request: it is the request that tells its client
+    # Seconds by which the worker goes on for longer than the request waits: it is the request that tells its client. Below 0 the
+    # request waits for longer, since the worker tells in time what it has found by then, and that takes its way.
+    GRACE = 1
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
         """One future for the one answer."""
@@ -76,7 +78,7 @@ class Primes(JSONHandler):
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
         self._tell_budget()
-        if answer is not None and answer.fault is Fault.DEADLINE and not self.GRACE:
+        if answer is not None and answer.fault is Fault.DEADLINE and self.GRACE < 0:
             self._tell_timeout(timeout, describe_unknown(answer))
         else:
             self._tell(asked.number, answer, time.monotonic() - started)
@@ -118,12 +120,12 @@ class Primes(JSONHandler):
         joins it. Raises TimeoutError, and LedgerFull.
         """
         lasts = asked.wanted is not Wanted.VERDICT
-        expires = question.expiry(seconds + (LINGER if lasts else self.GRACE))
+        expires = question.expiry(seconds + (LINGER if lasts else max(self.GRACE, 0)))
         asker = Asker(request=self.request_id, expires=expires, trace=self.request.headers.get("Traceparent", ""))
         job = self._dispatcher.submit(asked, asker, self._settle, self._note, client=self._client)
         goes_on = False
         try:
-            return await asyncio.wait_for(self._answer, seconds)
+            return await asyncio.wait_for(self._answer, seconds + max(-self.GRACE, 0))
         except TimeoutError:
             goes_on = lasts
             raise
@@ -168,7 +170,7 @@ class FactorsOf(Primes):
 
     ROUTE = "/primes/N/factors"
     OPERATION = Operation.FACTOR
-    GRACE = 0  # the worker tells in time what it has found by then
+    GRACE = -1
 
     def _read_wanted(self) -> Wanted:
         """Nothing is proven of factors. Raises HTTPError 400 where that is asked for."""
