@@ -1,45 +1,44 @@
-"""What the service's processes take while a client abuses it, and whether they are as before when it is gone."""
+"""What the service's processes took while a client abused it, and whether they are as before when it is gone.
 
-import asyncio
+The kernel keeps the most memory that each had: to look at all of them again and again would take the time of the client that measures.
+"""
+
 import contextlib
-from collections import defaultdict
-from collections.abc import AsyncIterator
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 from tests.bench import cpu
 from tests.bench.stacks import Row
 from tests.integration.stack import read_metric
 
-LOOK = 0.25  # seconds between two looks at the memory
-MIB = 1 << 20
+PEAK = re.compile(r"^VmHWM:\s+(\d+) kB$", re.M)
+RESET = "5"  # proc_pid_clear_refs(5): the peak begins anew, with what the process has now
 
 
 class Watch:
-    """The most memory that each part had."""
+    """The most memory that each part had, from the beginning on."""
 
     def __init__(self, row: Row) -> None:
         self._row = row
-        self.peak: dict[str, int] = defaultdict(int)  # MiB by part
+        for _, process in self._processes():
+            with contextlib.suppress(OSError):  # not every kernel lets go of a peak
+                (process / "clear_refs").write_text(RESET)
 
-    def look(self) -> None:
-        """Note what each part has now, and what its largest process has."""
+    def peaks(self) -> dict[str, int]:
+        """MiB by part: what its processes that run now had at most, together."""
+        peaks = dict.fromkeys(self._row.components, 0)
+        for part, process in self._processes():
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended meanwhile
+                if found := PEAK.search((process / "status").read_text()):
+                    peaks[part] += int(found[1])
+        return {part: peak >> 10 for part, peak in peaks.items()}
+
+    def _processes(self) -> Iterator[tuple[str, Path]]:
+        table = cpu.read()
         for part, roots in self._row.components.items():
-            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # one ended while it was looked at
-                self.peak[part] = max(self.peak[part], cpu.memory(roots) // MIB)
-
-    @contextlib.asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
-        """Look again and again."""
-
-        async def run() -> None:
-            while True:
-                self.look()
-                await asyncio.sleep(LOOK)
-
-        task = asyncio.create_task(run())
-        try:
-            yield
-        finally:
-            task.cancel()
+            for pid in cpu.family(roots, table):
+                yield part, Path(f"/proc/{pid}")
 
 
 def alive(row: Row) -> bool:
