@@ -21,6 +21,7 @@ from services.broker.connection import connect
 from services.broker.rights import Rights
 from services.runtime import endpoints, telemetry
 from services.runtime.logs import log_to_stderr
+from services.runtime.pressure import Pressure
 from services.runtime.settings import load, refuse
 from services.runtime.tasks import Parts, end_all_others
 from services.runtime.tether import tether
@@ -65,7 +66,7 @@ class Web:
         self._instance = Instance(self._redis, settings, traces)
         self._clients: set[ChatSocket] = set()
         self._requests: set[JSONHandler] = set()  # HTTP requests under way
-        self._shares = Shares(settings.client_share)
+        self._shares = Shares(settings.client_share, Pressure().look)
         self._children = CertificateChildren()
         self._draining = False
         self._stop = asyncio.Event()

@@ -40,7 +40,9 @@ class WebSettings(Settings):
         description="what is one client, whose questions take turns with others': address (IPv6: its /64) or socket",
     )
     client_share: Annotated[float, Field(gt=0, le=1)] = Field(
-        0.125, description="part of a process' time that one client may take while others are served; 1: no bound"
+        0.125,
+        description="part of a process' time that one client may take while others are served, down to a quarter of that while "
+        "the machine is full; 1: no bound",
     )
     client_rate: Annotated[float, Field(ge=0, le=10_000)] = Field(
         1.0, description="seconds of estimated work that a client may have done in a second, per process; 0: no bound"

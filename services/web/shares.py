@@ -3,20 +3,27 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+
+from prometheus_client import Gauge
+
+PART = Gauge("primes_web_client_part", "Part of this process' time that one client may take now, while others are served")
 
 # Estimated µs of this process and of those behind it, of which another client notices each. Measured where they are round, and
 # taken from whole runs under load: what parsing alone takes is a third of it.
 FRAME = 20  # a message of a WebSocket, as far as it is a cheap number
 BYTE = 1 / 300  # one byte of a message or a body
 CONTROL = 60  # a frame that takes the long way: a ping, a pong, a part
-REQUEST = 600  # a request of HTTP, with its connection
+REQUEST = 1_000  # a request of HTTP, with its connection
 HANDSHAKE = 1_000  # a WebSocket, with the parts of it that last
 LOOKUP = 500  # what asks Redis by itself: a cancel, a resume
 
 BURST = 50_000  # µs that a client may take before its share counts: a page with a few sockets, or a message in a thousand parts
 ALONE = 1.0  # seconds without anybody else after which a client has all of this process
-LOOK = 0.1  # seconds between two looks whether it has, at most
+LEAST = 0.002  # seconds until the next look at a bucket, at least: timers count milliseconds, and to look again at once is to spin
+LOOK = 0.1  # seconds between two looks whether it has, at most; between two at the machine, at least
+NARROWEST = 1 / 4  # of its part, which a client has in any case
+STEP = 1 / 16  # of its part, by which it grows in each `LOOK` at a machine that is not full
 MOST = 10_000  # shares that are remembered of clients that have no socket; 2 MB
 MOST_WAITING = 256  # requests of one client that wait for their turn, handshakes too: some 20 KB each
 
@@ -92,19 +99,24 @@ class Share:
             self._waiting.popleft().set_result(None)
             self._timer = loop.call_soon(self._grant)  # behind what that wakes
         else:
-            self._timer = loop.call_later(min(LOOK, self.shares.seconds(-self.left)), self._grant)
+            self._timer = loop.call_later(min(LOOK, max(LEAST, self.shares.seconds(-self.left))), self._grant)
 
 
 class Shares:
     """Each client may take a part of this process' time while others are served, and all of it while it is alone.
 
+    The part is halved, down to `NARROWEST`, while the machine is full: this process' time is not all that a client takes then, and
+    what others ask waits for a processor at each of its parts.
     A token bucket, which is not looked at before it is empty: a client that takes less pays a subtraction for what one read brings.
     Time is estimated, so that nothing has to be measured, and what is done elsewhere for a message counts too.
     """
 
-    def __init__(self, part: float) -> None:
-        """`part`: of one client, above 0; 1: no bound."""
-        self._part = part
+    def __init__(self, part: float, full: Callable[[], bool] = bool) -> None:
+        """`part`: of one client, above 0; 1: no bound. `full`: whether the machine was full since it was last asked."""
+        self._part = self._widest = part
+        self._full = full
+        self._looked = time.monotonic()
+        PART.set(part)
         self._shares: dict[str, Share] = {}  # by client
         self._most = MOST  # of them, until those that are idle are forgotten
         self.last: Share | None = None  # that was served
@@ -134,6 +146,8 @@ class Shares:
         if self.last is not share:
             self.change(share)
         now = time.monotonic()
+        if now - self._looked >= LOOK:
+            self._adapt(now)
         if self._part >= 1 or now - self._changed > ALONE:
             share.left = max(share.left, BURST)
         else:
@@ -141,10 +155,17 @@ class Shares:
         share.at = now
         return share.left > 0
 
+    def _adapt(self, now: float) -> None:
+        """The part, to whether the machine was full since the last look."""
+        self._looked = now
+        part = self._part / 2 if self._full() else self._part + self._widest * STEP
+        self._part = min(max(part, self._widest * NARROWEST), self._widest)
+        PART.set(self._part)
+
     def seconds(self, work: float) -> float:
         """In which so many µs come back."""
         return work / 1e6 / self._part
 
     def lift(self) -> None:
         """No bound any more: this process ends."""
-        self._part = 1.0
+        self._part = self._widest = 1.0

@@ -1,6 +1,6 @@
 """What the service's processes took while a client abused it, and whether they are as before when it is gone.
 
-The kernel keeps the most memory that each had: to look at all of them again and again would take the time of the client that measures.
+The kernel keeps the most memory that each had: to look at all again and again would take the time of the client that measures.
 """
 
 import contextlib

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 import pytest
 
 from services.web import shares
-from services.web.shares import BURST, MOST_WAITING, REQUEST, Crowded, Share, Shares
+from services.web.shares import BURST, MOST_WAITING, REQUEST, STEP, Crowded, Share, Shares
 
 SECONDS = 20  # a bound for what takes milliseconds
 TINY = 1e-9  # part of the time: nothing comes back within a test
@@ -183,3 +183,31 @@ async def test_the_same_client_is_no_other_one_though_it_was_forgotten() -> None
     of_all.change(share)
     share.left = -5_000.0
     assert await share.turn() is False
+
+
+def test_the_part_of_a_client_is_halved_down_to_a_quarter_while_the_machine_is_full(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "LOOK", 0.0)
+    told = iter([True, True, True, False, False])
+    of_all = Shares(0.5, lambda: next(told, False))
+    share = of_all.get("one")
+    parts = []
+    for _ in range(5):
+        of_all.refill(share)
+        parts.append(1 / of_all.seconds(1e6))
+    assert parts == pytest.approx([0.25, 0.125, 0.125, 0.125 + 0.5 * STEP, 0.125 + STEP])
+    for _ in range(100):
+        of_all.refill(share)
+    assert 1 / of_all.seconds(1e6) == pytest.approx(0.5)
+
+
+def test_the_machine_is_looked_at_now_and_then_only() -> None:
+    looks: list[None] = []
+
+    def full() -> bool:
+        looks.append(None)
+        return True
+
+    began, of_all = time.monotonic(), Shares(0.5, full)
+    for _ in range(1_000):
+        of_all.refill(of_all.get("one"))
+    assert len(looks) <= (time.monotonic() - began) / shares.LOOK
