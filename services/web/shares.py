@@ -16,7 +16,7 @@ BYTE = 1 / 300  # one byte of a message or a body
 CONTROL = 60  # a frame that takes the long way: a ping, a pong, a part
 REQUEST = 1_000  # a request of HTTP, with its connection
 HANDSHAKE = 1_000  # a WebSocket, with the parts of it that last
-LOOKUP = 500  # what asks Redis by itself: a cancel, a resume
+LOOKUP = 1_000  # what asks Redis by itself: a cancel, a resume
 
 BURST = 50_000  # µs that a client may take before its share counts: a page with a few sockets, or a message in a thousand parts
 ALONE = 1.0  # seconds without anybody else after which a client has all of this process
