@@ -26,7 +26,7 @@ from services.web.ask import client, question
 from services.web.ask.client import Client
 from services.web.http.handler import JSONHandler
 from services.web.queue.dispatcher import Dispatcher
-from services.web.queue.ledger import LedgerFull, OverBudget
+from services.web.queue.ledger import ON_ITS_WAY, LedgerFull, OverBudget
 from services.web.settings import WebSettings
 
 ABOUT_ITSELF = (Operation.IS_PRIME, Operation.FACTOR)  # what these find is said of the number that was asked
@@ -41,7 +41,7 @@ class Primes(JSONHandler):
     OPERATION = Operation.IS_PRIME
     # Seconds by which the worker goes on for longer than the request waits: it is the request that tells its client. Below 0 the
     # request waits for longer, since the worker tells in time what it has found by then, and that takes its way.
-    GRACE = 1
+    GRACE = 1.0
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
         """One future for the one answer."""
@@ -170,7 +170,7 @@ class FactorsOf(Primes):
 
     ROUTE = "/primes/N/factors"
     OPERATION = Operation.FACTOR
-    GRACE = -1
+    GRACE = -ON_ITS_WAY / 1000
 
     def _read_wanted(self) -> Wanted:
         """Nothing is proven of factors. Raises HTTPError 400 where that is asked for."""

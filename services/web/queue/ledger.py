@@ -23,6 +23,7 @@ ENTRY_JOBS = 256  # most quick jobs in one stream entry: larger gains nothing mo
 ENTRY_COST = 1_000  # µs of estimated work in one entry: workers share load by entries, and their loops yield between
 WRITE_ENTRIES = 64  # most entries in one write: bounds how long Redis serves nobody else
 LOSSES = 10  # a job that vanishes more often is given up: something swallows it, and it must not go round for ever
+ON_ITS_WAY = 500  # ms after its time for which an answer is still awaited: a worker stops before it, and tells what it knows
 STALE = 1_000  # deadlines of answered jobs that may stay before they are cleared away
 AUDIT_ENTRIES = 1_000  # most entries looked up in one audit; a long backlog is audited in turns
 
@@ -148,7 +149,7 @@ class Ledger:
         self._accounts: dict[str, Account] = {}  # by client, of those with pending jobs or a budget that is not full
         self._more_places = 0  # that are taken by large numbers, besides one for each job
         self._last_id = 0
-        self._deadlines: list[tuple[int, int]] = []  # heap of when (ms since 1970) which job expires
+        self._deadlines: list[tuple[int, int]] = []  # heap of when (ms since 1970) which job is given up
         self.lanes = {lane: Lanes() for lane in Lane}
         self._quick_work: float = QUICK_WORK
         self._heavy_entries: float = HEAVY_ENTRIES
@@ -178,7 +179,7 @@ class Ledger:
         lane.accepted += 1
         lane.unwritten.add(pending)
         if asker.expires:
-            heapq.heappush(self._deadlines, (asker.expires, id))
+            heapq.heappush(self._deadlines, (asker.expires + ON_ITS_WAY, id))
         return pending
 
     def _charge(self, client: str, more_places: int, work: int, now: float) -> Account:
@@ -417,7 +418,7 @@ class Ledger:
         return self._pending[id].since
 
     def expired(self) -> list[Pending]:
-        """Pending jobs whose time is over; again a second later, if they are still pending then."""
+        """Pending jobs whose time is over, and whose answer can be on its way no more; again a second later, if they still are."""
         now = int(time.time() * 1000)
         expired: list[Pending] = []
         while self._deadlines and self._deadlines[0][0] <= now:
