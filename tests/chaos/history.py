@@ -244,16 +244,18 @@ def position(offset: str) -> tuple[int, int]:
 
 
 def count_disorder(events: Iterable[Event]) -> int:
-    """Offsets that went back. An answer that the history gave once more carries the offset of now, which may stand still."""
-    session, last, disordered = "", (0, 0), 0
+    """Offsets that went back. An answer that the history gave once more carries the offset of now, which may stand still: that of
+    before a loss, until there is a new answer.
+    """
+    session, last, former, disordered = "", (0, 0), (0, 0), 0
     for event in events:
-        if isinstance(event, Opened) and (event.session != session or event.recovered is False):
-            session, last = event.session, (0, 0)
-        elif isinstance(event, Forgotten):
-            last = (0, 0)
-        elif isinstance(event, Shown):
+        if isinstance(event, Opened) and event.session != session:
+            session, last, former = event.session, (0, 0), (0, 0)
+        elif isinstance(event, Forgotten) or (isinstance(event, Opened) and event.recovered is False):
+            last, former = (0, 0), last if last > (0, 0) else former
+        elif isinstance(event, Shown) and not (former > (0, 0) and position(event.offset) == former):
             disordered += position(event.offset) < last
-            last = position(event.offset)
+            last, former = position(event.offset), (0, 0)
     return disordered
 
 

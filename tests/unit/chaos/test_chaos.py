@@ -81,6 +81,17 @@ def test_a_repetition_without_need_may_be_answered_once_with_the_same(again: lis
     assert judge(history).duplicated == duplicated
 
 
+@pytest.mark.parametrize(
+    ("offsets", "disordered"),
+    [(["9-1", "2-1"], 0), (["9-1", "9-1", "2-1"], 0), (["9-1", "2-2", "2-1"], 1), (["9-1", "2-1", "9-1", "2-2"], 1)],
+    ids=["a new epoch", "the former offset until it has one", "back in it", "the former offset once more"],
+)
+@pytest.mark.parametrize("loss", [Forgotten(3, 0), Opened(3, 1, "web1", BEGIN.session, recovered=False)])
+def test_offsets_begin_anew_once_a_loss_is_told(loss: Event, offsets: list[str], disordered: int) -> None:
+    first, *later = [Shown(at, str(at), "prime", offset, 0) for at, offset in enumerate(offsets)]
+    assert judge([BEGIN, first, loss, *later]).disordered == disordered
+
+
 def test_of_a_bad_history_what_shows_it_is_blamed() -> None:
     good: list[Event] = [Asked(1, "a", "97"), shown(2, "a")]
     bad: list[Event] = [Asked(1, "b", "97"), shown(2, "b", 2, "composite"), Asked(3, "c", "97")]
