@@ -200,7 +200,7 @@ class Client:
             elif message["params"]["session"] == self.session:
                 self._advance(message["params"]["offset"])
         elif "method" in message:
-            if message["method"] == "verdict" and message["params"]["id"] not in self._open:
+            if message["method"] == "verdict" and self._has_answer(message["params"]["id"], number):
                 self.complaints.append(f"a verdict after the answer to {message['params']['id']}")
         elif isinstance(id, str) and id.startswith("cancel "):
             self._hear_of_cancel(id.removeprefix("cancel "), message)
@@ -210,6 +210,10 @@ class Client:
             asyncio.get_running_loop().call_later(seconds, self._retry, socket, id)
         else:
             self._take(now, number, message)
+
+    def _has_answer(self, id: str, number: int) -> bool:
+        """Whether a request was answered over this socket; over another one its answer may overtake what precedes it here."""
+        return id not in self._open and self._seen.get(id, (number, ""))[0] == number
 
     def _advance(self, offset: str) -> None:
         """Go on to this offset, not back within its epoch: the members of a batch come together, behind later answers."""
