@@ -19,7 +19,7 @@ from services.worker.compute.primes import Finding
 from services.worker.prove.answer import prove, prove_unasked
 from services.worker.prove.proof import Certifier
 
-NICENESS = 10  # heavy jobs yield to the quick lane and to the web processes
+NICENESS = 10  # heavy jobs yield to the quick lane; to other containers they do not, since the kernel shares among these first
 
 
 def main() -> None:
