@@ -146,7 +146,7 @@ class Shares:
         if self.last is not share:
             self.change(share)
         now = time.monotonic()
-        if now - self._looked >= LOOK:
+        if self._widest < 1 and now - self._looked >= LOOK:
             self._adapt(now)
         if self._part >= 1 or now - self._changed > ALONE:
             share.left = max(share.left, BURST)

@@ -200,6 +200,18 @@ def test_the_part_of_a_client_is_halved_down_to_a_quarter_while_the_machine_is_f
     assert 1 / of_all.seconds(1e6) == pytest.approx(0.5)
 
 
+@in_loop
+async def test_a_full_machine_bounds_nobody_where_there_is_no_bound_or_none_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "LOOK", 0.0)
+    unbound, lifted = Shares(1.0, lambda: True), Shares(TINY, lambda: True)
+    lifted.lift()
+    for of_all in (unbound, lifted):
+        share = of_all.get("one")
+        assert await share.turn() is False
+        spend(share)
+        assert await share.turn() is False
+
+
 def test_the_machine_is_looked_at_now_and_then_only() -> None:
     looks: list[None] = []
 
