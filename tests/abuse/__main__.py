@@ -68,12 +68,16 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
         prog="python -m tests.abuse", description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--row", action="append", choices=[*ATTACKS, MIXED], help="this row alone; may be given again")
-    parser.add_argument("--seconds", type=float, help="of each phase: before, during, after (default: 10; --short: 3)")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=argparse.SUPPRESS,
+        help="of each phase: before, during, after (10; with --short 3)",
+    )
     parser.add_argument("--short", action="store_true", help="a tenth of the connections, no control")
     parser.add_argument("--seed", type=int, default=1, help="of what is drawn")
     parsed = parser.parse_args(arguments)
-    if parsed.seconds is None:
-        parsed.seconds = 3.0 if parsed.short else 10.0
+    parsed.seconds = getattr(parsed, "seconds", 3.0 if parsed.short else 10.0)
     return parsed
 
 

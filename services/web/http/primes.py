@@ -39,9 +39,8 @@ class Primes(JSONHandler):
 
     ROUTE = "/primes/N"
     OPERATION = Operation.IS_PRIME
-    # Seconds by which the worker goes on for longer than the request waits: it is the request that tells its client. Below 0 the
-    # request waits for longer, since the worker tells in time what it has found by then, and that takes its way.
-    GRACE = 1.0
+    GRACE = 1.0  # seconds by which a worker waits longer than the request: it is the request that tells its client
+    AWAITED = 0.0  # seconds after its time for which the request awaits what a worker has found by then
 
     def initialize(self, dispatcher: Dispatcher, settings: WebSettings) -> None:
         """One future for the one answer."""
@@ -78,7 +77,7 @@ class Primes(JSONHandler):
         except asyncio.CancelledError:
             return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
         self._tell_budget()
-        if answer is not None and answer.fault is Fault.DEADLINE and self.GRACE < 0:
+        if answer is not None and answer.fault is Fault.DEADLINE and self.AWAITED:
             self._tell_timeout(timeout, describe_unknown(answer))
         else:
             self._tell(asked.number, answer, time.monotonic() - started)
@@ -120,12 +119,12 @@ class Primes(JSONHandler):
         joins it. Raises TimeoutError, and LedgerFull.
         """
         lasts = asked.wanted is not Wanted.VERDICT
-        expires = question.expiry(seconds + (LINGER if lasts else max(self.GRACE, 0)))
+        expires = question.expiry(seconds + (LINGER if lasts else self.GRACE))
         asker = Asker(request=self.request_id, expires=expires, trace=self.request.headers.get("Traceparent", ""))
         job = self._dispatcher.submit(asked, asker, self._settle, self._note, client=self._client)
         goes_on = False
         try:
-            return await asyncio.wait_for(self._answer, seconds + max(-self.GRACE, 0))
+            return await asyncio.wait_for(self._answer, seconds + self.AWAITED)
         except TimeoutError:
             goes_on = lasts
             raise
@@ -170,7 +169,8 @@ class FactorsOf(Primes):
 
     ROUTE = "/primes/N/factors"
     OPERATION = Operation.FACTOR
-    GRACE = -ON_ITS_WAY / 1000
+    GRACE = 0.0  # the worker tells in time what it has found by then, which takes its way
+    AWAITED = ON_ITS_WAY / 1000
 
     def _read_wanted(self) -> Wanted:
         """Nothing is proven of factors. Raises HTTPError 400 where that is asked for."""

@@ -37,6 +37,7 @@ class ListHandler(JSONHandler):
         """
         self.set_list_headers(format)
         try:
+            # The first line is in the first chunk: Redis need not be asked for that, and may be away.
             number = await self._uploads.find(id, after + 1) if after else 0
             listing = AnswerList(after, number, format)
             await self._tell(id, listing, patience, sealed=sealed)  # its status is sent with the first answers: Redis may be away

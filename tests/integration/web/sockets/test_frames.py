@@ -12,7 +12,7 @@ from services.web.sockets import frames
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import NOT_PRIME, PRIME
 from tests.integration.web.behind_nginx import behind_nginx
-from tests.integration.web.sockets.test_handshakes import GOOD
+from tests.integration.web.sockets.test_handshakes import handshake
 from tests.unit.web.sockets.rfc6455 import CLOSE, TEXT, frame
 from tests.unit.web.sockets.test_strict import GOOD_CODES, TOO_BIG, VIOLATIONS, closing
 
@@ -33,10 +33,9 @@ def port(request: pytest.FixtureRequest, manned: Front, tmp_path: Path) -> Itera
 
 def converse(port: int, parts: Iterable[bytes], last: bytes, end: bytes = END) -> bytes:
     """Send these parts, read until this has come, send the end and read until the server's: what came behind its handshake."""
-    fields = [f"{name}: {field}" for name, field in GOOD.items()]
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as peer:
         peer.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        peer.sendall("\r\n".join(["GET /chatsocket HTTP/1.1", *fields, "", ""]).encode())
+        peer.sendall(handshake())
         head = b""
         while b"\r\n\r\n" not in head:
             head += peer.recv(1)

@@ -1,9 +1,10 @@
 """Handshakes as RFC 6455 has them, asked of a real web process, and of nginx in front of it."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from http.client import HTTPResponse
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -42,11 +43,16 @@ HANDSHAKES: list[tuple[dict[str, str | None], int]] = [
 ]
 
 
-def knock(port: int, changes: dict[str, str | None], version: str = "1.1") -> HTTPResponse:
+def handshake(changes: Mapping[str, str | None] = MappingProxyType({}), version: str = "1.1") -> bytes:
+    """A client's, with these headers changed."""
+    fields = [f"{name}: {field}" for name, field in {**GOOD, **changes}.items() if field is not None]
+    return "\r\n".join([f"GET /chatsocket HTTP/{version}", *fields, "", ""]).encode()
+
+
+def knock(port: int, changes: Mapping[str, str | None], version: str = "1.1") -> HTTPResponse:
     """The head of the answer."""
-    fields = [f"{name}: {field}" for name, field in (GOOD | changes).items() if field is not None]
     with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall("\r\n".join([f"GET /chatsocket HTTP/{version}", *fields, "", ""]).encode())
+        connection.sendall(handshake(changes, version))
         answer = HTTPResponse(connection)
         answer.begin()
         return answer

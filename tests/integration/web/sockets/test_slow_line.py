@@ -5,7 +5,7 @@ import socket
 
 from tests.integration.conftest import Front
 from tests.integration.waiting import wait_until
-from tests.integration.web.sockets.test_handshakes import GOOD
+from tests.integration.web.sockets.test_handshakes import handshake
 from tests.unit.web.sockets.rfc6455 import CLOSE, frame
 
 PINGS = 12  # of an interval of 0.2 s each: ten times as long as a silent peer lives
@@ -14,9 +14,8 @@ PINGS = 12  # of an interval of 0.2 s each: ten times as long as a silent peer l
 def test_a_peer_that_is_still_sending_one_message_lives(manned: Front) -> None:
     web = manned.web("pinging", "--ping", "0.2")
     manned.wait_ready()
-    fields = [f"{name}: {field}" for name, field in GOOD.items()]
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as peer:
-        peer.sendall("\r\n".join(["GET /chatsocket HTTP/1.1", *fields, "", ""]).encode())
+        peer.sendall(handshake())
         message = iter(frame(b" " * 100_000 + b"97"))
         read = b""
         peer.settimeout(0.05)  # the pace of the line
