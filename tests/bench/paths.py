@@ -26,6 +26,7 @@ from services.web.instance import Instance
 from services.web.queue.enqueue import arrange
 from services.web.queue.ledger import Ledger, Place
 from services.web.settings import WebSettings
+from services.web.shares import Shares
 from services.web.socket import MAX_MESSAGE, ChatSocket
 from services.web.v1.peer import SUBPROTOCOL
 from services.worker.claims import entries
@@ -65,7 +66,8 @@ async def run_web(told: Steps, steps: Iterator[Step]) -> None:
     settings = WebSettings(instance=INSTANCE, redis_url="redis://127.0.0.1:1")
     instance = Instance(connect(settings), settings)
     sockets: set[ChatSocket] = set()
-    shared = {"dispatcher": instance.dispatcher, "sessions": instance.sessions, "settings": settings, "sockets": sockets}
+    parts = {"dispatcher": instance.dispatcher, "sessions": instance.sessions, "shares": Shares(1)}  # no bound: rounds follow each other at once
+    shared = {**parts, "settings": settings, "sockets": sockets}
     server = HTTPServer(Application([url(r"/chatsocket", ChatSocket, shared)], websocket_max_message_size=MAX_MESSAGE))
     listening = bind_sockets(0, "127.0.0.1")
     server.add_sockets(listening)
@@ -103,7 +105,9 @@ async def _connect(port: int, subprotocol: str) -> socket.socket:
     await loop.sock_sendall(client, f"{HANDSHAKE}{asked}\r\n".encode())
     read = b""
     while b"\r\n\r\n" not in read or (subprotocol and not read.endswith(b"}")):
-        read += await loop.sock_recv(client, 1 << 16)
+        if not (more := await loop.sock_recv(client, 1 << 16)):
+            raise RuntimeError(f"the web process closed a connection after {read!r}")
+        read += more
     for _ in range(MOST_TURNS):  # in which the connection moves to its transport
         await asyncio.sleep(0)
     return client

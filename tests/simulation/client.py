@@ -236,7 +236,11 @@ class Client:
         offset = answer.get("offset", "0")
         socket, first = self._seen.setdefault(message["id"], (number, offset))
         if socket != number and (offset == first or number in self._asked_over.get(message["id"], ())):
-            return  # on its way over one socket while the client came back over another, and perhaps asked again there
+            # On its way over one socket while the client came back over another, and perhaps asked again there. It is read all the
+            # same: of the socket that has the session the offset counts, whoever waits.
+            if number in self.holding:
+                self._advance(offset)
+            return
         self._advance(answer.get("offset", self.offset))
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
         self.history.append(Shown(now, message["id"], verdict, answer.get("offset", self.offset), number))

@@ -305,10 +305,20 @@ def test_after_a_loss_a_history_that_begins_late_leaves_no_gap() -> None:
     session = Session("token")
     session.hear([delivery(1)])
     session.lose()
+    session.submitted("r7", 7)
+    session.submitted("r8", 8)
     session.hear([delivery(8, epoch=2_000), delivery(5, epoch=2_000)])
     session.skip_to(7)
     assert numbers(session.hear([delivery(7, epoch=2_000)])) == [7, 8]
     assert not session.behind
+
+
+def test_after_a_loss_nothing_is_sent_that_nobody_waits_for_here() -> None:
+    session, _, _ = resumed(Kept(1_500, 1, 1, [], {"r5": 1}), "1000", 1, [])
+    session.lose()  # Redis came back with what the client had over a former socket, and this process never knew of
+    session.submitted("r2", 7)
+    assert numbers(session.hear([delivery(1, epoch=2_000), delivery(2, epoch=2_000)])) == [2]
+    assert session.ask("r1") is Repeat.ANSWERED
 
 
 def test_what_was_in_flight_when_history_was_gone_is_sent_to_who_asks_for_it_again() -> None:
