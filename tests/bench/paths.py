@@ -66,7 +66,8 @@ async def run_web(told: Steps, steps: Iterator[Step]) -> None:
     settings = WebSettings(instance=INSTANCE, redis_url="redis://127.0.0.1:1")
     instance = Instance(connect(settings), settings)
     sockets: set[ChatSocket] = set()
-    parts = {"dispatcher": instance.dispatcher, "sessions": instance.sessions, "shares": Shares(1)}  # no bound: rounds follow each other at once
+    shares = Shares(1)  # no bound: rounds follow each other at once
+    parts = {"dispatcher": instance.dispatcher, "sessions": instance.sessions, "shares": shares}
     shared = {**parts, "settings": settings, "sockets": sockets}
     server = HTTPServer(Application([url(r"/chatsocket", ChatSocket, shared)], websocket_max_message_size=MAX_MESSAGE))
     listening = bind_sockets(0, "127.0.0.1")

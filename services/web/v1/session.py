@@ -207,8 +207,8 @@ class Session:
         flight = self.in_flight.pop(request, None)
         self._remember(request, delivery.number, None if flight is None else flight.question)
         asked = flight is not None and flight.asked
-        # Of what nobody waits for here the client may have the answer, from before a loss: over a former socket, too, from a process
-        # that Redis' data of then names. It was told to ask again, so it gets from the history what it does not have.
+        # Of what nobody waits for here the client may have the answer, from before a loss, even over a former socket of which this
+        # process never knew. It was told to ask again, so it gets from the history what it does not have.
         if not asked and (request in self._doubtful or (flight is None and (self._told_loss or request in self._before_loss))):
             return False
         if self._told_loss or not asked:
