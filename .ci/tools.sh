@@ -8,4 +8,5 @@ cd "$(dirname "$0")"
 ./install.sh faketime faketime
 # Other programs' word on our certificates (tests/unit/certificates/test_peers.py).
 perl -MMath::Prime::Util -e 1 2>/dev/null || ./install.sh vcert libmath-prime-util-perl libmath-prime-util-gmp-perl libgmp-dev
+./install.sh o2v coqprime-tools libcoq-coqprime coq libnum-ocaml
 ./install.sh prometheus-redis-exporter prometheus-redis-exporter

@@ -4,7 +4,6 @@ import argparse
 import asyncio
 import json
 import math
-import resource
 import sys
 import tempfile
 import time
@@ -13,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -90,16 +90,16 @@ async def measure(service: Row, name: str, seconds: float, seed: int, *, scale: 
     """One row: alone, beside the attacker, after it; and on the full scale beside a process that computes as much as that."""
     seen, watch = Seen(name), Watch(service)
     polite = Polite(Target(service.port, POLITE))
+    attacker = await _prepare(service, name, seconds + SETTLED, seed, scale)
     start = time.monotonic() + SETTLED
     phases = [(start + n * (seconds + 2 * SETTLED), start + n * (seconds + 2 * SETTLED) + seconds) for n in range(3)]
     asking = asyncio.create_task(polite.run(phases[2][1]))
     await asyncio.sleep(phases[0][1] - time.monotonic())
-    began, computed = time.monotonic(), _computed()
-    attacker = await _start(service, name, seconds + SETTLED, seed, scale)
-    out, _ = await attacker.communicate()
+    began = time.monotonic()
+    out, _ = await attacker.communicate(b"\n")
     ended = time.monotonic()
-    seen.attacker = json.loads(out) if out else {"no report": 1}
-    seen.share = (_computed() - computed) / (ended - began)
+    report: dict[str, Any] = json.loads(out) if out else {"told": {"no report": 1}, "computed": 0.0}
+    seen.attacker, seen.share = report["told"], report["computed"] / (ended - began)
     await asking
     for load in polite.loads:
         waits = [load.waits(*phase) for phase in phases]
@@ -109,25 +109,25 @@ async def measure(service: Row, name: str, seconds: float, seed: int, *, scale: 
     seen.alive = alive(service)
     if seen.share > BURNT and scale == 1.0:
         control = Polite(Target(service.port, POLITE))
-        burner = await _start(service, BURN, seconds, seed, min(1.0, seen.share))
+        burner = await _prepare(service, BURN, seconds, seed, min(1.0, seen.share))
+        burning = asyncio.create_task(burner.communicate(b"\n"))
         await control.run(time.monotonic() + seconds)
-        await burner.wait()
+        await burning
         seen.control = {load.name: load.waits(0, math.inf).quantile(0.95) * 1e3 for load in control.loads}
     return seen
 
 
-def _computed() -> float:
-    """CPU seconds of all children that ended."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
-async def _start(service: Row, name: str, seconds: float, seed: int, scale: float) -> asyncio.subprocess.Process:
+async def _prepare(service: Row, name: str, seconds: float, seed: int, scale: float) -> asyncio.subprocess.Process:
+    """An attacker that is ready, and begins when it is sent a line."""
     options = ["--port", str(service.port), "--address", ATTACKER, "--seconds", str(seconds), "--seed", str(seed)]
     command = [sys.executable, "-m", "tests.abuse.attacker", name, *options, "--scale", str(scale)]
     # A session of its own, as the service's processes have: the kernel divides the processors among sessions first, and the client
     # that measures shall not have half of what the attacker leaves it.
-    return await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, start_new_session=True)
+    pipe = asyncio.subprocess.PIPE
+    attacker = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdin=pipe, stdout=pipe, start_new_session=True)
+    assert attacker.stdout is not None  # it is a pipe
+    await attacker.stdout.readline()
+    return attacker
 
 
 async def _recover(service: Row, ended: float) -> float:

@@ -1,10 +1,15 @@
-"""The attacker, a process of its own: `python -m tests.abuse.attacker ROW`. Prints what it was told, as JSON."""
+"""The attacker, a process of its own: `python -m tests.abuse.attacker ROW`.
+
+It says when it is ready, begins with the next line of its standard input, and prints as JSON what it was told and for how long (s)
+it computed meanwhile.
+"""
 
 import argparse
 import contextlib
 import json
 import resource
 import sys
+import time
 
 import uvloop
 
@@ -12,6 +17,7 @@ from tests.abuse.attacks import ATTACKS, MIXED, Attack, burn, mixture
 from tests.abuse.line import Target
 
 BURN = "burn"
+PREPARING = ("proofs", MIXED)
 
 
 def main() -> None:
@@ -28,9 +34,15 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     attack = Attack(Target(arguments.port, arguments.address), arguments.seconds, arguments.seed, arguments.scale)
     run = {**ATTACKS, MIXED: mixture, BURN: burn}[arguments.row]
+    if arguments.row in PREPARING:
+        attack.prepare()
+    print("ready", flush=True)
+    sys.stdin.readline()
+    attack.begin()
+    computed = time.process_time()
     with contextlib.suppress(KeyboardInterrupt):
         uvloop.run(run(attack))
-    json.dump(attack.told, sys.stdout)
+    json.dump({"told": attack.told, "computed": time.process_time() - computed}, sys.stdout)
 
 
 if __name__ == "__main__":

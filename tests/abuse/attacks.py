@@ -17,20 +17,31 @@ from tests.bench import flood
 
 LARGEST = 2 << 20  # bytes of the largest message that is taken
 V1 = "primes.v1"
+PREPARED = 100  # primes of an attack's proofs, of which 60 wait
 PAUSE = 0.05  # seconds after a failure until the same is tried again
 
 
 class Attack:
     """A client that goes on until its time is over, and counts what it was told."""
 
-    def __init__(self, target: Target, seconds: float, seed: int, scale: float = 1.0) -> None:
+    def __init__(self, target: Target, seconds: float, seed: int, scale: float = 1.0, primes: Iterator[str] | None = None) -> None:
         """`scale`: of the numbers of connections, for a machine that allows fewer."""
         self.target = target
+        self.seconds = seconds
         self.until = time.monotonic() + seconds
         self.random = random.Random(seed)
         self.scale = scale
+        self.primes = primes or draw_primes(self.random)
         self.told: Counter[str] = Counter()
         self.fresh = itertools.count(self.random.randrange(10**140, 10**141))  # of these no two attacks have the same
+
+    def prepare(self) -> None:
+        """Draw what would keep a processor busy during the attack; answers are not kept, so the same may be asked again."""
+        self.primes = itertools.cycle(list(itertools.islice(self.primes, PREPARED)))
+
+    def begin(self) -> None:
+        """The time runs from now on."""
+        self.until = time.monotonic() + self.seconds
 
     @property
     def over(self) -> bool:
@@ -64,6 +75,14 @@ class Attack:
     def hear(self, message: bytes) -> None:
         """Count a reply, by its first words."""
         self.told[message[:20].decode(errors="replace")] += 1
+
+
+def draw_primes(chance: random.Random) -> Iterator[str]:
+    """Primes of 300 digits, a tenth of a second each."""
+    number = gmpy2.mpz(chance.randrange(10**299, 9 * 10**299))
+    while True:
+        number = gmpy2.next_prime(number)
+        yield number.digits()
 
 
 def asked(id: int, number: str, **more: object) -> bytes:
@@ -126,23 +145,15 @@ def queue(digits: int) -> Callable[[Attack], Awaitable[None]]:
 async def proofs(attack: Attack) -> None:
     """60 proofs of primes of 300 digits wait, always."""
 
-    def primes() -> Iterator[str]:
-        number = gmpy2.mpz(attack.random.randrange(10**299, 9 * 10**299))
-        while True:
-            number = gmpy2.next_prime(number)
-            yield number.digits()
-
-    fresh = primes()
-
     async def once() -> None:
         with closing(await Socket.open(attack.target, V1)) as socket:
             await socket.receive()
             for id in itertools.count():
-                await socket.send(asked(id, next(fresh), proof=True))
+                await socket.send(asked(id, next(attack.primes), proof=True))
                 while id >= attack.count(60) - 1:
                     message = await socket.receive()
                     if b'"id"' in message:
-                        attack.hear(b"proof")
+                        attack.hear(b"proof" if b'"result"' in message else b"refused")
                         break
 
     await attack.repeat(1, once)
@@ -410,7 +421,7 @@ async def mixture(attack: Attack) -> None:
     async def once() -> None:
         name = attack.random.choice(list(ATTACKS))
         seconds = min(TURN, attack.until - time.monotonic())
-        part = Attack(attack.target, seconds, attack.random.randrange(1 << 30), attack.scale / TOGETHER)
+        part = Attack(attack.target, seconds, attack.random.randrange(1 << 30), attack.scale / TOGETHER, attack.primes)
         await ATTACKS[name](part)
         attack.told[name] += 1
 

@@ -1,6 +1,6 @@
-"""Programs of others take what is written here, and refuse what was changed: PARI, Math::Prime::Util and its `vcert`.
+"""Programs of others take what is written here, and refuse what was changed: PARI, Math::Prime::Util and its `vcert`, Coq.
 
-PARI comes with the environment; Perl's module by .ci/tools.sh, with the source of `vcert`, which is compiled here.
+PARI comes with the environment; Coq and Perl's module by .ci/tools.sh, with the source of `vcert`, which is compiled here.
 """
 
 import random
@@ -14,6 +14,7 @@ import pytest
 from cypari import pari
 
 from certificates import Malformed, Rejected, Unwritable, read, verify, write
+from tests.unit.certificates import coq
 from tests.unit.certificates.textbook import VECTORS
 
 SOURCE = Path("/usr/share/doc/libmath-prime-util-gmp-perl/examples/vcert.c")
@@ -134,3 +135,15 @@ def test_vcert_takes_the_texts_and_refuses_what_was_changed(format: str, vcert: 
     # vcert looks at less: it was seen to take two of 1,309 changed texts that prove nothing.
     assert told[False, True] <= 2, told
     assert told[False, False] > 50, told
+
+
+@pytest.mark.skipif(shutil.which("o2v") is None, reason="Coq is not installed: .ci/tools.sh does, as root on Debian")
+def test_coq_takes_its_text_and_refuses_what_was_changed(tmp_path: Path) -> None:
+    texts = {name: text for name, text in written("coq").items() if name.endswith(".primo")}  # of the others it is the same
+    numbers = {name: read(text.encode()).n for name, text in texts.items()}
+    assert len(numbers) >= 3
+    assert [name for name, text in texts.items() if not coq.proves(text, numbers[name], tmp_path)] == []
+    name = "30-digits.primo"
+    changed = [text for text in mutations(texts[name], name) if not ours(text)][:3]
+    assert [text for text in changed if coq.proves(text, numbers[name], tmp_path)] == []
+    assert not coq.proves(texts["small.primo"], 101, tmp_path)  # a theorem, but of another number
