@@ -239,7 +239,7 @@ class Client:
             # On its way over one socket while the client came back over another, and perhaps asked again there. It is read all the
             # same: of the socket that has the session the offset counts, whoever waits.
             if number in self.holding:
-                self._advance(offset)
+                self._advance(answer.get("offset", self.offset))
             return
         self._advance(answer.get("offset", self.offset))
         verdict = answer["verdict"] if "result" in message else f"error {answer['code']}"
