@@ -3,6 +3,8 @@
 import os
 from collections.abc import Callable
 
+import pytest
+
 from tests.chaos.cases import FULL
 from tests.chaos.drawn import Faults, crowd, leftovers
 from tests.chaos.history import Figures
@@ -11,8 +13,10 @@ from tests.integration.waiting import wait_until
 from tests.seeds import of_commit
 
 CLIENTS, SECONDS = (40, 600.0) if FULL else (16, 20.0)
+BOUND = SECONDS + 300.0  # in which the last answers come, and what is left is looked for
 
 
+@pytest.mark.timeout(BOUND)
 def test_what_a_seed_draws_loses_nothing(stage: Processes, record: Callable[[str, str, Figures], None]) -> None:
     seed = int(os.environ.get("CHAOS_SEED") or of_commit())
     print("seed", seed)

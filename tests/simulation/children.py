@@ -14,6 +14,8 @@ import msgspec
 
 from services.jobs.evidence import CertificateName
 from services.jobs.messages import Answer, Job, Operation, Verdict
+from services.jobs.names import Lane
+from services.web.ask import cost
 from services.worker.compute.answer import compute
 from services.worker.compute.frames import LENGTH, READY, Report, frame
 from tests.simulation.loop import Loop
@@ -23,6 +25,7 @@ STARTS = 0.2  # seconds until a child takes jobs
 TIMES = 0.005, 0.03, 0.03, 0.3, 0.3, 1.0, 1.0, 3.0, 8.0  # seconds that a computation takes, by half more or less
 LONGEST = 12.0  # seconds that one takes at most, however slow the children are
 SOON = 0.2  # seconds that one takes at most once they are in a hurry
+BRIEF = 0.3  # seconds that one of a quick number takes at most: a chunk of an upload has many of them
 _job = msgspec.msgpack.Decoder(Job)
 
 
@@ -118,7 +121,8 @@ class Child(asyncio.SubprocessTransport):
 
     def _compute(self, job: Job) -> None:
         chance = self._chance
-        longest = SOON if self._hurried else LONGEST
+        _, lane = cost.weigh(cost.size(job.number, 0), job.operation, job.wanted)
+        longest = SOON if self._hurried else BRIEF if lane is Lane.QUICK else LONGEST
         seconds = min(longest, chance.choice(TIMES) * chance.uniform(0.5, 1.5) * self._slowness)
         fate = self._record.fates.pop(0) if self._record.fates and self._record.fates[0] in {"die", "hang"} else ""
         seconds = self._pinned.get(job.number, seconds)

@@ -74,6 +74,8 @@ class ChildProcess:
         finally:
             if not asking.done():
                 await self._leave(asking, started + REMNANT - time.monotonic())
+            elif asking.cancelled() or asking.exception():  # it ended in the turn in which nobody waited any more
+                await self._end()
 
     async def _leave(self, asking: "asyncio.Future[Report]", seconds: float) -> None:
         """Nobody waits for this any more: the child takes the next job if this ends in so many seconds, else it is ended."""

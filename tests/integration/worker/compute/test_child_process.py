@@ -1,16 +1,19 @@
 """A computation that nobody wants any more is stopped, or comes to its end soon."""
 
 import asyncio
+import gc
+import os
+import signal
 from contextlib import suppress
 
 import pytest
 
-from services.jobs.messages import Answer, Job, Verdict
+from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.worker.compute import child_process
 from services.worker.compute.child_process import ChildProcess
 from tests.integration.plain_clients import HEAVY, SLOW
 from tests.integration.processes import state
-from tests.integration.waiting import wait_until
+from tests.integration.waiting import eventually, wait_until
 
 BOUND = 30.0  # seconds
 
@@ -69,3 +72,36 @@ def test_a_child_goes_on_after_a_cancelled_job_that_ends_soon(monkeypatch: pytes
     assert [(answer.id, answer.verdict) for answer in told] == [(0, Verdict.PRIME), (1, Verdict.COMPOSITE)]
     assert len(children) == (1 if same else 2)
     wait_until(lambda: not any(map(state, children)), "they are gone")
+
+
+def _asks(task: "asyncio.Task[object]") -> bool:
+    return getattr(task.get_coro(), "__name__", "") == ChildProcess._ask.__name__
+
+
+def test_a_child_that_ends_while_nobody_waits_any_more_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child_process, "LOOK", 0.01)
+
+    async def run() -> tuple[Answer, Answer, list[str]]:
+        process = ChildProcess(512, 120)
+        complaints: list[str] = []
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context["message"]))
+
+        async def look(known: Answer | None) -> float:
+            """The child ends meanwhile."""
+            assert process._process is not None
+            os.kill(process._process.pid, signal.SIGKILL)
+            await process._process.wait()
+            await eventually(lambda: not any(_asks(task) for task in asyncio.all_tasks()), "what reads from it has ended")
+            return 0.0
+
+        async with asyncio.timeout(BOUND):
+            first = await process.compute(Job(1, SLOW), look)
+            second = await process.compute(Job(2, "97"))
+            await process.close()
+        gc.collect()
+        return first.answer, second.answer, complaints
+
+    first, second, complaints = asyncio.run(run())
+    assert first.fault is Fault.DEADLINE
+    assert second.verdict is Verdict.PRIME
+    assert complaints == []
