@@ -90,6 +90,18 @@ def _set_back_and_dropped(chance: Random, seed: int) -> Plan:
     return Plan(seed, 3.0, 1, 1, 2, steps, faults, hurry=True)
 
 
+def _set_back_to_before(chance: Random, seed: int) -> Plan:
+    """Redis loses its data, sessions are made anew and go to other sockets; then it comes back as it was before that loss."""
+    steps = [Step(chance.uniform(0.1, 0.7), client, "ask", number=draw_number(chance, 0.1)) for client in (0, 0, 1, 1)]
+    steps += [Step(chance.uniform(0.8, 2.2), index % 2, "ask", number=draw_number(chance, 0.1)) for index in range(6)]
+    steps += [Step(chance.uniform(0.9, 2.2), client, "drop", seconds=chance.choice((0.0, 0.2))) for client in (0, 1)]
+    steps += [Step(chance.uniform(2.3, 3.2), client, chance.choice(("ask", "drop")), number="91") for client in (0, 0, 1, 1)]
+    steps.sort(key=lambda step: step.at)
+    lost = Fault(0.75, "away", seconds=0.02, mode=chance.choice(("emptied", "back")), amount=chance.uniform(0.5, 2.0))
+    faults = [lost, Fault(2.25, "away", seconds=0.02, mode="back", amount=chance.uniform(1.4, 2.2))]
+    return Plan(seed, 3.3, chance.choice((1, 2)), 1, 2, steps, faults, hurry=True)
+
+
 def _uploads_set_back(chance: Random, seed: int) -> Plan:
     """The same while uploads are read, or just after their end: one of few pieces, and one of many."""
     steps = [Step(0.2, 0, "upload", which=60, seconds=0.1), Step(0.3, 0, "upload", which=300, seconds=0.025)]
@@ -170,6 +182,7 @@ THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.05, _doubt),
     (0.04, _set_back),
     (0.06, _set_back_and_dropped),
+    (0.04, _set_back_to_before),
     (0.10, _uploads_set_back),
     (0.05, _batches),
     (0.06, _moves),
