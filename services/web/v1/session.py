@@ -74,9 +74,8 @@ class Session:
         self.start = "0"  # the offset from which the client goes on over this socket, before any answer
         self._withheld = False  # whether the client was not sent the last answer, and not told that it goes on behind it
         self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
-        # Answered when Redis lost its data, or given up since it has nothing of them, oldest first; their jobs may come again, out
-        # of some ledger or out of Redis itself, or an answer from before the loss is late.
-        self._before_loss: dict[str, None] = {}
+        # Given up since Redis has nothing of them, oldest first; their jobs may come again, out of some ledger or of Redis itself.
+        self._given_up: dict[str, None] = {}
         # In flight when not all of the history was there: the client may have had their answers from a Redis that lost them.
         self._doubtful: set[str] = set()
         self._ahead: dict[int, Delivery] = {}  # heard before what precedes them, by number
@@ -157,7 +156,7 @@ class Session:
         flight = self.in_flight.pop(request, None)
         if flight is None:
             return False
-        self._bury([request])
+        _note(self._given_up, request)
         if final and (self._told_loss or not flight.asked):
             self._expect_repetition(request)
         return True
@@ -209,7 +208,7 @@ class Session:
         asked = flight is not None and flight.asked
         # Of what nobody waits for here the client may have the answer, from before a loss, even over a former socket of which this
         # process never knew. It was told to ask again, so it gets from the history what it does not have.
-        if not asked and (request in self._doubtful or (flight is None and (self._told_loss or request in self._before_loss))):
+        if not asked and (request in self._doubtful or (flight is None and (self._told_loss or request in self._given_up))):
             return False
         if self._told_loss or not asked:
             self._expect_repetition(request)
@@ -217,9 +216,7 @@ class Session:
 
     def _expect_repetition(self, request: str) -> None:
         """Remember what is answered now, since the client may be about to ask for it once more, before it knows."""
-        self._unasked[request] = None
-        if len(self._unasked) > HISTORY:
-            del self._unasked[next(iter(self._unasked))]
+        _note(self._unasked, request)
 
     def _remember(self, request: str, number: int, question: int | None = None) -> None:
         former = self._answered.pop(request, None)
@@ -277,13 +274,14 @@ class Session:
         self._former = self.offset
         self.epoch, self.last = None, 0
         self._withheld = False
-        self._bury(self._answered)  # it may have lost its data twice
         self._answered.clear()
         self._ahead.clear()
         self.in_flight = {request: flight for request, flight in self.in_flight.items() if flight.job}
         self._told_loss = True
 
-    def _bury(self, requests: Iterable[str]) -> None:
-        """These were answered outside of the history that is kept now."""
-        before = {**self._before_loss, **dict.fromkeys(requests)}
-        self._before_loss = dict.fromkeys(list(before)[-HISTORY:])
+
+def _note(requests: dict[str, None], request: str) -> None:
+    """Add one to those that are remembered, of which the oldest goes above HISTORY."""
+    requests[request] = None
+    if len(requests) > HISTORY:
+        del requests[next(iter(requests))]
