@@ -72,25 +72,23 @@ class ChildProcess:
         except (asyncio.IncompleteReadError, ConnectionError) as error:
             raise await self._mourn(process) from error
         finally:
-            if not asking.done():
-                await self._leave(asking, started + REMNANT - time.monotonic())
-            elif asking.cancelled() or asking.exception():  # it ended in the turn in which nobody waited any more
-                await self._end()
-
-    async def _leave(self, asking: "asyncio.Future[Report]", seconds: float) -> None:
-        """Nobody waits for this any more: the child takes the next job if this ends in so many seconds, else it is ended."""
-        if seconds > 0:
-            self._remnant = asyncio.create_task(self._finish(asking, seconds))
-        else:
-            asking.cancel()
-            await self._end()
+            left = started + REMNANT - time.monotonic()
+            if not asking.done() and left > 0:
+                self._remnant = asyncio.create_task(self._finish(asking, left))
+            else:
+                await self._leave(asking)
 
     async def _finish(self, asking: "asyncio.Future[Report]", seconds: float) -> None:
+        """Nobody waits for this any more; it may go on for so many seconds."""
         try:
             await asyncio.wait({asking}, timeout=seconds)
         finally:
-            if asking.cancel() or asking.cancelled() or asking.exception():
-                await self._end()
+            await self._leave(asking)
+
+    async def _leave(self, asking: "asyncio.Future[Report]") -> None:
+        """The child takes the next job if it came to the end of this one, however late; else it is ended."""
+        if asking.cancel() or asking.cancelled() or asking.exception():
+            await self._end()
 
     async def _mourn(self, process: asyncio.subprocess.Process) -> Died:
         """The child has ended by itself."""
