@@ -37,7 +37,8 @@ def main() -> None:
     if arguments.row in PREPARING:
         attack.prepare()
     print("ready", flush=True)
-    sys.stdin.readline()
+    if not sys.stdin.readline():  # whoever started it is gone
+        return
     attack.begin()
     computed = time.process_time()
     with contextlib.suppress(KeyboardInterrupt):

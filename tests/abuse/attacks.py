@@ -37,7 +37,7 @@ class Attack:
 
     def prepare(self) -> None:
         """Draw what would keep a processor busy during the attack; answers are not kept, so the same may be asked again."""
-        self.primes = itertools.cycle(list(itertools.islice(self.primes, PREPARED)))
+        self.primes = itertools.cycle(list(itertools.islice(self.primes, self.count(PREPARED))))
 
     def begin(self) -> None:
         """The time runs from now on."""
