@@ -148,6 +148,8 @@ def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
     except msgspec.ValidationError as error:
         return [Rejected(_salvage_id(text), Code.INVALID_REQUEST, f"Expected a JSON-RPC 2.0 request: {error}")]
     if request.id is UNSET:
+        if not isinstance(text, str):  # names that mean nothing here were not looked at, and one may have been `id`
+            str(memoryview(text), "utf-8")
         return []
     try:
         id = write_id(request.id)

@@ -12,6 +12,7 @@ from services.jobs.messages import Operation, Wanted
 from services.web.ask.question import Question
 from services.web.v1.calls import Asked, Call, Limits, Message, Rejected, Resuming
 from services.web.v1.errors import NUMBERS, Code
+from services.web.v1.ids import NO_ID
 from services.web.v1.requests import TURN, USUAL_BYTES, read, read_usual
 
 DIGITS = 10_000
@@ -406,3 +407,12 @@ def test_of_a_name_that_stands_twice_the_last_one_counts(blank: str) -> None:
     twice = f'{{"jsonrpc":"2.0","id":1,"id":2,"method":"is_prime","params":{{"number":"7","number":"97"}}{blank}}}'
     assert call(twice) == call(is_prime({"number": "97"}, id=2))
     assert code(twice.replace('"2.0"', '"1.0","jsonrpc":"2.0"')) is Code.INVALID_REQUEST
+
+
+def test_a_request_without_an_id_is_a_notification_only_where_all_of_it_is_text() -> None:
+    text = b'{"jsonrpc": "2.0", "\x80id": 1, "method": "is_prime", "params": {"number": "97"}}'
+    for message in (text, b"[" + text + b"]"):
+        (calls,) = read(message, LIMITS).turns
+        assert [(call.id, call.code) for call in calls if isinstance(call, Rejected)] == [(NO_ID, Code.PARSE_ERROR)]
+    (calls,) = read(text.replace(b"\x80id", b"an id"), LIMITS).turns
+    assert calls == []
