@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 import uvloop
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from websockets.frames import Frame, Opcode
 from websockets.protocol import OPEN
@@ -46,8 +46,11 @@ Heard = tuple[list[str | bytes], set[int]]
 
 
 def expected(sent: list[bytes]) -> Heard:
-    """What the other library hears in these frames, and codes with which it may end; it leaves the reading of text to us."""
-    protocol = ServerProtocol(state=OPEN, max_size=MOST_MESSAGE)
+    """What the other library hears in these frames, and codes with which it may end.
+
+    It leaves the reading of text to us, and the bound of a message: it holds pings and closes within one against that too.
+    """
+    protocol = ServerProtocol(state=OPEN, max_size=None)
     heard: list[str | bytes] = []
     parts, kind, text = b"", Opcode.TEXT, codecs.getincrementaldecoder("utf-8")()
     for part in sent:
@@ -59,6 +62,8 @@ def expected(sent: list[bytes]) -> Heard:
             elif event.opcode is not Opcode.CONT:
                 continue
             parts += event.data
+            if len(parts) > MOST_MESSAGE:
+                return heard, {TOO_BIG}
             try:
                 if kind is Opcode.TEXT:
                     text.decode(bytes(event.data), event.fin)
@@ -70,8 +75,8 @@ def expected(sent: list[bytes]) -> Heard:
             codes = {int(protocol.close_sent.code)}
             if part[0] & 15 == CLOSE and codes & {PROTOCOL_ERROR, NO_UTF8}:
                 codes = {PROTOCOL_ERROR, NO_UTF8}  # it may break both rules
-            if TOO_BIG in codes:
-                codes.add(PROTOCOL_ERROR)  # it may also be out of place
+            if PROTOCOL_ERROR in codes and len(part) > MOST_MESSAGE:
+                codes.add(TOO_BIG)  # it may be both out of place and too big
             if protocol.close_rcvd is not None:
                 codes.add(int(protocol.close_rcvd.code))  # within a message, where that library takes none and RFC 6455 does
             return heard, codes
@@ -94,6 +99,7 @@ async def converse(site: Site, chunks: list[bytes]) -> tuple[list[str | bytes], 
 
 
 @given(spoken, st.lists(st.integers(0, 1 << 20), max_size=6))
+@example([frame(b"7" * MOST_MESSAGE, final=False), frame(b"7", opcode=PING), frame(b"\x03\xe8", opcode=CLOSE)], [])
 def test_frames_are_heard_as_another_library_hears_them(real: Site, sent: list[bytes], cuts: list[int]) -> None:
     heard, codes = expected(sent)
     told, read = real.run(converse(real, split(b"".join(sent), cuts)))
