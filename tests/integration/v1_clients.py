@@ -113,11 +113,11 @@ class RpcClient:
             await self.send(self.request(id, number))
         return ids
 
-    async def cancel(self, id: Any) -> bool:
-        """Whether the server says that it was in time."""
+    async def cancel(self, id: Any, *asking: dict[str, Any]) -> bool:
+        """Whether the server says that it was in time. `asking`: its request, if that goes out only now, in one batch."""
         self._cancelling.append(id)
         self.cancelled.pop(id, None)
-        await self.send({"id": "cancel", "method": "cancel", "params": {"request": id}})
+        await self.send(*asking, {"id": "cancel", "method": "cancel", "params": {"request": id}})
         await self.until(lambda: id in self.cancelled, "the cancellation is answered")
         return self.cancelled[id]
 

@@ -125,9 +125,20 @@ def _batches(chance: Random, seed: int) -> Plan:
 
 
 def _moves(chance: Random, seed: int) -> Plan:
-    """One client comes back over many sockets at once, again and again."""
+    """One client comes back over many sockets at once, again and again.
+
+    Half of them ask just then, and cancel the second request while the first is being written.
+    """
     steps = [Step(0.3, 0, "ask", number=draw_number(chance, 0.0))]
-    steps += [Step(0.6 + 0.4 * index, 0, "crowd", which=chance.randint(3, 6)) for index in range(8)]
+    cancels = chance.random() < 0.5
+    for index in range(8):
+        at = 0.6 + 0.4 * index
+        steps.append(Step(at, 0, "crowd", which=chance.randint(3, 6)))
+        if cancels:
+            asked = at + chance.uniform(0.0, 0.004)
+            steps += [Step(asked + 0.0003 * n, 0, "ask", number=draw_number(chance, 0.1)) for n in range(2)]
+            steps.append(Step(asked + chance.uniform(0.0003, 0.001), 0, "cancel", which=2 + 2 * index))
+    steps.sort(key=lambda step: step.at)
     faults = [Fault(0.0, "slow", f"web-{web}", seconds=9.0, amount=10.0) for web in range(3) if chance.random() < 0.5]
     return Plan(seed, 4.0, 3, 1, 1, steps, faults, hurry=True)
 

@@ -41,9 +41,6 @@ class Requests(Protocol):
     async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
         """Answer a request with this fault, wherever its job is. `again`: an earlier attempt may have done so."""
 
-    def moved(self, token: str) -> bool:
-        """Whether a session whose socket is here was over another one before, from which Redis may have the same request."""
-
 
 class Unclear(ConnectionError):
     """It is not known whether Redis has the request."""
@@ -67,11 +64,9 @@ class Cancellation:
         self._cleanup.discard(self._ledger.cancel(jobs))
         CANCELLED.inc(before - len(self._ledger))
 
-    async def cancel(self, session: str, request: str, job: int | None, *, alone: bool) -> bool:
+    async def cancel(self, session: str, request: str, job: int | None) -> bool:
         """Answer a session's request with the fault CANCELLED; returns whether it had no other answer.
 
-        `alone`: the session was never over another socket, here or elsewhere, from which a job of the same request may still be
-        written. Else a job is ended in Redis alone, where its answer keeps that one out.
         Tries again for PATIENCE, since an attempt whose reply was lost may have done it. Raises what the Redis client raises: then
         that remains unknown, and the request's own answer will tell.
         """
@@ -81,9 +76,7 @@ class Cancellation:
             pending = self._ledger.get(job) if job is not None else None
             try:
                 if pending is not None:
-                    await self._known(pending, until)
-                    if pending.entry is None and not alone:
-                        raise Unclear("it is not known whether Redis gets the request from elsewhere")
+                    await self._written(pending, until)
                     return await self._end(pending, Fault.CANCELLED, again=again)
                 return await self._requests.end(session, request, Fault.CANCELLED, again=again) is Ending.ENDED
             except PASSING as error:
@@ -93,31 +86,34 @@ class Cancellation:
                 again = True
             await asyncio.sleep(backoff.next())
 
-    async def _known(self, pending: Pending, until: float) -> None:
-        """Wait until it is known whether Redis has a job that is just being written; `until` (time.monotonic()) at most."""
-        if pending.entry is not None and not pending.entry.id:
+    async def _written(self, pending: Pending, until: float) -> None:
+        """Have a job written that is not in Redis, and wait for that; `until` (time.monotonic()) at most."""
+        if pending.entry is None or not pending.entry.id:
+            self._ledger.hurry(pending)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                    await self._writers[pending.lane].known()
+                    await self._writers[pending.lane].written()
 
     async def _end(self, pending: Pending, fault: Fault, *, again: bool = False) -> bool:
         """Answer a session's job with this fault; returns whether it had no other answer. Raises Unclear, and what the Redis client
         raises.
 
-        What Redis may have is answered there alone: as long as a write of it may still be done, nobody can say anything of it. Of a
-        job whose write is known to be done Redis has a mark or an answer, or has lost both: then it is sure to have no answer, and
-        none will come, as long as it is not written again meanwhile. One that was never written Redis may have from another socket
-        of its session.
+        It is answered in Redis alone, over whatever socket its request comes again: what is not there is written first.
+        As long as a write of it may still be done, nobody can say anything of it. Of a job whose write is known to be done Redis
+        has a mark or an answer, or has lost both: then it is sure to have no answer, and none will come, as long as it is not
+        written again meanwhile.
         """
         entry = pending.entry
-        if (entry is not None and entry.id) or (entry is None and self._requests.moved(pending.job.session)):
-            ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
-            if ending is not Ending.UNKNOWN or self._ledger.get(pending.job.id) is not pending:
-                return ending is Ending.ENDED
-        if pending.entry is not entry or pending.doubtful or (entry is not None and not entry.id):
+        if entry is None or not entry.id:
+            self._ledger.hurry(pending)
+            raise Unclear("the request is not in Redis yet")
+        ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
+        if ending is not Ending.UNKNOWN or self._ledger.get(pending.job.id) is not pending:
+            return ending is Ending.ENDED
+        if pending.entry is not entry or pending.doubtful:
             raise Unclear("it is not known whether Redis has the request")
         self._answers.give_up([Answer(pending.job.id, Verdict.UNKNOWN, fault=fault)])
-        if entry is not None and not entry.open:
+        if not entry.open:
             self._cleanup.discard([entry])
         return True
 

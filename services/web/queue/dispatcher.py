@@ -68,13 +68,12 @@ class Dispatcher:
         """Nobody waits for these jobs any more: those that wait are not begun, a costly one that runs is stopped."""
         self._cancellation.forsake(jobs)
 
-    async def cancel(self, session: str, request: str, job: int | None, *, alone: bool) -> bool:
+    async def cancel(self, session: str, request: str, job: int | None) -> bool:
         """Answer a session's request with the fault CANCELLED and stop its computation; False if it is answered already.
 
-        `job`: its id here, if this process took it. `alone`: the session was never over another socket. Raises what the Redis
-        client raises.
+        `job`: its id here, if this process took it. Raises what the Redis client raises.
         """
-        return await self._cancellation.cancel(session, request, job, alone=alone)
+        return await self._cancellation.cancel(session, request, job)
 
     def _count_pending(self, lane: Lane) -> int:
         return self._ledger.lanes[lane].pending

@@ -242,15 +242,32 @@ class Ledger:
         """Entries for the next write, as far as there is room in Redis; `written` must follow."""
         part = self.lanes[lane]
         part.stalled = False
-        fill = self._fill_quick if lane is Lane.QUICK else self._fill_heavy
         entries: list[Entry] = []
-        while len(entries) < WRITE_ENTRIES and (entry := fill(part)) is not None:
-            entries.append(entry)
+        for fill in (self._fill_hurried, self._fill_quick if lane is Lane.QUICK else self._fill_heavy):
+            while len(entries) < WRITE_ENTRIES and (entry := fill(part)) is not None:
+                entries.append(entry)
         if part.unwritten:
             part.unwritten.sort()
             part.stalled = len(entries) < WRITE_ENTRIES
         part.outgoing += len(entries)
         return entries
+
+    def _fill_hurried(self, part: Lanes) -> Entry | None:
+        """Jobs that are about to be ended in Redis, whether there is room or not; None where there is none."""
+        pending = part.unwritten.take_hurried()
+        if pending is None:
+            return None
+        if pending.lane is not _QUICK:
+            return self._enter_heavy(pending)
+        entry, room = Entry(Lane.QUICK, [], 0), ENTRY_COST
+        while pending is not None:
+            room -= pending.cost
+            part.work += pending.cost + HANDLING
+            pending.entry = entry
+            entry.jobs.append(pending.job)
+            pending = part.unwritten.take_hurried(room) if len(entry.jobs) < ENTRY_JOBS else None
+        entry.open = len(entry.jobs)
+        return entry
 
     def _fill_quick(self, part: Lanes) -> Entry | None:
         """As many jobs as an entry's bounds and Redis allow; None where there is none."""
@@ -268,8 +285,10 @@ class Ledger:
     def _fill_heavy(self, part: Lanes) -> Entry | None:
         """The job whose turn it is among clients for which Redis has room; None where there is none."""
         pending = part.unwritten.take(admits=self._admit_heavy)
-        if pending is None:
-            return None
+        return None if pending is None else self._enter_heavy(pending)
+
+    @staticmethod
+    def _enter_heavy(pending: Pending) -> Entry:
         job = pending.job
         proof = cost.proof(cost.size(job.number, pending.digits)) if job.wanted is not Wanted.VERDICT else 0
         pending.entry = Entry(
@@ -291,6 +310,13 @@ class Ledger:
             pending.account.heavy -= 1
         if part.stalled:
             part.stalled = False
+            part.room()
+
+    def hurry(self, pending: Pending) -> None:
+        """Write this job next if it is pending and not in Redis, whatever waits there: it is about to be ended."""
+        if pending.entry is None and self._pending.get(pending.job.id) is pending:
+            part = self.lanes[pending.lane]
+            part.unwritten.hurry(pending)
             part.room()
 
     def hasten(self) -> None:

@@ -38,13 +38,14 @@ class Unwritten:
         self._arrived: Queue = OrderedDict()
         self._turns: OrderedDict[str, Turn] = OrderedDict()  # by client, the one whose turn it is first
         self._sorted = 0  # jobs in these
+        self._hurried: Queue = OrderedDict()  # first of all
 
     def __len__(self) -> int:
-        return len(self._arrived) + self._sorted
+        return len(self._hurried) + len(self._arrived) + self._sorted
 
     def __iter__(self) -> "Iterator[Pending]":
         flows = (flow.values() for turn in self._turns.values() for flow in turn.flows.values())
-        return chain(self._arrived.values(), *flows)
+        return chain(self._hurried.values(), self._arrived.values(), *flows)
 
     def add(self, pending: "Pending") -> None:
         """The last to arrive."""
@@ -61,8 +62,20 @@ class Unwritten:
 
     def remove(self, pending: "Pending") -> None:
         """It does not wait any more."""
-        if self._arrived.pop(pending.job.id, None) is None:
+        if self._hurried.pop(pending.job.id, None) is None and self._arrived.pop(pending.job.id, None) is None:
             self._delete(pending)
+
+    def hurry(self, pending: "Pending") -> None:
+        """It goes out with the next write, whoever's turn it is."""
+        self.remove(pending)
+        self._hurried[pending.job.id] = pending
+
+    def take_hurried(self, room: float = math.inf) -> "Pending | None":
+        """The first of those, which goes out now; None where there is none, or where it costs more than `room` (estimated µs)."""
+        head = next(iter(self._hurried.values()), None)
+        if head is None or head.cost > room:
+            return None
+        return self._hurried.pop(head.job.id)
 
     def _delete(self, pending: "Pending") -> Turn:
         """Out of its client's turns, which are returned."""

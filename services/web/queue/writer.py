@@ -49,7 +49,7 @@ class Writer:
         self._discard = discard
         self._note = note
         self._counted = 0  # of the jobs that the lane accepted
-        self._writing = asyncio.Lock()  # held while it is not known which entries Redis has
+        self._over = asyncio.Event()  # set when the write is over that is under way, or the next one
         self._unwritten = asyncio.Event()  # set when there may be jobs to write
         self.wake = self._unwritten.set  # to be called after the ledger took a job for this lane
         ledger.lanes[lane].room = self.wake
@@ -67,10 +67,9 @@ class Writer:
             else:
                 await asyncio.sleep(backoff.next())
 
-    async def known(self) -> None:
-        """Wait until it is known of each entry whether Redis has it."""
-        async with self._writing:
-            pass
+    async def written(self) -> None:
+        """Wait until the write is over that is under way, or the next one."""
+        await self._over.wait()
 
     def _count_accepted(self) -> None:
         accepted = self._ledger.lanes[self._lane].accepted
@@ -79,13 +78,14 @@ class Writer:
 
     async def _write(self, now: float) -> bool:
         """One write; returns whether Redis took all of it."""
-        async with self._writing:
-            self._unwritten.clear()  # who comes from here on is of the next write
-            entries = self._ledger.take(self._lane)
-            self._delay.note(now, sum(len(entry.jobs) for entry in entries))
-            written = await self._send(entries) if entries else []
-            places = [each.place for each in written or ()]
-            self._discard(self._ledger.written(self._lane, entries, places, doubtful=written is None))
+        self._unwritten.clear()  # who comes from here on is of the next write
+        entries = self._ledger.take(self._lane)
+        self._delay.note(now, sum(len(entry.jobs) for entry in entries))
+        written = await self._send(entries) if entries else []
+        places = [each.place for each in written or ()]
+        self._discard(self._ledger.written(self._lane, entries, places, doubtful=written is None))
+        self._over.set()
+        self._over = asyncio.Event()
         part = self._ledger.lanes[self._lane]
         if part.unwritten and not part.stalled:
             self._unwritten.set()

@@ -159,9 +159,7 @@ class V1Peer:
         """Have a request answered with an error, if it has no answer yet."""
         flight = self._session.in_flight.get(call.request)
         try:
-            ended = flight is not None and await self._dispatcher.cancel(
-                self._session.token, call.request, flight.job, alone=not self._session.moves
-            )
+            ended = flight is not None and await self._dispatcher.cancel(self._session.token, call.request, flight.job)
         except PASSING as error:
             log.warning("could not cancel a job: %s", error)
             return self._outbox.fail(call.id, Code.UNAVAILABLE, UNCLEAR, batch)

@@ -104,11 +104,6 @@ class Sessions:
             log.warning("could not read a session's history: %s", error)
             raise Refused(Code.UNAVAILABLE, "Sessions cannot be reached") from error
 
-    def moved(self, token: str) -> bool:
-        """Whether a session whose socket is here was over another one before."""
-        seat = self._seats.get(token)
-        return seat is not None and seat.session.moves > 0
-
     async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
         """Answer a request with this fault and stop its computation. `again`: an earlier attempt may have done so.
 

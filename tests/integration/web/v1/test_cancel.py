@@ -77,6 +77,25 @@ def test_a_cancelled_job_that_waits_is_never_begun(front: Front) -> None:
     run(scenario())
 
 
+@pytest.mark.parametrize("number", ["97", HEAVY])
+def test_what_is_cancelled_before_it_is_written_is_ended_in_redis_and_not_computed_when_it_comes_again(
+    manned: Front, number: str
+) -> None:
+    async def scenario() -> None:
+        client = await RpcClient().connect(manned.web0.url)
+        with frozen(manned.worker0.pid):
+            assert await client.cancel(1, client.request(1, number)) is True
+            await client.until(lambda: codes(client) == [(1, "cancelled")], "it is answered")
+        await client.send(client.request(1, number))
+        await client.until(lambda: len(codes(client)) == 2, "it is answered once more")
+        assert codes(client) == [(1, "cancelled")] * 2
+        assert {"offset" in error["error"]["data"] for error in client.errors} == {True}
+        await client.close()
+
+    run(scenario())
+    wait_until(lambda: idle(manned, manned.web0), "nothing is left of it")
+
+
 def test_a_session_cancels_at_the_instance_to_which_it_came_back(front: Front) -> None:
     other = front.web("other")
     front.wait_ready()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Callable
 from typing import Any
 
-import pytest
 from redis.exceptions import ConnectionError, ReadOnlyError
 
 from services.jobs.messages import Answer, Asker, Delivery, Fault
@@ -23,11 +22,7 @@ class Clients:
     def __init__(self, say: Callable[[str], Ending]) -> None:
         self.asked: list[str] = []
         self.given_up: list[str] = []
-        self.moves = False  # whether the sessions were over other sockets before
         self._say = say
-
-    def moved(self, token: str) -> bool:
-        return self.moves
 
     async def end(self, token: str, request: str, fault: Fault, *, again: bool) -> Ending:
         self.asked.append(request)
@@ -73,7 +68,7 @@ class Desk:
         return asyncio.run(run())
 
     def cancel(self, request: str) -> bool:
-        return asyncio.run(self.cancellation.cancel("token", request, self.jobs[request], alone=True))
+        return asyncio.run(self.cancellation.cancel("token", request, self.jobs[request]))
 
 
 def fail(error: Exception) -> Any:
@@ -104,17 +99,16 @@ def test_a_job_of_which_redis_lost_the_mark_is_ended_here() -> None:
     assert not len(desk.ledger) and not desk.cleanup.done
 
 
-@pytest.mark.parametrize(
-    ("moved", "says", "given_up"),
-    [(False, Ending.ENDED, ["a"]), (True, Ending.ENDED, []), (True, Ending.ANSWERED, []), (True, Ending.UNKNOWN, ["a"])],
-)
-def test_a_request_that_redis_may_have_from_another_socket_is_ended_there(moved: bool, says: Ending, given_up: list[str]) -> None:
-    desk = Desk(lambda _: says)
-    desk.clients.moves = moved
-    desk.jobs = {"a": desk.ledger.accept(Question("89"), Asker("token", "a"), lambda answer: None).job.id}  # not written
-    assert desk.rounds(1) == [["a"] if moved else []]
-    assert desk.clients.given_up == given_up
-    assert len(desk.ledger) == (not given_up)  # what is ended elsewhere is settled by its answer, or when it is written
+def test_a_job_that_is_not_in_redis_when_its_time_is_over_is_written_before_all_others_and_ended_there() -> None:
+    desk = Desk(lambda _: Ending.ENDED)
+    jobs = {name: desk.ledger.accept(Question("89"), Asker("token", name), lambda answer: None).job for name in "ab"}
+    desk.jobs = {"b": jobs["b"].id}
+    assert desk.rounds(1) == [[]]
+    entries = desk.ledger.take(Lane.QUICK)
+    assert [entry.jobs for entry in entries] == [[jobs["b"]], [jobs["a"]]]
+    desk.ledger.written(Lane.QUICK, entries, [Place(Lane.QUICK, b"1-0"), Place(Lane.QUICK, b"2-0")])
+    assert desk.rounds(1) == [["b"]]
+    assert desk.clients.given_up == []
 
 
 def test_a_job_that_is_answered_while_redis_is_asked_is_not_ended() -> None:
@@ -140,25 +134,3 @@ def test_a_job_that_is_written_again_while_redis_is_asked_is_ended_there() -> No
     desk = Desk(lose, "a")
     assert desk.cancel("a")
     assert (desk.clients.asked, desk.clients.given_up) == (["a", "a"], [])
-
-
-def test_a_job_that_another_socket_may_have_asked_too_is_ended_in_redis_once_it_is_written() -> None:
-    desk = Desk(lambda _: Ending.ENDED)
-    job = desk.ledger.accept(Question("89"), Asker("token", "a"), lambda answer: None).job.id
-
-    async def cancel() -> bool:
-        cancelled = asyncio.create_task(desk.cancellation.cancel("token", "a", job, alone=False))
-        await asyncio.sleep(0)
-        assert not desk.clients.given_up, "its answer would not keep the other job out"
-        desk.ledger.written(Lane.QUICK, desk.ledger.take(Lane.QUICK), [Place(Lane.QUICK, b"1-0")])
-        return await cancelled
-
-    assert asyncio.run(cancel())
-    assert (desk.clients.asked, desk.clients.given_up) == (["a"], [])
-
-
-def test_a_job_that_nobody_else_can_have_is_ended_before_it_is_written() -> None:
-    desk = Desk(lambda request: fail(AssertionError(request)))
-    desk.jobs["a"] = desk.ledger.accept(Question("89"), Asker("token", "a"), lambda answer: None).job.id
-    assert desk.cancel("a")
-    assert desk.clients.given_up == ["a"]
