@@ -1,5 +1,6 @@
 """Reads what a client of `primes.v1` sends: JSON-RPC 2.0 messages to typed calls. No I/O."""
 
+import codecs
 import json
 from collections.abc import Iterable
 from typing import Any, Literal
@@ -49,6 +50,7 @@ _NO_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)  # what rea
 
 _EXPECTED_BATCH = f"Expected a batch of 1 to {BATCH} requests"
 
+_utf8 = codecs.getincrementaldecoder("utf-8")
 _request = msgspec.json.Decoder(_Request)
 _usual = msgspec.json.Decoder(_Usual)
 _identified = msgspec.json.Decoder(_Identified)
@@ -143,13 +145,13 @@ def _refuse_in_batch(call: Resuming) -> Rejected:
 
 def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
     """One request; none for a notification. Raises one of _NO_JSON."""
+    if not isinstance(text, str):
+        _check_utf8(memoryview(text))  # names that mean nothing here, and what they hold, are not looked at below
     try:
         request = _request.decode(text)
     except msgspec.ValidationError as error:
         return [Rejected(_salvage_id(text), Code.INVALID_REQUEST, f"Expected a JSON-RPC 2.0 request: {error}")]
     if request.id is UNSET:
-        if not isinstance(text, str):  # names that mean nothing here were not looked at, and one may have been `id`
-            str(memoryview(text), "utf-8")
         return []
     try:
         id = write_id(request.id)
@@ -166,6 +168,16 @@ def _read_call(text: "str | bytes | Raw", limits: Limits) -> list[Call]:
     if request.traceparent and isinstance(call, Asked):
         call = msgspec.structs.replace(call, traceparent=_read_traceparent(request.traceparent))
     return [call]
+
+
+def _check_utf8(text: memoryview) -> None:
+    """Raises DecodeError where it is none; in pieces, since a text in other letters than ours takes twice the bytes."""
+    utf8 = _utf8()
+    try:
+        for at in range(0, len(text), USUAL_BYTES):
+            utf8.decode(text[at : at + USUAL_BYTES], at + USUAL_BYTES >= len(text))
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"{error.object[error.start]:#04x} is no UTF-8 ({error.reason})") from None
 
 
 def _read_traceparent(text: Raw) -> str:
@@ -188,9 +200,11 @@ def _salvage_id(text: "str | bytes | Raw") -> str:
 
 
 def _read_leniently(text: "str | bytes | Raw") -> Any:
-    """What a short text would be if half of a surrogate pair, NaN and Infinity were JSON; None where it is none even so."""
+    """What a short text would be if half of a surrogate pair, NaN, Infinity and what is no UTF-8 were JSON; None where it is none
+    even so.
+    """
     try:
-        short = text if isinstance(text, str) else bytes(memoryview(text)[: USUAL_BYTES + 1]).decode()
+        short = text if isinstance(text, str) else bytes(memoryview(text)[: USUAL_BYTES + 1]).decode(errors="replace")
         return json.loads(short) if len(short) <= USUAL_BYTES else None
     except (ValueError, RecursionError):
         return None
