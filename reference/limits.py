@@ -142,6 +142,13 @@ def nginx() -> Iterator[tuple[str, str, str, str]]:
         _directive("nginx/conf/limits.conf", "client_max_body_size"),
         "HTTP 413",
     )
+    words = dict(word.split("=") for word in _directive("nginx/conf/error_answer.conf", "limit_req").split())
+    yield (
+        "refused bodies of one address that wait for their answers, five a second",
+        "`limit_req`",
+        words["burst"],
+        "closed without an answer",
+    )
     yield (
         "silence of an upload's body",
         "`client_body_timeout`",

@@ -1,6 +1,8 @@
 """Bodies where none belongs, and headers that are too long: refused by nginx before a web process sees them."""
 
+import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -65,6 +67,32 @@ def test_a_body_that_is_sent_all_the_same_costs_the_web_process_nothing(manned: 
     head = f"GET /primes/97 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Length: {BODY}\r\n\r\n".encode()
     assert send(site.port, head + b"7" * (4 * MIB)).status == 413
     assert memory(manned.web0.pid) - before < MIB
+
+
+def test_who_sends_unwanted_bodies_one_after_the_other_waits_and_nobody_else(site: Site) -> None:
+    head = b"GET /primes/97 HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    body = head + b"Content-Length: 1\r\n\r\n7"
+    with ExitStack() as stack:
+
+        def ask(address: str) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", site.port), 20, (address, 0)))
+            connection.sendall(body)
+            return connection
+
+        asked = [ask("127.0.0.1") for _ in range(60)]
+        assert is_answered(ask("127.0.0.2")), "another client"
+        assert send(site.port, head + b"\r\n").status == 200, "the same one, without a body"
+        unwanted = head.replace(b"/primes/97", b"/metrics") + b"\r\n"
+        assert [send(site.port, unwanted).status for _ in range(30)] == [404] * 30, "and its other errors"
+        assert 20 < sum(map(is_answered, asked)) < 60, "20 wait, the others are closed"
+
+
+def is_answered(connection: socket.socket) -> bool:
+    """Whether the refusal comes before the connection is closed."""
+    try:
+        return b" 413 " in connection.recv(64)
+    except ConnectionResetError:
+        return False
 
 
 @pytest.mark.parametrize("length", ["Content-Length: 0\r\n", "Content-Length: 000\r\n", ""])
