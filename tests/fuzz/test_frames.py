@@ -48,12 +48,15 @@ Heard = tuple[list[str | bytes], set[int]]
 def expected(sent: list[bytes]) -> Heard:
     """What the other library hears in these frames, and codes with which it may end.
 
-    It leaves the reading of text to us, and the bound of a message: it holds pings and closes within one against that too.
+    It leaves the reading of text to us; the bound of a message, against which it holds pings and closes within one too; and that a
+    control frame has a length of 7 bits, though it be a short one.
     """
     protocol = ServerProtocol(state=OPEN, max_size=None)
     heard: list[str | bytes] = []
     parts, kind, text = b"", Opcode.TEXT, codecs.getincrementaldecoder("utf-8")()
     for part in sent:
+        if part[0] & CLOSE and part[1] & 127 > 125:
+            return heard, {PROTOCOL_ERROR}
         protocol.receive_data(part)
         for event in protocol.events_received():
             assert isinstance(event, Frame)
@@ -72,15 +75,21 @@ def expected(sent: list[bytes]) -> Heard:
             if event.fin:
                 heard.append(parts.decode() if kind is Opcode.TEXT else parts)
         if protocol.close_sent is not None:
-            codes = {int(protocol.close_sent.code)}
-            if part[0] & 15 == CLOSE and codes & {PROTOCOL_ERROR, NO_UTF8}:
-                codes = {PROTOCOL_ERROR, NO_UTF8}  # it may break both rules
-            if PROTOCOL_ERROR in codes and len(part) > MOST_MESSAGE:
-                codes.add(TOO_BIG)  # it may be both out of place and too big
-            if protocol.close_rcvd is not None:
-                codes.add(int(protocol.close_rcvd.code))  # within a message, where that library takes none and RFC 6455 does
-            return heard, codes
+            return heard, _codes(protocol, part)
     return heard, set()
+
+
+def _codes(protocol: ServerProtocol, last: bytes) -> set[int]:
+    """What may be said of this frame, at which the other library closed: of two rules that it breaks either one."""
+    assert protocol.close_sent is not None
+    codes = {int(protocol.close_sent.code)}
+    if last[0] & 15 == CLOSE and codes & {PROTOCOL_ERROR, NO_UTF8}:
+        codes = {PROTOCOL_ERROR, NO_UTF8}
+    if PROTOCOL_ERROR in codes and len(last) > MOST_MESSAGE:
+        codes.add(TOO_BIG)
+    if protocol.close_rcvd is not None:
+        codes.add(int(protocol.close_rcvd.code))  # within a message, where that library takes none and RFC 6455 does
+    return codes
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +109,7 @@ async def converse(site: Site, chunks: list[bytes]) -> tuple[list[str | bytes], 
 
 @given(spoken, st.lists(st.integers(0, 1 << 20), max_size=6))
 @example([frame(b"7" * MOST_MESSAGE, final=False), frame(b"7", opcode=PING), frame(b"\x03\xe8", opcode=CLOSE)], [])
+@example([frame(b"7"), frame(b"7", opcode=PING, form=64), frame(b"7")], [])
 def test_frames_are_heard_as_another_library_hears_them(real: Site, sent: list[bytes], cuts: list[int]) -> None:
     heard, codes = expected(sent)
     told, read = real.run(converse(real, split(b"".join(sent), cuts)))

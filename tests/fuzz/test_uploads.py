@@ -7,9 +7,11 @@ import zlib
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from lists.item import Unreadable
+from lists.item import Item, Unreadable
+from lists.rows import Lines
 from lists.syntax import is_empty
 from services.jobs.chunks import Chunk
+from services.web.upload import candidate
 from services.web.upload.cutter import Cutter
 from services.web.upload.inflater import PIECE, BrokenGzip, Inflater, TooDense
 from tests.fuzz.sentences import check_sentence
@@ -119,3 +121,84 @@ def test_every_line_is_answered_once_wherever_the_pieces_end(data: bytes, size: 
         assert chunk.first >= at
         at = chunk.first + chunk.text.count("\n") + 1
     assert at <= counted + 1
+
+
+words = [
+    "97",
+    "-12",
+    "2^127-1",
+    "1/3",
+    "7-7",
+    "1,000",
+    "5 -3",
+    "31 #",
+    "# c",
+    "// x",
+    "\\\\ y",
+    "; z",
+    "97 # c",
+    "97;",
+    "1_000",
+    "M127",
+    "abc",
+]
+marks = [
+    "\\",
+    "7\\",
+    " ",
+    "\t",
+    "\r",
+    "\xa0",
+    "\x85",
+    "\u2028",
+    "\x0b",
+    "\ufeff",
+    "\u200b",
+    "٧",
+    "\u2212",
+    "+",
+    "0",
+    "^",
+    "(",
+    "!",
+    "_",
+]
+texts = st.lists(st.lists(st.sampled_from(words + marks), max_size=5).map("".join), max_size=8).map("\n".join)
+
+
+@given(texts)
+@example("9\\ \n 7")
+def test_an_upload_is_read_as_the_reader_of_lists_reads_it(text: str) -> None:
+    assert by_cutter(text) == by_reader(text)
+
+
+Line = tuple[str, str]  # "number" and which, or "error" and its code
+
+
+def by_reader(text: str) -> dict[int, Line] | str:
+    """What is on each line that is not blank, or why the text cannot be read."""
+    reader, found = Lines(), list[Item]()
+    lines = text.removesuffix("\n").split("\n") if text else []
+    try:
+        for number, line in enumerate(lines, 1):
+            found += reader.take(number, line)
+        found += reader.end()
+    except Unreadable as error:
+        return str(error)
+    told = {item.line: ("error", "not_an_integer") for item in found if item.error}
+    for item in found:
+        if item.text:
+            read = candidate.read(item.text, MOST)
+            told[item.line] = ("error", read.code) if read.code else ("number", read.number)
+    return told
+
+
+def by_cutter(text: str) -> dict[int, Line] | str:
+    """The same of an upload."""
+    cutter = Cutter(MOST)
+    try:
+        chunks = [cut.chunk for cut in [*cutter.feed(text.encode()), *cutter.end()]]
+    except Unreadable as error:
+        return str(error)
+    told = {chunk.first + at: ("number", str(int(line))) for chunk in chunks for at, line in enumerate(chunk.lines) if line}
+    return told | {chunk.first + refusal.index: ("error", refusal.code) for chunk in chunks for refusal in chunk.refused}

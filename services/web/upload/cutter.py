@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from lists.item import Unreadable
 from lists.rows import MOST_PARTS, is_continued, read_line
+from lists.syntax import trim
 from services.jobs.chunks import Chunk, Refusal
 from services.jobs.names import Lane
 from services.web.ask import cost
@@ -86,11 +87,12 @@ class Cutter:
         """The same with numbers whole that a backslash parts; the lines after the first of one are empty. Raises Unreadable."""
         whole = []
         for line in lines:
-            goes_on = is_continued(line.decode(errors="replace"))
+            text = trim(line.decode(errors="replace"))
+            goes_on = is_continued(text)
             if not (goes_on or self._parts):
                 whole.append(line)
                 continue
-            self._joined = (self._joined + line.removesuffix(b"\\"))[: self._longest + 1]
+            self._joined = (self._joined + text.removesuffix("\\").encode())[: self._longest + 1]
             self._parts += 1
             if self._parts > MOST_PARTS:
                 raise Unreadable(
