@@ -50,9 +50,10 @@ class Client:
         self._away = 0.0
         self._others: dict[ClientSocket, None] = {}  # that were given the session
         self._visits: set[asyncio.Task[None]] = set()
-        self._seen: dict[str, tuple[int, str]] = {}  # by request: the socket over which its answer came first, and the offset
+        self._seen: dict[str, tuple[int, str, float]] = {}  # by request: over which socket its answer came first, its offset, when
         self._asked_over: dict[str, set[int]] = {}  # by request: sockets over which it was asked
         self.resumed: dict[int, str] = {}  # by socket: the offset from which the session was asked for
+        self._resuming: dict[int, float] = {}  # and when
         self.holding: set[int] = set()  # sockets to which the session's answers may come
 
     @property
@@ -165,7 +166,7 @@ class Client:
             return False
         told = json.loads(first)["params"]
         if self.session:
-            self.resumed[number] = self.offset
+            self.resumed[number], self._resuming[number] = self.offset, self._world.now
             self._call(socket, "resume", "resume", {"session": self.session, "offset": self.offset})
             while True:
                 if (message := await socket.inbox.get()) is END:
@@ -213,7 +214,7 @@ class Client:
 
     def _has_answer(self, id: str, number: int) -> bool:
         """Whether a request was answered over this socket; over another one its answer may overtake what precedes it here."""
-        return id not in self._open and self._seen.get(id, (number, ""))[0] == number
+        return id not in self._open and self._seen.get(id, (number, "", 0.0))[0] == number
 
     def _advance(self, offset: str) -> None:
         """Go on to this offset, not back within its epoch: the members of a batch come together, behind later answers."""
@@ -234,10 +235,11 @@ class Client:
         """A result, or an error that is final."""
         answer = message.get("result") or message["error"]["data"]
         offset = answer.get("offset", "0")
-        socket, first = self._seen.setdefault(message["id"], (number, offset))
-        if socket != number and (offset == first or number in self._asked_over.get(message["id"], ())):
-            # On its way over one socket while the client came back over another, and perhaps asked again there. It is read all the
-            # same: of the socket that has the session the offset counts, whoever waits.
+        socket, first, seen = self._seen.setdefault(message["id"], (number, offset, now))
+        crossed = number in self._asked_over.get(message["id"], ()) or self._resuming.get(number, math.inf) < seen
+        if socket != number and (offset == first or crossed):
+            # On its way over one socket while the client came back over another, from an offset before it, and perhaps asked again
+            # there. It is read all the same: of the socket that has the session the offset counts, whoever waits.
             if number in self.holding:
                 self._advance(answer.get("offset", self.offset))
             return

@@ -143,6 +143,22 @@ def _moves(chance: Random, seed: int) -> Plan:
     return Plan(seed, 4.0, 3, 1, 1, steps, faults, hurry=True)
 
 
+def _moves_set_back(chance: Random, seed: int) -> Plan:
+    """The same while Redis comes back older, and those that held the session before may not have heard that it moved."""
+    steps, faults = [Step(0.2, 0, "ask", number=draw_number(chance, 0.0))], []
+    for at in (0.8, 2.4):
+        steps.append(Step(at, 0, "crowd", which=chance.randint(2, 4)))
+        for _ in range(2):
+            asked, deadline = at + chance.uniform(-0.002, 0.01), chance.choice((0.0, 0.03, 0.3))
+            steps.append(Step(asked, 0, "ask", number=draw_number(chance, 0.5), deadline=deadline))
+        faults.append(_back(chance, at + chance.uniform(0.01, 0.1)))
+        steps.append(Step(at + chance.uniform(0.2, 0.6), 0, chance.choice(("drop", "crowd")), which=2))
+    faults += [Fault(0.3, "deaf", f"web-{web}", seconds=chance.uniform(0.5, 3.0)) for web in range(3) if chance.random() < 0.5]
+    steps.sort(key=lambda step: step.at)
+    faults.sort(key=lambda fault: fault.at)
+    return Plan(seed, 3.4, 3, 1, 1, steps, faults, hurry=True)
+
+
 def _leaving(chance: Random, seed: int) -> Plan:
     """The time of some who wait for a computation is over; their web process died, and the worker is cut off from Redis."""
     steps = []
@@ -197,6 +213,7 @@ THEMES: tuple[tuple[float, Callable[[Random, int], Plan]], ...] = (
     (0.10, _uploads_set_back),
     (0.05, _batches),
     (0.06, _moves),
+    (0.06, _moves_set_back),
     (0.05, _leaving),
     (0.06, _clock_back),
     (0.02, _clock_ahead),

@@ -11,6 +11,7 @@ from tests.simulation.plan import Plan
 from tests.simulation.upload_client import UploadClient
 
 AnyClient = Client | PlainClient | UploadClient
+ON_ITS_WAY = 0.25  # seconds that an answer may take to its client, so that Redis loses it before it is shown
 POISONED, LATE = SENTENCES[Fault.POISON], SENTENCES[Fault.DEADLINE]
 
 
@@ -37,7 +38,7 @@ def _without_repetitions(client: Client, losses: list[float]) -> list[Event]:
         if isinstance(event, Shown) and (former := first.setdefault(event.request, event)) is not event:
             epoch, number = position(event.offset)
             since, after = position(client.resumed.get(event.socket, "0"))
-            lost = any(former.at <= at <= event.at for at in losses)
+            lost = any(former.at - ON_ITS_WAY <= at <= event.at for at in losses)
             if lost and position(former.offset)[0] < epoch == since and after < number:
                 continue
         events.append(event)

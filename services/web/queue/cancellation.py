@@ -13,7 +13,7 @@ from redis.exceptions import ConnectionError
 
 from services.broker.connection import PASSING, Backoff
 from services.broker.pulse import INTERVAL
-from services.jobs.messages import Answer, Fault, Verdict
+from services.jobs.messages import Fault
 from services.jobs.names import Lane
 from services.web.queue.answers import Answers
 from services.web.queue.cleanup import Cleanup
@@ -98,24 +98,19 @@ class Cancellation:
         """Answer a session's job with this fault; returns whether it had no other answer. Raises Unclear, and what the Redis client
         raises.
 
-        It is answered in Redis alone, over whatever socket its request comes again: what is not there is written first.
-        As long as a write of it may still be done, nobody can say anything of it. Of a job whose write is known to be done Redis
-        has a mark or an answer, or has lost both: then it is sure to have no answer, and none will come, as long as it is not
-        written again meanwhile.
+        It is answered in Redis alone, over whatever socket its request comes again: what is not there, or is lost there, is written
+        first.
         """
         entry = pending.entry
         if entry is None or not entry.id:
             self._ledger.hurry(pending)
             raise Unclear("the request is not in Redis yet")
         ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
-        if ending is not Ending.UNKNOWN or self._ledger.get(pending.job.id) is not pending:
+        if ending is not Ending.UNKNOWN:
             return ending is Ending.ENDED
-        if pending.entry is not entry or pending.doubtful:
-            raise Unclear("it is not known whether Redis has the request")
-        self._answers.give_up([Answer(pending.job.id, Verdict.UNKNOWN, fault=fault)])
-        if not entry.open:
-            self._cleanup.discard([entry])
-        return True
+        if (given_up := self._ledger.rewrite(pending, entry)) is not None:
+            self._answers.give_up([given_up])
+        raise Unclear("Redis has lost the request")
 
     async def run(self) -> None:
         """Every second, answer sessions' jobs whose time is over before a worker did, and forget others', until cancelled."""

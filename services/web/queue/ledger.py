@@ -96,7 +96,6 @@ class Pending(msgspec.Struct, eq=False, gc=False):
     digits: int = 0  # of its expression's value at most; 0: its number is decimal
     entry: "Entry | None" = None  # the entry that carries it now; None while it waits to be written
     losses: int = 0  # times that its entry vanished without an answer
-    doubtful: bool = False  # whether a write of it failed that Redis may have done, or do late
     since: int = 0  # when the last of its entries that vanished was written (ms since 1970, by Redis' clock); 0: none did
 
 
@@ -325,14 +324,11 @@ class Ledger:
         for part in self.lanes.values():
             part.room()
 
-    def written(self, lane: Lane, entries: list[Entry], places: Sequence[Place], *, doubtful: bool = False) -> list[Entry]:
-        """The write to this lane is over: Redis holds the first entries, at these places, and the others not.
+    def written(self, lane: Lane, entries: list[Entry], places: Sequence[Place]) -> list[Entry]:
+        """The write to this lane is over: Redis holds the first entries, at these places, and the others not, or it may.
 
-        `doubtful`: it failed, and Redis may hold any of them, or will. Returns those that it holds and nobody wants any more.
+        Returns those that it holds and nobody wants any more.
         """
-        if doubtful:
-            for pending in filter(None, (self._pending.get(job.id) for entry in entries for job in entry.jobs)):
-                pending.doubtful = True
         self.lanes[lane].outgoing = 0
         unwanted: list[Entry] = []
         for entry, place in zip(entries, places, strict=False):
@@ -371,11 +367,36 @@ class Ledger:
             for job in reversed(entry.jobs):
                 pending = self._pending.get(job.id)
                 if pending is not None and pending.entry is entry:
-                    self._leave(pending, entry)
-                    pending.entry = None
-                    self.lanes[pending.lane].unwritten.put_back(pending)
+                    self._put_back(pending, entry)
                     again += 1
         return again
+
+    def _put_back(self, pending: Pending, entry: Entry) -> None:
+        """It goes out again, and this entry is its own no more."""
+        self._leave(pending, entry)
+        pending.entry = None
+        self.lanes[pending.lane].unwritten.put_back(pending)
+
+    def rewrite(self, pending: Pending, entry: Entry) -> Answer | None:
+        """Write this job again, up to LOSSES times, if this is still its entry: Redis lost it, or what it knew of its request.
+
+        Returns the answer that is to be settled where that is too often.
+        """
+        if self._pending.get(pending.job.id) is not pending or pending.entry is not entry:
+            return None
+        if (given_up := self._lose(pending, entry)) is None:
+            entry.open -= 1
+            if not entry.open:
+                self.lanes[entry.lane].entries.pop(entry, None)
+            self._put_back(pending, entry)
+        return given_up
+
+    @staticmethod
+    def _lose(pending: Pending, entry: Entry) -> Answer | None:
+        """Count a loss; the answer of one that is given up."""
+        pending.losses += 1
+        pending.since = int(entry.id.partition(b"-")[0])
+        return Answer(pending.job.id, Verdict.UNKNOWN, fault=Fault.LOST) if pending.losses > LOSSES else None
 
     @property
     def handed_over(self) -> bool:
@@ -389,14 +410,14 @@ class Ledger:
         Returns how many go out again, and for the others the answers that are to be settled.
         """
         entries = list(entries)
-        given_up: list[Answer] = []
-        for entry in entries:
-            for pending in filter(None, (self._pending.get(job.id) for job in entry.jobs)):
-                if pending.entry is entry:
-                    pending.losses += 1
-                    pending.since = int(entry.id.partition(b"-")[0])
-                    if pending.losses > LOSSES:
-                        given_up.append(Answer(pending.job.id, Verdict.UNKNOWN, fault=Fault.LOST))
+        given_up = [
+            answer
+            for entry in entries
+            for job in entry.jobs
+            if (pending := self._pending.get(job.id)) is not None
+            and pending.entry is entry
+            and (answer := self._lose(pending, entry)) is not None
+        ]
         return self.unwritten(entries) - len(given_up), given_up
 
     def settle(self, answer: Answer) -> Pending | None:

@@ -83,7 +83,7 @@ class Writer:
         self._delay.note(now, sum(len(entry.jobs) for entry in entries))
         written = await self._send(entries) if entries else []
         places = [each.place for each in written or ()]
-        self._discard(self._ledger.written(self._lane, entries, places, doubtful=written is None))
+        self._discard(self._ledger.written(self._lane, entries, places))
         self._over.set()
         self._over = asyncio.Event()
         part = self._ledger.lanes[self._lane]

@@ -73,11 +73,11 @@ class Session:
         self._former: str | None = None
         self.start = "0"  # the offset from which the client goes on over this socket, before any answer
         self._withheld = False  # whether the client was not sent the last answer, and not told that it goes on behind it
-        self._told_loss = False  # whether the client was told to ask again; we cannot know when it has done so
+        # Whether the client was told to ask again, also by the response to its resume; we cannot know when it has done so.
+        self._told_loss = False
         # Given up since Redis has nothing of them, oldest first; their jobs may come again, out of some ledger or of Redis itself.
         self._given_up: dict[str, None] = {}
-        # In flight when not all of the history was there: the client may have had their answers from a Redis that lost them.
-        self._doubtful: set[str] = set()
+        self._doubtful: set[str] = set()  # in flight, and so over a former socket (`doubtful`)
         self._ahead: dict[int, Delivery] = {}  # heard before what precedes them, by number
 
     @property
@@ -206,9 +206,9 @@ class Session:
         flight = self.in_flight.pop(request, None)
         self._remember(request, delivery.number, None if flight is None else flight.question)
         asked = flight is not None and flight.asked
-        # Of what nobody waits for here the client may have the answer, from before a loss, even over a former socket of which this
+        # Of what it did not ask here the client may have the answer, from before a loss, even over a former socket of which this
         # process never knew. It was told to ask again, so it gets from the history what it does not have.
-        if not asked and (request in self._doubtful or (flight is None and (self._told_loss or request in self._given_up))):
+        if not asked and (self._told_loss or request in self._doubtful or (flight is None and request in self._given_up)):
             return False
         if self._told_loss or not asked:
             self._expect_repetition(request)
@@ -244,7 +244,7 @@ class Session:
             if answered <= self.last:
                 self._remember(request, answered)
         self.in_flight = {request: Flight(None, asked=False) for request in kept.in_flight}
-        self._doubtful = set() if complete else set(kept.in_flight)
+        self._told_loss = not complete
         return complete, self.hear([*missed, *heard] if complete else heard)
 
     def adopt(self, former: "Session") -> None:
@@ -252,16 +252,18 @@ class Session:
         for request, flight in former.in_flight.items():
             if flight.job is not None and request not in self._answered:
                 self.in_flight[request] = Flight(flight.job, asked=False, question=flight.question)
-        self._doubtful |= {request for request in former.doubtful if request in self.in_flight}
+        self._doubtful |= former.doubtful & self.in_flight.keys()
 
     def awaits(self, request: str) -> bool:
         """Whether the client has no answer to a request for sure, from no Redis that lost it either."""
-        return request in self.in_flight and request not in self.doubtful
+        flight = self.in_flight.get(request)
+        return flight is not None and (flight.asked or not (self._told_loss or request in self._doubtful))
 
     @property
     def doubtful(self) -> set[str]:
         """Requests in flight whose answers the client may have had from a Redis that lost them, unless it asked again."""
-        return {request for request in self._doubtful if (flight := self.in_flight.get(request)) is not None and not flight.asked}
+        unasked = {request for request, flight in self.in_flight.items() if not flight.asked}
+        return unasked if self._told_loss else unasked & self._doubtful
 
     def skip_to(self, number: int) -> None:
         """The history begins with this number. After a loss the client asks again, so nothing before it is missed."""

@@ -12,7 +12,7 @@ from services.web.ask.question import Question
 from services.web.queue.answers import Answers
 from services.web.queue.cancellation import Cancellation, Ending
 from services.web.queue.cleanup import Cleanup
-from services.web.queue.ledger import Ledger, Place
+from services.web.queue.ledger import LOSSES, Ledger, Place
 from services.web.queue.settlement import Settlement
 
 
@@ -92,11 +92,24 @@ def test_a_job_that_may_be_written_holds_up_no_other() -> None:
     assert desk.rounds(1) == [["b"]]
 
 
-def test_a_job_of_which_redis_lost_the_mark_is_ended_here() -> None:
-    desk = Desk(lambda _: Ending.UNKNOWN, "a")
+def test_a_job_of_which_redis_lost_the_mark_is_written_again_and_ended_there() -> None:
+    desk = Desk(lambda _: Ending.ENDED if len(desk.clients.asked) > 1 else Ending.UNKNOWN, "a")
+    assert desk.rounds(1) == [["a"]]
+    assert desk.clients.given_up == []
+    desk.ledger.written(Lane.QUICK, desk.ledger.take(Lane.QUICK), [Place(Lane.QUICK, b"2-0")])
+    desk.clients.asked.append("a")
     assert desk.cancel("a")
+    assert desk.clients.given_up == []
+
+
+def test_a_job_whose_mark_redis_loses_again_and_again_is_given_up() -> None:
+    desk = Desk(lambda _: Ending.UNKNOWN, "a")
+    for number in range(LOSSES + 1):
+        assert desk.clients.given_up == []
+        desk.rounds(1)
+        desk.ledger.written(Lane.QUICK, desk.ledger.take(Lane.QUICK), [Place(Lane.QUICK, b"%d-0" % (2 + number))])
     assert desk.clients.given_up == ["a"]
-    assert not len(desk.ledger) and not desk.cleanup.done
+    assert not len(desk.ledger)
 
 
 def test_a_job_that_is_not_in_redis_when_its_time_is_over_is_written_before_all_others_and_ended_there() -> None:

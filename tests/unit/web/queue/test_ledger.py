@@ -245,15 +245,6 @@ def test_a_failed_write_goes_out_again_before_later_jobs() -> None:
     assert ids(book.take(Lane.HEAVY)) == [[2], [3], [4]]
 
 
-def test_only_jobs_whose_write_failed_are_doubtful() -> None:
-    book = Ledger(10)
-    failed = accept(book, HEAVY, HEAVY)
-    book.written(Lane.HEAVY, book.take(Lane.HEAVY), [], doubtful=True)
-    full = accept(book, "2")
-    book.written(Lane.QUICK, book.take(Lane.QUICK), [])
-    assert [pending.doubtful for pending in (*failed, *full)] == [True, True, False]
-
-
 def test_only_unanswered_jobs_of_a_lost_entry_go_out_again() -> None:
     book = Ledger(10)
     accept(book, "2", "3", "5")
@@ -534,6 +525,21 @@ class AnyOrder(RuleBasedStateMachine):
         self.clients[self.last_id] = client
         self.costs[self.last_id] = pending.cost
         self.waiting[pending.lane].append(self.last_id)
+
+    @precondition(lambda self: any(self.in_redis.values()))
+    @rule(data=st.data())
+    def rewrite(self, data: st.DataObject) -> None:
+        """Redis lost what it knew of one job's request; its entry may be there."""
+        id = data.draw(st.sampled_from(sorted(id for held in self.in_redis.values() for e in held for id in self.carried(e))))
+        pending, entry = self.ledger.get(id), self.carrier.pop(id)
+        assert pending is not None
+        pending.losses = 0
+        assert self.ledger.rewrite(pending, entry) is None
+        assert self.ledger.rewrite(pending, entry) is None, "it is not its entry any more"
+        waiting = self.waiting[self.lanes[id]]
+        waiting.insert(sum(other in self.hurried for other in waiting), id)
+        for lane, held in self.in_redis.items():
+            self.in_redis[lane] = [each for each in held if self.carried(each)]
 
     @precondition(lambda self: self.lanes)
     @rule(data=st.data())

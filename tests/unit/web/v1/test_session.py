@@ -121,6 +121,17 @@ def test_what_the_client_may_have_is_not_sent_over_its_next_socket_either_unless
     assert session.ask("r1") is (Repeat.CROSSED if asked else Repeat.ANSWERED)
 
 
+@pytest.mark.parametrize("recovered", [True, False])
+def test_what_its_process_holds_from_a_former_socket_is_sent_unasked_only_where_no_answer_was_lost(recovered: bool) -> None:
+    former = Session("token")
+    former.submitted("r1", 5)
+    session, told, _ = resumed(Kept(EPOCH, 0, 2, [], {}), str(EPOCH), 0 if recovered else 1, [])  # that answer came over a third
+    assert told is recovered
+    session.adopt(former)
+    assert session.hear([delivery(1, "r1")]) == ([delivery(1, "r1")] if recovered else [])
+    assert session.ask("r1") is (Repeat.CROSSED if recovered else Repeat.ANSWERED)
+
+
 def test_an_answer_that_is_given_again_after_a_loss_may_cross_its_request() -> None:
     session, _, _ = resumed(Kept(EPOCH, 1, 1, [], {"r1": 1}), str(EPOCH - 1), 0, [])
     assert session.ask("r1") is Repeat.ANSWERED
