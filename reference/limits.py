@@ -142,11 +142,11 @@ def nginx() -> Iterator[tuple[str, str, str, str]]:
         _directive("nginx/conf/limits.conf", "client_max_body_size"),
         "HTTP 413",
     )
-    words = dict(word.split("=") for word in _directive("nginx/conf/error_answer.conf", "limit_req").split())
+    zone = _words("nginx/conf/limits.conf", "limit_req_zone")
     yield (
-        "refused bodies of one address that wait for their answers, five a second",
+        f"refused bodies of one address that wait for their answers, {zone['rate'].removesuffix('r/s')} a second",
         "`limit_req`",
-        words["burst"],
+        _words("nginx/conf/error_answer.conf", "limit_req")["burst"],
         "closed without an answer",
     )
     yield (
@@ -161,6 +161,11 @@ def _directive(file: str, name: str) -> str:
     """The value of a directive in a configuration file of nginx or Redis."""
     lines = (line.split(maxsplit=1) for line in (ROOT / file).read_text().splitlines() if line.strip())
     return next(words[1].partition(";")[0].strip() for words in lines if words[0] == name)
+
+
+def _words(file: str, name: str) -> dict[str, str]:
+    """The words `name=value` of a directive's value."""
+    return dict(word.split("=") for word in _directive(file, name).split() if "=" in word)
 
 
 def _table(name: str, rows: Iterator[tuple[str, str, str, str]]) -> str:

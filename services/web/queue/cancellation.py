@@ -17,7 +17,7 @@ from services.jobs.messages import Fault
 from services.jobs.names import Lane
 from services.web.queue.answers import Answers
 from services.web.queue.cleanup import Cleanup
-from services.web.queue.ledger import Ledger, Pending
+from services.web.queue.ledger import Entry, Ledger, Pending
 from services.web.queue.writer import Writer
 
 log = logging.getLogger(__name__)
@@ -88,7 +88,7 @@ class Cancellation:
 
     async def _written(self, pending: Pending, until: float) -> None:
         """Have a job written that is not in Redis, and wait for that; `until` (time.monotonic()) at most."""
-        if pending.entry is None or not pending.entry.id:
+        if _entry(pending) is None:
             self._ledger.hurry(pending)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
@@ -101,9 +101,8 @@ class Cancellation:
         It is answered in Redis alone, over whatever socket its request comes again: what is not there, or is lost there, is written
         first.
         """
-        entry = pending.entry
-        if entry is None or not entry.id:
-            self._ledger.hurry(pending)
+        entry = _entry(pending)
+        if entry is None:
             raise Unclear("the request is not in Redis yet")
         ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
         if ending is not Ending.UNKNOWN:
@@ -133,6 +132,9 @@ class Cancellation:
             pending = self._ledger.get(id)
             if pending is None:
                 continue
+            if _entry(pending) is None:
+                self._ledger.hurry(pending)
+                continue
             try:
                 await self._end(pending, Fault.DEADLINE)
             except Unclear:
@@ -141,3 +143,8 @@ class Cancellation:
                 log.warning("could not answer a job whose time is over, will try again: %s", error)
                 overdue[id] = None
                 break
+
+
+def _entry(pending: Pending) -> Entry | None:
+    """The job's entry in Redis; None while it has none."""
+    return pending.entry if pending.entry is not None and pending.entry.id else None

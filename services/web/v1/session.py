@@ -205,14 +205,18 @@ class Session:
         request = delivery.request
         flight = self.in_flight.pop(request, None)
         self._remember(request, delivery.number, None if flight is None else flight.question)
-        asked = flight is not None and flight.asked
-        # Of what it did not ask here the client may have the answer, from before a loss, even over a former socket of which this
-        # process never knew. It was told to ask again, so it gets from the history what it does not have.
-        if not asked and (self._told_loss or request in self._doubtful or (flight is None and request in self._given_up)):
+        # It was told to ask again, so it gets from the history what it does not have.
+        if self._may_have(request, flight) or (flight is None and request in self._given_up):
             return False
-        if self._told_loss or not asked:
+        if self._told_loss or flight is None or not flight.asked:
             self._expect_repetition(request)
         return True
+
+    def _may_have(self, request: str, flight: Flight | None) -> bool:
+        """Whether the client may have the answer from a Redis that lost it, even over a socket of which this process never knew: it
+        did not ask over this one.
+        """
+        return (flight is None or not flight.asked) and (self._told_loss or request in self._doubtful)
 
     def _expect_repetition(self, request: str) -> None:
         """Remember what is answered now, since the client may be about to ask for it once more, before it knows."""
@@ -257,13 +261,12 @@ class Session:
     def awaits(self, request: str) -> bool:
         """Whether the client has no answer to a request for sure, from no Redis that lost it either."""
         flight = self.in_flight.get(request)
-        return flight is not None and (flight.asked or not (self._told_loss or request in self._doubtful))
+        return flight is not None and not self._may_have(request, flight)
 
     @property
     def doubtful(self) -> set[str]:
         """Requests in flight whose answers the client may have had from a Redis that lost them, unless it asked again."""
-        unasked = {request for request, flight in self.in_flight.items() if not flight.asked}
-        return unasked if self._told_loss else unasked & self._doubtful
+        return {request for request, flight in self.in_flight.items() if self._may_have(request, flight)}
 
     def skip_to(self, number: int) -> None:
         """The history begins with this number. After a loss the client asks again, so nothing before it is missed."""
