@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -29,6 +30,11 @@ class Load:
     def crowd(self, url: Callable[[], str]) -> Crowd:
         """Clients that connect where `url` says at the time."""
         return Crowd([self._client(i, url) for i in range(self.clients)])
+
+    def crowd_of(self, addresses: Sequence[str]) -> Crowd:
+        """Clients that know all these addresses: each begins with another one, and goes on to the next whenever it comes back."""
+        turns = [cycle([*addresses[i % len(addresses) :], *addresses[: i % len(addresses)]]) for i in range(self.clients)]
+        return Crowd([self._client(i, turn.__next__) for i, turn in enumerate(turns)])
 
     def _client(self, i: int, url: Callable[[], str]) -> Client:
         proofs = [to_prove(i + n) for n in range(self.proofs)]

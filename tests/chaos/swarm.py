@@ -12,7 +12,6 @@ import subprocess
 import time
 import urllib.request
 from collections.abc import Sequence
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,6 @@ class Swarm:
         self._directory = directory
         self.certificates = directory / "certificates"  # for all nodes, of one authority
         self.nodes: list[Node] = []
-        self._turns = count()
         self._gone: set[int] = set()
 
     def start(self) -> None:
@@ -151,9 +149,10 @@ class Swarm:
         """One that is not cut off."""
         return next(node for node in self.nodes if node.index not in self._gone)
 
-    def url(self) -> str:
-        """Of the next node, whether it is there or not, as for clients with the addresses of all."""
-        return f"ws://{self.nodes[next(self._turns) % NODES].address}/chatsocket"
+    @property
+    def addresses(self) -> list[str]:
+        """Where clients connect: every node, whether it is there or not."""
+        return [f"ws://{node.address}/chatsocket" for node in self.nodes]
 
     def wait_whole(self) -> None:
         """All services have all that they want, and every node's nginx says ready."""

@@ -85,7 +85,7 @@ def test_every_node_answers_clients_over_tls(whole: Swarm) -> None:
 
 @parametrize(CASES)
 def test_every_request_is_answered_once_on_a_swarm(case: Case, whole: Swarm, record: Callable[[str, str, Figures], None]) -> None:
-    with case.load.crowd(whole.url) as crowd:
+    with case.load.crowd_of(whole.addresses) as crowd:
         wait_until(lambda: crowd.answered > case.load.clients // 2, "answers come")
         case.fault(whole, crowd)
     figures = crowd.figures()

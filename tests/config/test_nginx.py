@@ -305,7 +305,7 @@ class TestMany:
                     assert server_of(client) == web.port
                 # All of them are tried anew: nobody has asked for longer than a dead one is left alone.
                 asked = time.monotonic()
-                wait_until(lambda: time.monotonic() - asked > 1.2, "the second is over", 3)
+                wait_until(lambda: time.monotonic() - asked > 2.2, "the two seconds are over", 4)
                 assert nginx.ask("/primes/7").status == 200
             finally:
                 nginx.stop()
@@ -350,6 +350,22 @@ class TestVanished:
             tell(signal.SIGSTOP)
             with pytest.raises(ConnectionClosed):
                 client.recv(10)
+
+    def test_three_of_one_machine_cost_a_request_one_attempt_each(self, binary: Path, tmp_path: Path, backends: Backends) -> None:
+        web = backends.web()
+        with vanished_ports(3) as ports:
+            nginx = Nginx(binary, tmp_path, port := free_port(), many_hosts(port, [*ports, web.port]))
+            nginx.start()
+            try:
+                with socket_to(nginx), socket_to(nginx):  # so that the one that lives has the most connections
+                    asked = time.monotonic()
+                    wait_until(lambda: time.monotonic() - asked > 2.2, "all of them may be tried again", 4)
+                    assert nginx.ask("/primes/7").status == 200
+            finally:
+                nginx.stop()
+            for line in nginx.access_log.splitlines():
+                tried = re.findall(r":(\d+)", json.loads(line)["web"])
+                assert max(Counter(tried).values()) == 1, line
 
     def test_a_handshake_that_it_took_is_answered(
         self, start: Callable[..., Nginx], silent: tuple[int, Callable[[int], None]]
@@ -703,11 +719,26 @@ def dead_ports(count: int) -> Iterator[list[int]]:
         yield [each.getsockname()[1] for each in sockets]
 
 
+@contextlib.contextmanager
+def vanished_ports(count: int) -> Iterator[list[int]]:
+    """Ports at which nothing is answered, as at an address whose machine is gone: their queues of connections are full."""
+    with ExitStack() as held:
+        listening = [held.enter_context(socket.socket()) for _ in range(count)]
+        for each in listening:
+            each.bind(("127.0.0.1", 0))
+            each.listen(0)
+            for _ in range(2):
+                waiting = held.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(each.getsockname())
+        yield [each.getsockname()[1] for each in listening]
+
+
 def many_hosts(http_port: int, web_ports: list[int]) -> str:
     """`hosts.local.conf` with any number of web processes."""
     usual = local_hosts(http_port, [1, 2, 3, 4])
-    servers = "".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;\n" for port in web_ports)
-    whole, count = re.subn(r"(    server 127\.0\.0\.1:[1-4] max_fails=1 fail_timeout=1s;\n){4}", servers, usual, count=1)
+    servers = "".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;\n" for port in web_ports)
+    whole, count = re.subn(r"(    server 127\.0\.0\.1:[1-4] max_fails=1 fail_timeout=2s;\n){4}", servers, usual, count=1)
     assert count == 1
     return whole
 
