@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-instructions bench-peers bench-python bench-engine bench-proofs bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-scale soak bench-instructions bench-peers bench-python bench-engine bench-proofs bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -56,6 +56,13 @@ bench: .venv/bench ## what a job costs through the queue and without it, side by
 
 bench-quick: .venv/bench ## the same in under two minutes, the closed loops alone (ARGS=--help)
 	@$(BIN)/python -m tests.bench quick $(ARGS)
+
+bench-scale: .venv/bench ## 50,000 sockets at once, then 1,000,000 jobs at once, some minutes (needs a C compiler and 20,000 open files a process)
+	@$(BIN)/python -m tests.bench.scale sockets
+	@$(BIN)/python -m tests.bench.scale queue
+
+soak: .venv/bench ## half load for an hour, and what memory each part takes meanwhile (ARGS=--help)
+	@$(BIN)/python -m tests.bench.soak $(ARGS)
 
 bench-instructions: .venv/ready ## instructions that a job costs a web process and a worker, the same on a busy machine (needs valgrind; ARGS=--help)
 	@$(BIN)/python -m tests.bench.instructions $(ARGS)

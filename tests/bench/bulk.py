@@ -29,7 +29,11 @@ class Took:
 def post(address: str, port: int, questions: Path) -> Took:
     """Ask the numbers of this file again and again until 50 MB are full. Raises Failed."""
     asked = [line.split() for line in questions.read_bytes().splitlines()]
-    body, verdicts = fill(asked, MOST)
+    return send(address, port, *fill(asked, MOST))
+
+
+def send(address: str, port: int, body: bytes, verdicts: list[bytes]) -> Took:
+    """Have these verdicts for a body. Raises Failed."""
     connection = http.client.HTTPConnection(address, port, timeout=PATIENCE)
     with tempfile.TemporaryFile() as answers:
         started = time.monotonic()

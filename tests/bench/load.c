@@ -19,11 +19,12 @@
 #include <unistd.h>
 
 static const char USAGE[] =
-    "usage: load ADDRESS PORT plain|v1 QUESTIONS CLIENTS RATE PATIENCE\n"
+    "usage: load ADDRESS PORT plain|v1 QUESTIONS CLIENTS RATE PATIENCE [SOURCE]\n"
     "\n"
     "Opens CLIENTS WebSockets at ws://ADDRESS:PORT/chatsocket, RATE a second (0: as fast as 128 handshakes at a time go), and\n"
     "prints {\"connected\": CLIENTS, \"seconds\": S}. Each line of QUESTIONS is a number, a space, and 1 if it is prime, else 0.\n"
     "PATIENCE: seconds that all handshakes may take, and the last answers of a run.\n"
+    "SOURCE: the address from which it connects: one has ports for some 28,000 sockets to a server.\n"
     "Then it holds the sockets, obeys these lines of its standard input, and prints a line of JSON after each:\n"
     "\n"
     "  closed CLIENTS WINDOW SECONDS JOBS   the first CLIENTS ask WINDOW numbers each, and another for each answer, until\n"
@@ -587,7 +588,7 @@ static void start_handshake(struct client *client)
     send_all(client, (unsigned char *)request, (size_t)length);
 }
 
-static void begin_connection(struct client *client, const struct sockaddr_in *address)
+static void begin_connection(struct client *client, const struct sockaddr_in *address, const struct sockaddr_in *source)
 {
     int on = 1;
     struct linger at_once = {1, 0}; /* leaves no port in TIME_WAIT: runs follow each other */
@@ -596,6 +597,9 @@ static void begin_connection(struct client *client, const struct sockaddr_in *ad
         die("cannot open a socket: %s", strerror(errno));
     setsockopt(client->descriptor, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(client->descriptor, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    setsockopt(client->descriptor, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on); /* the port is chosen by both ends */
+    if (source->sin_family && bind(client->descriptor, (const struct sockaddr *)source, sizeof *source))
+        die("cannot connect from the source address: %s", strerror(errno));
     if (connect(client->descriptor, (const struct sockaddr *)address, sizeof *address) && errno != EINPROGRESS)
         die("cannot connect: %s", strerror(errno));
     client->wants_out = true;
@@ -630,11 +634,21 @@ static bool turn(int ms)
     return other;
 }
 
-static void connect_all(const char *host, int port, double rate)
+static void read_address(const char *host, int port, struct sockaddr_in *address)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    if (inet_pton(AF_INET, host, &address.sin_addr) != 1)
+    address->sin_family = AF_INET;
+    address->sin_port = htons((uint16_t)port);
+    if (inet_pton(AF_INET, host, &address->sin_addr) != 1)
         die("expected an IPv4 address, got %s", host);
+}
+
+/* from: an address, or NULL */
+static void connect_all(const char *host, int port, double rate, const char *from)
+{
+    struct sockaddr_in address = {0}, source = {0};
+    read_address(host, port, &address);
+    if (from)
+        read_address(from, 0, &source);
     uint64_t started = now();
     uint32_t begun = 0;
     while (opened < client_count) {
@@ -642,7 +656,7 @@ static void connect_all(const char *host, int port, double rate)
         if (elapsed > (double)patience)
             die("%" PRIu32 " of %" PRIu32 " sockets open after %" PRIu64 " s", opened, client_count, patience);
         while (begun < client_count && handshakes < HANDSHAKES && (rate <= 0 || begun < elapsed * rate + 1))
-            begin_connection(&clients[begun++], &address);
+            begin_connection(&clients[begun++], &address, &source);
         turn(rate > 0 ? 1 : 100);
     }
     printf("{\"connected\": %" PRIu32 ", \"seconds\": %.6f}\n", opened, (double)(now() - started) / (double)SECOND);
@@ -845,7 +859,7 @@ int main(int count, char **arguments)
         fputs(USAGE, stdout);
         return 0;
     }
-    if (count != 8 || (strcmp(arguments[3], "plain") && strcmp(arguments[3], "v1"))) {
+    if (count < 8 || count > 9 || (strcmp(arguments[3], "plain") && strcmp(arguments[3], "v1"))) {
         fputs(USAGE, stderr);
         return 2;
     }
@@ -863,7 +877,7 @@ int main(int count, char **arguments)
     setrlimit(RLIMIT_NOFILE, &files);
     clients = allocate(client_count, sizeof *clients);
     poller = epoll_create1(EPOLL_CLOEXEC);
-    connect_all(arguments[1], atoi(arguments[2]), atof(arguments[6]));
+    connect_all(arguments[1], atoi(arguments[2]), atof(arguments[6]), count == 9 ? arguments[8] : NULL);
     serve();
     return 0;
 }

@@ -109,9 +109,11 @@ class Load:
         protocol: Protocol = "plain",
         rate: float = 0,  # sockets opened a second; 0: as fast as the server accepts
         address: str = "127.0.0.1",
-        patience: int = 60,  # seconds that the last answers of a run may take
+        patience: int = 60,  # seconds that all handshakes, and the last answers of a run, may take
+        source: str = "",  # the address from which it connects
     ) -> None:
         command = [str(build()), address, str(port), protocol, str(questions), str(clients), str(rate), str(patience)]
+        command += [source] if source else []
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,

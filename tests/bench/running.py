@@ -4,7 +4,9 @@ import resource
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
 from tests.bench import cpu
@@ -45,6 +47,20 @@ def settle(row: Row) -> None:
                 f"{row.name} does not come to rest within {PATIENCE} s, and is measured all the same", file=sys.stderr, flush=True
             )
             return
+
+
+def rest(seconds: float) -> None:
+    """Let time pass, which is measured."""
+    time.sleep(seconds)
+
+
+@contextmanager
+def beside(work: Callable[[], T]) -> Iterator["Future[T]"]:
+    """Have this done in a thread; at the end of the block it is over, and what it raised is raised."""
+    with ThreadPoolExecutor(1) as executor:
+        future = executor.submit(work)
+        yield future
+    future.result()
 
 
 def rotated(rows: Sequence[T], by: int) -> list[T]:

@@ -6,6 +6,7 @@
 import contextlib
 import json
 import os
+import re
 import resource
 import shutil
 import socket
@@ -43,6 +44,7 @@ class Row:
     components: Mapping[str, Sequence[int]]  # the processes that each part began with
     address: str = "127.0.0.1"
     commands: Callable[[], int] | None = None  # how many commands Redis has run; None: there is no Redis
+    traffic: Callable[[], int] | None = None  # bytes that Redis has read and written; None: likewise
     metrics: Mapping[str, Sequence[int]] = field(default_factory=dict)  # ports of /metrics, of parts that tell them
     runtime: str = ""  # what runs its servers, with its version
 
@@ -86,10 +88,12 @@ def primes(
     python: str = sys.executable,
     limits: Mapping[str, str] = UNLIMITED,
     options: Mapping[str, Sequence[str]] | None = None,
+    nginx_workers: int = 0,
 ) -> Iterator[Row]:
     """The whole of ours: nginx, web processes, Redis with its append-only file, workers.
 
-    `limits`: settings of nginx; `options`: more of the command line of each `web` and each `worker`.
+    `limits`: settings of nginx; `options`: more of the command line of each `web` and each `worker`; `nginx_workers`: processes of
+    nginx, 0 for as many as it has otherwise.
     """
     more = options or {}
     with contextlib.ExitStack() as ending:
@@ -135,13 +139,16 @@ def primes(
         ]
         for server, port in zip((*web, *worker), metrics_ports, strict=True):
             wait_until(partial(_ready, server, port), f"{server.name} is ready")
-        nginx, http_port = ending.enter_context(nginx_before(directory, http_ports, limits))
+        nginx, http_port = ending.enter_context(nginx_before(directory, http_ports, limits, nginx_workers))
         metrics = {"web": metrics_ports[:webs], "worker": metrics_ports[webs:]}
         parts = {"nginx": [nginx], "web": web, "worker": worker, "redis": [store]}
         pids = {name: [member.pid for member in members] for name, members in parts.items()}
         password = (directory / "access" / "exporter" / "password").read_text().strip()
-        commands = partial(count_commands, redis_port, username="exporter", password=password)
-        yield Row("primes", http_port, pids, commands=commands, metrics=metrics, runtime=interpreters.describe([python]))
+        told = {
+            name: partial(count, redis_port, username="exporter", password=password)
+            for name, count in {"commands": count_commands, "traffic": count_bytes}.items()
+        }
+        yield Row("primes", http_port, pids, **told, metrics=metrics, runtime=interpreters.describe([python]))
 
 
 @contextlib.contextmanager
@@ -227,11 +234,16 @@ def _answering(name: str, directory: Path, python: str) -> Iterator[Row]:
 
 
 @contextlib.contextmanager
-def nginx_before(directory: Path, web_ports: Sequence[int], limits: Mapping[str, str]) -> Iterator[tuple[Program, int]]:
-    """The project's own configuration, as `make local` fills it in, with these web processes."""
+def nginx_before(
+    directory: Path, web_ports: Sequence[int], limits: Mapping[str, str], workers: int = 0
+) -> Iterator[tuple[Program, int]]:
+    """The project's own configuration, as `make local` fills it in, with these web processes, and so many of its own, if any."""
     port, prefix = free_port(), directory / "nginx"
     prefix.mkdir()
     shutil.copytree(ROOT / "nginx", prefix / "etc", ignore=shutil.ignore_patterns("hosts*.conf", "static"))
+    if workers:
+        whole = (prefix / "etc" / "nginx.conf").read_text()
+        (prefix / "etc" / "nginx.conf").write_text(re.sub(r"(?m)^worker_processes .*;$", f"worker_processes {workers};", whole))
     (prefix / "etc" / "hosts.conf").write_text(hosts((ROOT / "nginx" / "hosts.local.conf").read_text(), port, web_ports))
     (prefix / "etc" / "settings.conf").write_text(nginx_settings({f"PRIMES_{name}": value for name, value in limits.items()}))
     # Started by root, its workers would become `nobody`, who may not write here.
@@ -297,6 +309,13 @@ def count_commands(port: int, **access: str) -> int:
     """Commands that Redis has run, those of scripts among them."""
     with contextlib.closing(redis.Redis(port=port, **access)) as client:  # type: ignore[call-overload]  # names of its arguments
         return sum(int(told["calls"]) for told in client.info("commandstats").values())
+
+
+def count_bytes(port: int, **access: str) -> int:
+    """Bytes that Redis has read from its clients and written to them."""
+    with contextlib.closing(redis.Redis(port=port, **access)) as client:  # type: ignore[call-overload]  # as above
+        told = client.info("stats")
+        return int(told["total_net_input_bytes"]) + int(told["total_net_output_bytes"])
 
 
 def _service(
