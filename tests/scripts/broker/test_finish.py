@@ -174,6 +174,25 @@ def test_of_more_answers_than_a_history_holds_the_last_are_kept(node: Node) -> N
     assert (field(node, "?r5"), field(node, "?r6"), field(node, "last")) == (None, "7", str(count))
 
 
+@pytest.mark.parametrize("length", [1, 31, 32, 300])
+def test_requests_of_any_length_are_let_go_with_their_numbers(node: Node, length: int) -> None:
+    count = names.HISTORY + 2
+    ids = [f"{n:04}".rjust(length, "é")[-length:] if length > 4 else chr(0x4E00 + n) for n in range(count)]
+    put(node, **{name: MARK.format(n) for n, name in enumerate(ids)})
+    end(node, *(asked(name, n) for n, name in enumerate(ids)))
+    assert [field(node, f"?{name}") for name in ids[:3]] == [None, None, "3"]
+    assert history(node)[0] == (ids[2], 2)
+
+
+@pytest.mark.parametrize("last", [0, 126, 127, 254, 255, 65_534, 65_535, 2**32 - 2, 2**32])
+def test_numbers_of_any_size_are_delivered(node: Node, last: int) -> None:
+    put(node, a=MARK.format(5))
+    node.admin.hset(SESSION, "last", last)
+    listener = node.listen(names.deliveries("web0"))
+    end(node, asked("a", 5))
+    assert delivered(listener) == [(names.deliveries("web0"), [(TOKEN, "a", "web0", 5, EPOCH, last + 1)])]
+
+
 @pytest.mark.parametrize("left", [TTL, 17])
 def test_a_history_gets_the_time_that_its_session_has_left(node: Node, left: int) -> None:
     put(node, a=MARK.format(5))
