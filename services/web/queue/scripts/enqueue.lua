@@ -101,10 +101,16 @@ local function append_costly()
     end
 end
 
+local located = {} -- of each entry what `locate` said: its jobs are many
+
 -- Where an entry is and whose it is, as a session's mark says it.
-local function locate(place)
-    local at = ask.questions == 0 and ask.lane .. ' ' .. place or place[1] .. ' ' .. place[2]
-    return at .. ' ' .. ask.web .. ' '
+local function locate(entry)
+    if not located[entry] then
+        local place = places[entry]
+        local at = ask.questions == 0 and ask.lane .. ' ' .. place or place[1] .. ' ' .. place[2]
+        located[entry] = at .. ' ' .. ask.web .. ' '
+    end
+    return located[entry]
 end
 
 -- When a session begins (ms since 1970), and the fields of its hash. `held`: 1 if this web process holds its
@@ -146,7 +152,7 @@ local function mark(session, history, held, first, count)
             -- what was answered is not asked again: this job's answer will find no mark and be dropped
             if not tonumber(known[n + 1] or '') then
                 set[#set + 1] = fields[n + 1]
-                set[#set + 1] = locate(places[entry]) .. job
+                set[#set + 1] = locate(entry) .. job
             end
         end
     end
