@@ -1,0 +1,174 @@
+"""The search for one number's successor: which parts are wanted, and which of the orders that came are worth a test."""
+
+import heapq
+import math
+from collections import deque
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import gmpy2
+from gmpy2 import mpz
+
+from services.worker.prove.ecpp import discriminants, orders
+from services.worker.prove.ecpp.pace import ORDER, TEST, Pace
+from services.worker.prove.ecpp.parts import (
+    Cofactors,
+    CofactorsTested,
+    Order,
+    Orders,
+    OrdersFound,
+    Outcome,
+    Part,
+    Roots,
+    RootsFound,
+    read,
+)
+
+MERTENS = 1.781  # e^gamma: a number without prime factors below b is prime e^gamma ln b times as often as any other of its size
+
+# What a step costs beside its tests, in tests: roots, half of which are for discriminants that are not used, and the curve.
+FIXED = 40.0
+PER_DEGREE = 14.0  # of the class polynomial over the genus field
+
+MOST_ITEMS = 4_000  # of a part, whatever the pace
+
+
+class Paces(NamedTuple):
+    """What roots and tests, and discriminants, cost."""
+
+    tests: Pace
+    orders: Pace
+
+    @classmethod
+    def new(cls) -> "Paces":
+        """Before any part came back."""
+        return cls(Pace(TEST), Pace(ORDER))
+
+
+class Rule(NamedTuple):
+    """Which orders are worth a test: those whose gain, less that of the time that their curve costs, reaches the bound."""
+
+    bits_per_test: float  # by which the whole proof advances in the time of one test
+    least: float  # bits
+
+    @classmethod
+    def best(cls, bits: int, paces: Paces) -> "Rule":
+        """That by which a step gains most for its time.
+
+        The bits of an order's small primes are taken to be distributed exponentially, with the mean of the bound's bits.
+        """
+        mean = orders.smooth_bits(mpz(1) << (bits - 1))
+        tests = bits / (MERTENS * mean)  # until one passes
+        making = 3 * paces.orders.cost(bits) / paces.tests.cost(bits)  # of an order, in tests: a third of discriminants have one
+        rate = max((least + mean) / (tests * (1 + making * math.exp(least / mean)) + FIXED) for least in range(4 * mean))
+        return cls(rate, rate * (tests + FIXED / 2))
+
+
+class Search:
+    """Looks for an order with a prime cofactor; takes the first that comes, since the best are tested first."""
+
+    def __init__(self, n: mpz, refused: Collection[mpz], paces: Paces) -> None:
+        self.n = n
+        self._text = gmpy2.digits(n)
+        self._bits = n.bit_length()
+        self._refused = refused  # numbers that are no successors, since they have none themselves
+        self._paces = paces
+        self._rule = Rule.best(self._bits, paces)
+        self._open = 0  # parts that were given out and have not come back
+        self._roots: dict[int, str] = {}  # known, by signed prime
+        self._known = 0  # the same, a bit for each of PRIMES
+        residues = [bit for bit, prime in enumerate(discriminants.PRIMES) if gmpy2.jacobi(prime, n) == 1]
+        self._wanted_roots = deque(residues)  # bits of PRIMES, not given out yet
+        usable = sum(1 << bit for bit in residues)
+        self._waiting = [known for known in discriminants.table() if not known.primes & ~usable]  # for roots
+        self._ready: list[discriminants.Discriminant] = []  # a heap: their roots are known
+        self._pool: list[tuple[float, Order]] = []  # a heap of orders not given out: the least is the best
+        self._admit()
+
+    def next(self) -> Part | None:
+        """The part that is wanted most; None until others come back, or for ever."""
+        part = self._choose()
+        self._open += part is not None
+        return part
+
+    def _choose(self) -> Part | None:
+        if self._pool and -self._pool[0][0] >= self._rule.least:
+            return self._take_orders(self._rule.least)
+        if self._wanted_roots and not self._ready:
+            return self._take_roots()
+        if self._ready:
+            return self._take_discriminants()
+        # Fewer bits than they should bring, but all that is left, or the time would pass unused.
+        return self._take_orders(-math.inf) if self._pool else None
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to try."""
+        return not (self._open or self._pool or self._ready or self._wanted_roots)
+
+    def _take_roots(self) -> Roots:
+        count = self._paces.tests.count(self._bits)
+        bits = [self._wanted_roots.popleft() for _ in range(min(count, len(self._wanted_roots)))]
+        return Roots(self._text, tuple(discriminants.PRIMES[bit] for bit in bits))
+
+    def _take_discriminants(self) -> Orders:
+        count = min(self._paces.orders.count(self._bits), len(self._ready), MOST_ITEMS)
+        values = tuple(heapq.heappop(self._ready).value for _ in range(count))
+        primes = sorted({prime for value in values for prime in discriminants.signed_primes(value)})
+        return Orders(self._text, values, tuple((prime, self._roots[prime]) for prime in primes))
+
+    def _take_orders(self, least: float) -> Cofactors:
+        taken = []
+        for _ in range(min(self._paces.tests.count(self._bits), MOST_ITEMS)):
+            if not self._pool or -self._pool[0][0] < least:
+                break
+            taken.append(heapq.heappop(self._pool)[1])
+        return Cofactors(self._text, tuple(taken))
+
+    def learn(self, part: Part, outcome: Outcome) -> Order | None:
+        """What came of a part that was given out; the order that leads on. Raises ValueError where the two do not fit."""
+        found = None
+        if isinstance(part, Roots) and isinstance(outcome, RootsFound) and len(part.primes) == len(outcome.roots):
+            self._paces.tests.learn(self._bits, len(part.primes), outcome.compute_us)
+            self._learn_roots(part.primes, outcome.roots)
+        elif isinstance(part, Orders) and isinstance(outcome, OrdersFound):
+            self._paces.orders.learn(self._bits, len(part.discriminants), outcome.compute_us)
+            self._learn_orders(outcome.orders)
+        elif isinstance(part, Cofactors) and isinstance(outcome, CofactorsTested) and 0 <= outcome.composite <= len(part.orders):
+            tests = min(outcome.composite + 1, len(part.orders))
+            self._paces.tests.learn(self._bits, tests, outcome.compute_us)
+            found = self._learn_tests(part.orders[outcome.composite :])
+        else:
+            raise ValueError(f"{type(outcome).__name__} is no outcome of this {type(part).__name__}")
+        self._open -= 1
+        return found
+
+    def _learn_roots(self, primes: Sequence[int], roots: Sequence[str]) -> None:
+        self._roots.update(zip(primes, roots, strict=True))
+        self._known = sum(1 << bit for bit, prime in enumerate(discriminants.PRIMES) if prime in self._roots)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Discriminants whose roots are known."""
+        waiting = []
+        for discriminant in self._waiting:
+            if discriminant.primes & ~self._known:
+                waiting.append(discriminant)
+            else:
+                heapq.heappush(self._ready, discriminant)
+        self._waiting = waiting
+
+    def _learn_orders(self, came: Sequence[Order]) -> None:
+        for order in came:
+            degree = discriminants.degrees()[order.discriminant]
+            score = math.log2(read(order.s)) - self._rule.bits_per_test * PER_DEGREE * degree
+            heapq.heappush(self._pool, (-score, order))
+
+    def _learn_tests(self, passed: Sequence[Order]) -> Order | None:
+        """The first of these passed, the others have not been tested."""
+        if not passed:
+            return None
+        if orders.cofactor(self.n, read(passed[0].t), read(passed[0].s)) not in self._refused:
+            return passed[0]
+        self._learn_orders(passed[1:])
+        return None
