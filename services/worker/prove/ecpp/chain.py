@@ -124,11 +124,7 @@ class Chain:
         if self.failure or not self._tail or None in curves:
             return None
         texts = [step.text(curve) for step, curve in zip(self._steps, curves, strict=True) if curve]
-        return (
-            "".join(["[", *(f"{text}, " for text in texts), self._tail.removeprefix("[")]).encode()
-            if texts
-            else self._tail.encode()
-        )
+        return ("[" + "".join(f"{text}, " for text in texts) + self._tail.removeprefix("[")).encode()
 
     def next(self) -> tuple[int, Part] | None:
         """A part to hand out, and its number; None where nothing is wanted until an outcome comes."""

@@ -15,16 +15,16 @@ def find(n: mpz, discriminant: int, memory: int) -> mpz:
     """A j-invariant modulo n. Raises ArithmeticError where there is none, and NoCertificate where PARI has too little memory."""
     pari, error_type = load_pari(memory)
     try:
-        coefficients = [int(c) for c in pari.polclass(discriminant).Vecrev()]
+        coefficients: list[int] = [int(c) for c in pari.polclass(discriminant).Vecrev()]
     except error_type as error:
         raise NoCertificate(Status.OUT_OF_MEMORY, f"PARI: {error}") from None
     return root(coefficients, n)
 
 
 def root(coefficients: list[int], n: mpz) -> mpz:
-    """One root modulo n of a polynomial that has as many as its degree; coefficients from the constant on. Raises ArithmeticError."""
+    """One root modulo n of a polynomial that splits; coefficients from the constant on. Raises ArithmeticError."""
     context = flint.fmpz_mod_poly_ctx(flint.fmpz_mod_ctx(int(n)))
-    polynomial = context(coefficients)
+    polynomial = context([*coefficients])
     chosen = random.Random(int(n))
     for _ in range(MOST_SPLITS):
         if polynomial.degree() == 1:

@@ -105,5 +105,5 @@ def cofactor(n: mpz, t: mpz, s: mpz) -> mpz:
 
 
 def is_probable_prime(q: mpz) -> bool:
-    """Whether a cofactor passes: one power tells nearly every composite, then the test of Baillie, Pomerance, Selfridge and Wagstaff."""
-    return gmpy2.is_strong_prp(q, 2) and gmpy2.is_strong_selfridge_prp(q)
+    """Whether a cofactor passes the test of Baillie, Pomerance, Selfridge and Wagstaff, whose first power tells most composites."""
+    return bool(gmpy2.is_strong_prp(q, 2) and gmpy2.is_strong_selfridge_prp(q))

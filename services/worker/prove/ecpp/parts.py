@@ -159,7 +159,7 @@ def find_orders(part: Orders, _memory: int) -> OrdersFound:
     return OrdersFound(tuple(Order(discriminant, write(t), write(s)) for discriminant, t, s in found))
 
 
-def test_cofactors(part: Cofactors, _memory: int) -> CofactorsTested:
+def try_cofactors(part: Cofactors, _memory: int) -> CofactorsTested:
     """One after another, until one passes."""
     n = mpz(part.n)
     for composite, order in enumerate(part.orders):
@@ -183,7 +183,7 @@ def prove_tail(part: Tail, memory: int) -> TailProven:
 COMPUTATIONS: dict[type, Callable[[Any, int], Outcome]] = {  # each takes the parts of its type alone
     Roots: find_roots,
     Orders: find_orders,
-    Cofactors: test_cofactors,
+    Cofactors: try_cofactors,
     Curve: find_curve,
     Tail: prove_tail,
 }
@@ -191,7 +191,7 @@ COMPUTATIONS: dict[type, Callable[[Any, int], Outcome]] = {  # each takes the pa
 
 def write(number: mpz) -> str:
     """A number of n's size as it stands in a part: no other base is read and written as quickly."""
-    return gmpy2.digits(number, 16)
+    return str(gmpy2.digits(number, 16))
 
 
 def read(text: str) -> mpz:
