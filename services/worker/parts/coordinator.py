@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import logging
+import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -19,7 +20,7 @@ from services.worker.claims.persistence import persist
 from services.worker.compute.frames import Certified, Uncertified
 from services.worker.parts import messages
 from services.worker.parts.board import Board
-from services.worker.parts.handout import Handout
+from services.worker.parts.handout import Handout, Move
 from services.worker.parts.keep import Chains
 from services.worker.parts.messages import Told
 from services.worker.prove.ecpp.chain import Chain
@@ -103,7 +104,10 @@ class Coordinator:
 
 
 class _Proof:
-    """One chain, its parts on the board, and what is told of them."""
+    """One chain, its parts on the board, and what is told of them.
+
+    What the chain does takes some 10 ms where a step was found: a thread does it all, so that quick numbers need not wait for that.
+    """
 
     def __init__(self, n: str, name: str, chain: Chain, board: Board, chains: Chains) -> None:
         self._n = n
@@ -112,6 +116,7 @@ class _Proof:
         self._board = board
         self._chains = chains
         self._handout = Handout(chain)
+        self._one = threading.Lock()  # a thread goes on though its proof is cancelled: the last save waits for it
         self._told: deque[Told] = deque(maxlen=UNREAD)
         self._rung = asyncio.Event()
         self._kept = chain.revision  # the revision that Redis has
@@ -133,45 +138,48 @@ class _Proof:
         self._rung.set()
 
     async def go_on(self) -> None:
-        """Give parts out, wait until something is heard of one, and learn it."""
+        """Learn what was told, give parts out, wait until something is heard of one."""
+        self._rung.clear()
+        lost = self._handout.lost
+        move = await asyncio.to_thread(self._learn)
+        GIVEN_AGAIN.inc(self._handout.lost - lost)
+        if self.over:
+            return
         try:
-            await self._move()
-            await self._keep_from_time_to_time()
+            self._handout.see(await self._board.offer(self._name, *move), time.monotonic())
+            if time.monotonic() - self._kept_at >= SAVE:
+                await self._keep()
         except PASSING as error:
             log.warning("could not give parts out, will try again: %s", error)
             await asyncio.sleep(TICK)
         with suppress(TimeoutError):
             async with asyncio.timeout(TICK):
                 await self._rung.wait()
-        self._rung.clear()
-        while self._told and not self.over:
-            self._learn(self._told.popleft())
 
-    def _learn(self, told: Told) -> None:
-        try:
-            outcome = decode_outcome(told.outcome)
-        except MALFORMED as error:
-            unreadable.note("outcome", error)
-        else:
-            self._handout.learn(told.number, told.teller, outcome, time.monotonic())
-
-    async def _move(self) -> None:
-        lost = self._handout.lost
-        move = self._handout.move(time.monotonic())
-        GIVEN_AGAIN.inc(self._handout.lost - lost)
-        self._handout.see(await self._board.offer(self._name, *move), time.monotonic())
-
-    async def _keep_from_time_to_time(self) -> None:
-        if time.monotonic() - self._kept_at >= SAVE:
-            await self._keep()
+    def _learn(self) -> Move:
+        """All that was told until now, and what follows from that."""
+        with self._one:
+            while self._told and not self.over:
+                told = self._told.popleft()
+                try:
+                    outcome = decode_outcome(told.outcome)
+                except MALFORMED as error:
+                    unreadable.note("outcome", error)
+                else:
+                    self._handout.learn(told.number, told.teller, outcome, time.monotonic())
+            return self._handout.move(time.monotonic())
 
     async def _keep(self) -> None:
         """Keep the chain if there is something new in it."""
         revision = self._chain.revision
         if revision != self._kept:
             self._kept_at = time.monotonic()
-            await self._chains.keep(self._n, await asyncio.to_thread(self._chain.save))
+            await self._chains.keep(self._n, await asyncio.to_thread(self._save))
             self._kept = revision
+
+    def _save(self) -> bytes:
+        with self._one:
+            return self._chain.save()
 
     async def leave(self) -> None:
         """It is over, or shall be another worker's: keep how far it came, withdraw what waits."""
