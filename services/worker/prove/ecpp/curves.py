@@ -8,7 +8,8 @@ from gmpy2 import mpz
 from certificates import Rejected
 from certificates.ecpp import verify_curve_step
 from certificates.structure import Affine, Step
-from services.worker.prove.ecpp import invariants
+from services.worker.prove.ecpp.classfields import class_field
+from services.worker.prove.ecpp.roots import find_j
 
 MOST_TRIALS = 60  # of curves: one in two has the order, one in six for discriminant -3, so that 60 fail for one n in 50,000
 
@@ -32,7 +33,7 @@ def twists(n: mpz, discriminant: int, memory: int) -> Iterator[Affine]:
         for k in range(1, MOST_TRIALS + 2):
             yield through(mpz(2 + k), mpz(k) * (discriminant == -4), mpz(k) * (discriminant == -3), n)
         return
-    j = invariants.find(n, discriminant, memory)
+    j = find_j(n, class_field(discriminant, memory))
     scale = j * gmpy2.invert(1728 - j, n) % n
     a, b = 3 * scale, 2 * scale
     sign = 1

@@ -10,6 +10,8 @@ import gmpy2
 # A guess from what was measured: beyond these bounds more discriminants come in than any step needs.
 LARGEST_PRIME = 200
 LARGEST = 1_000_000
+LARGEST_5 = 150_000  # of those that are 5 modulo 8: their invariants are larger than others'
+LARGEST_5_3 = 30_000  # of these that 3 divides: they have no other invariant than j
 MOST_DEGREE = 24  # of a class polynomial over the genus field
 
 EULER_PRIMES = tuple(p for p in range(2, 70) if gmpy2.is_prime(p))  # enough for class numbers to some 10 %
@@ -47,7 +49,7 @@ def table() -> tuple[Discriminant, ...]:
 
 def multiply(product: int, primes: int, count: int, start: int) -> Iterator[Discriminant]:
     """Those that are the product and primes from `start` on. `count`: of the primes in the product."""
-    if product < 0:
+    if -largest(product) <= product < 0:
         degree = max(1.0, estimate_class_number(product) / (1 << (count - 1)))
         if degree <= MOST_DEGREE:
             yield Discriminant(degree, product, primes)
@@ -56,6 +58,13 @@ def multiply(product: int, primes: int, count: int, start: int) -> Iterator[Disc
         if abs(larger) > LARGEST:
             return
         yield from multiply(larger, primes | 1 << bit, count + 1, bit + 1)
+
+
+def largest(discriminant: int) -> int:
+    """The bound of discriminants of this kind."""
+    if discriminant % 8 != 5:
+        return LARGEST
+    return LARGEST_5 if discriminant % 3 else LARGEST_5_3
 
 
 @cache
