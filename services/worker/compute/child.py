@@ -5,6 +5,7 @@ It reads jobs from standard input and writes reports to standard output (`frames
 """
 
 import argparse
+import contextlib
 import signal
 import sys
 
@@ -34,8 +35,9 @@ def main() -> None:
         certifier.start()
         parted = Parted(sys.stdin.buffer, tell)
         tell(READY)
-        for job in read_jobs(sys.stdin.buffer):
-            tell(prove(job, certifier, parted, briefly=arguments.briefly))
+        with contextlib.suppress(EOFError):  # the worker ended while a proof was made in parts
+            for job in read_jobs(sys.stdin.buffer):
+                tell(prove(job, certifier, parted, briefly=arguments.briefly))
     else:
         tell(READY)
         for job in read_jobs(sys.stdin.buffer):

@@ -11,7 +11,8 @@ import gmpy2
 import msgspec
 from gmpy2 import mpz
 
-from certificates import Rejected
+from certificates import Rejected, verify
+from certificates import read as read_certificate
 from services.worker.prove.certify import NoCertificate, ask_pari
 from services.worker.prove.ecpp import curves, orders, residues
 
@@ -90,7 +91,7 @@ class CurveFound(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="cu
 
 
 class TailProven(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="tail proven"):
-    """PARI's certificate."""
+    """PARI's certificate, which has been verified."""
 
     text: str
     compute_us: int = 0
@@ -176,8 +177,10 @@ def find_curve(part: Curve, memory: int) -> CurveFound:
 
 
 def prove_tail(part: Tail, memory: int) -> TailProven:
-    """By PARI. Raises NoCertificate."""
-    return TailProven(ask_pari(mpz(part.n), n_minus_1=False, memory=memory).pari.decode())
+    """By PARI, verified without it. Raises NoCertificate, Rejected."""
+    text = ask_pari(mpz(part.n), n_minus_1=False, memory=memory).pari
+    verify(read_certificate(text))
+    return TailProven(text.decode())
 
 
 COMPUTATIONS: dict[type, Callable[[Any, int], Outcome]] = {  # each takes the parts of its type alone

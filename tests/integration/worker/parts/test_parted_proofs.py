@@ -22,7 +22,7 @@ from tests.integration.stack import Worker
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import eventually
 
-SHORT = PARTED_ABOVE + 20  # digits
+SHORT = PARTED_ABOVE + 60  # digits: some seconds, in which both children have started
 LONG = PARTED_ABOVE + 150  # likewise: there is time to break something in the middle
 PROVEN = 300  # s for such a proof, on a machine that others use
 
