@@ -27,7 +27,7 @@ Coefficients = tuple[int, ...]  # of a polynomial, the constant first
 
 
 class Level(NamedTuple):
-    """An extension: the polynomial of the generator below over the rational numbers, and the W of each coefficient but the first."""
+    """An extension: the polynomial of the generator below over the rational numbers, and the W of all but the first coefficient."""
 
     below: Coefficients
     numerators: tuple[Coefficients, ...]
@@ -62,9 +62,7 @@ def class_field(discriminant: int, memory: int) -> ClassField:
                     continue
     except error_type as error:
         raise NoCertificate(Status.OUT_OF_MEMORY, f"PARI: {error}") from None
-    raise ArithmeticError(
-        f"the class field of discriminant {discriminant} takes more than {precision} bits, or powers than {power}"
-    )
+    raise ArithmeticError(f"the class field of discriminant {discriminant} takes more than {precision} bits")
 
 
 def evaluate(pari: Any, invariant: Invariant, group: ClassGroup, bits: int) -> list[Any]:
@@ -81,7 +79,8 @@ def needed_bits(values: Sequence[Any]) -> int:
 
 def build(pari: Any, invariant: Invariant, values: Sequence[Any], primes: Sequence[int], power: int) -> ClassField:
     """With sums of this power of the invariants. Raises Imprecise."""
-    base = below = [sum(value**power for value in values)]
+    base = sum(value**power for value in values) if primes else values[0]
+    below: Sequence[Any] = [base]
     levels = []
     for prime in primes:
         count = len(below) * prime
@@ -89,7 +88,7 @@ def build(pari: Any, invariant: Invariant, values: Sequence[Any], primes: Sequen
         above = [sum(value**power for value in block) for block in blocks(values, count)] if count < len(values) else values
         levels.append(make_level(pari, below, above))
         below = above
-    return ClassField(invariant, nearest(base[0] if primes else values[0]), tuple(levels))
+    return ClassField(invariant, nearest(base), tuple(levels))
 
 
 def make_level(pari: Any, below: Sequence[Any], above: Sequence[Any]) -> Level:
