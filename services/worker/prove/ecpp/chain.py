@@ -136,17 +136,17 @@ class Chain:
             if number in self._tasks:
                 return number, self._tasks[number].part
         self._paces.notice(len(self._tasks) + 1)
-        task = self._descend() or self._ascend()
+        task = self._descend() or self._ascend() or self._descend(idle=True)
         if task is None:
             return None
         self._count += 1
         self._tasks[self._count] = task
         return self._count, task.part
 
-    def _descend(self) -> _Task | None:
-        """Towards a next step, or the end."""
+    def _descend(self, idle: bool = False) -> _Task | None:
+        """Towards a next step, or the end. `idle`: with what may be of no use, too."""
         if self._search:
-            part = self._search.next()
+            part = self._search.next(idle)
             return _Task(part) if part else None
         if self._tail or self._tail_given:
             return None

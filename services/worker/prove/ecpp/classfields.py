@@ -97,7 +97,7 @@ def make_level(pari: Any, below: Sequence[Any], above: Sequence[Any]) -> Level:
     leaves = []
     for generator, block in zip(below, blocks(above, len(below)), strict=True):
         relative = multiply_all([x - value for value in block])
-        leaves.append((x - generator, [relative.polcoeff(k) for k in range(len(block))]))
+        leaves.append((x - generator, list(relative.Vecrev())[: len(block)]))
     while len(leaves) > 1:
         leaves = [merge(*leaves[i : i + 2]) for i in range(0, len(leaves), 2)]
     polynomial, numerators = leaves[0]
@@ -130,7 +130,7 @@ def merge(one: tuple[Any, list[Any]], *others: tuple[Any, list[Any]]) -> tuple[A
 
 def whole(polynomial: Any) -> Coefficients:
     """The whole coefficients that these are near to. Raises Imprecise."""
-    return tuple(nearest(polynomial.polcoeff(k)) for k in range(max(0, int(polynomial.poldegree())) + 1))
+    return tuple(nearest(coefficient) for coefficient in polynomial.Vecrev())
 
 
 def nearest(number: Any) -> int:

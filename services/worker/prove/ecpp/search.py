@@ -32,11 +32,14 @@ MERTENS = 1.781  # e^gamma: a number without prime factors below b is prime e^ga
 # What a step costs beside its tests, in tests, as measured at 1,000 digits.
 ROOTS = 20.0  # half of which are for discriminants that are not used
 POINT = 20.0  # the point on the curve, and the verification
+MORE_POINTS = {-3: 2.5, -4: 1.5}  # times as much beyond that, where there are six twists, or four
 QUADRATIC = 2.0  # a root of a polynomial of degree 2
 SPLIT, SPLIT_POWER = 2.0, 1.9  # of a polynomial of a higher degree: so many times this power of the degree
 
 FIELD_US = 300  # microseconds of a class field for each class; more where these are many:
 FIELD_CLASSES = 100
+
+WEAK = 0.4  # of the bits that a step should gain: so many are taken before another tier is begun; a guess
 
 FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begins with these tiers of discriminants
 
@@ -99,13 +102,13 @@ class Search:
         self._asked_roots = primes
         self._admit()
 
-    def next(self) -> Part | None:
-        """The part that is wanted most; None until others come back, or for ever."""
-        part = self._choose()
+    def next(self, idle: bool = False) -> Part | None:
+        """The part that is wanted most; None until others come back, or for ever. `idle`: a worker has nothing else to do."""
+        part = self._choose(idle)
         self._open += part is not None
         return part
 
-    def _choose(self) -> Part | None:
+    def _choose(self, idle: bool) -> Part | None:
         while True:
             if self._pool and -self._pool[0][0] >= self._rule.least:
                 return self._take_orders(self._rule.least)
@@ -113,9 +116,11 @@ class Search:
                 return self._take_discriminants()
             if self._wanted_roots:
                 return self._take_roots()
-            if self._pool:  # fewer bits than a step should gain, but all that is left, or the time would pass unused
-                return self._take_orders(-math.inf)
-            if self._open or self._tier == len(discriminants.TIERS):
+            last = self._tier == len(discriminants.TIERS)
+            weak = -math.inf if last and not self._open else self._rule.least * WEAK
+            if self._pool and -self._pool[0][0] >= weak:
+                return self._take_orders(weak)
+            if last or (self._open and not idle):
                 return None
             self._open_tier()
 
@@ -184,6 +189,7 @@ class Search:
         """Bits that it gains, less those that are gained elsewhere in the time of its curve."""
         classes = order.class_number
         tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
+        tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
         tests += FIELD_US * classes * (1 + classes / FIELD_CLASSES) / self._paces.tests.cost(self._bits)
         return math.log2(read(order.s)) - self._rule.bits_per_test * tests
 
