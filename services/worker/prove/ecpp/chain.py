@@ -12,8 +12,9 @@ from gmpy2 import mpz
 
 from certificates.ecpp import exceeds_bound
 from services.worker.prove.ecpp import orders
+from services.worker.prove.ecpp.pace import Paces
 from services.worker.prove.ecpp.parts import Curve, CurveFound, Failed, Order, Outcome, Part, Tail, TailProven, read
-from services.worker.prove.ecpp.search import Paces, Search
+from services.worker.prove.ecpp.search import Search
 
 TAIL_BITS = 600  # a number of so many bits is proven in one part, by PARI
 
@@ -78,7 +79,7 @@ class Chain:
         self.failure = ""  # why there will be no certificate
         self._steps: list[_Step] = []
         self._refused: set[mpz] = set()  # numbers that have no successor
-        self._paces = Paces.new()
+        self._paces = Paces()
         self._search: Search | None = None  # of the last number; None where that is proven in one part
         self._tail = ""  # PARI's certificate of the last number
         self._tasks: dict[int, _Task] = {}  # given out and wanted
@@ -134,17 +135,18 @@ class Chain:
             number = self._lost.popleft()
             if number in self._tasks:
                 return number, self._tasks[number].part
-        task = self._descend() or self._ascend()
+        self._paces.notice(len(self._tasks) + 1)
+        task = self._descend() or self._ascend() or self._descend(idle=True)
         if task is None:
             return None
         self._count += 1
         self._tasks[self._count] = task
         return self._count, task.part
 
-    def _descend(self) -> _Task | None:
-        """Towards a next step, or the end."""
+    def _descend(self, idle: bool = False) -> _Task | None:
+        """Towards a next step, or the end. `idle`: with what may be of no use, too."""
         if self._search:
-            part = self._search.next()
+            part = self._search.next(idle)
             return _Task(part) if part else None
         if self._tail or self._tail_given:
             return None
@@ -209,6 +211,7 @@ class Chain:
 
     def _go_on(self) -> None:
         """From the last number; what was wanted for the one before is not any more."""
+        self._paces.begin(len(self._tasks))
         self._tasks = {number: task for number, task in self._tasks.items() if task.step in self._steps}
         n = self.last
         self._search = Search(n, self._refused, self._paces) if n.bit_length() > TAIL_BITS else None

@@ -27,7 +27,7 @@ Coefficients = tuple[int, ...]  # of a polynomial, the constant first
 
 
 class Level(NamedTuple):
-    """An extension: the polynomial of the generator below over the rational numbers, and the W of each coefficient but the first."""
+    """An extension: the polynomial of the generator below over the rational numbers, and the W of all but the first coefficient."""
 
     below: Coefficients
     numerators: tuple[Coefficients, ...]
@@ -62,9 +62,7 @@ def class_field(discriminant: int, memory: int) -> ClassField:
                     continue
     except error_type as error:
         raise NoCertificate(Status.OUT_OF_MEMORY, f"PARI: {error}") from None
-    raise ArithmeticError(
-        f"the class field of discriminant {discriminant} takes more than {precision} bits, or powers than {power}"
-    )
+    raise ArithmeticError(f"the class field of discriminant {discriminant} takes more than {precision} bits")
 
 
 def evaluate(pari: Any, invariant: Invariant, group: ClassGroup, bits: int) -> list[Any]:
@@ -81,7 +79,8 @@ def needed_bits(values: Sequence[Any]) -> int:
 
 def build(pari: Any, invariant: Invariant, values: Sequence[Any], primes: Sequence[int], power: int) -> ClassField:
     """With sums of this power of the invariants. Raises Imprecise."""
-    base = below = [sum(value**power for value in values)]
+    base = sum(value**power for value in values) if primes else values[0]
+    below: Sequence[Any] = [base]
     levels = []
     for prime in primes:
         count = len(below) * prime
@@ -89,7 +88,7 @@ def build(pari: Any, invariant: Invariant, values: Sequence[Any], primes: Sequen
         above = [sum(value**power for value in block) for block in blocks(values, count)] if count < len(values) else values
         levels.append(make_level(pari, below, above))
         below = above
-    return ClassField(invariant, nearest(base[0] if primes else values[0]), tuple(levels))
+    return ClassField(invariant, nearest(base), tuple(levels))
 
 
 def make_level(pari: Any, below: Sequence[Any], above: Sequence[Any]) -> Level:
@@ -98,7 +97,7 @@ def make_level(pari: Any, below: Sequence[Any], above: Sequence[Any]) -> Level:
     leaves = []
     for generator, block in zip(below, blocks(above, len(below)), strict=True):
         relative = multiply_all([x - value for value in block])
-        leaves.append((x - generator, [relative.polcoeff(k) for k in range(len(block))]))
+        leaves.append((x - generator, list(relative.Vecrev())[: len(block)]))
     while len(leaves) > 1:
         leaves = [merge(*leaves[i : i + 2]) for i in range(0, len(leaves), 2)]
     polynomial, numerators = leaves[0]
@@ -131,7 +130,7 @@ def merge(one: tuple[Any, list[Any]], *others: tuple[Any, list[Any]]) -> tuple[A
 
 def whole(polynomial: Any) -> Coefficients:
     """The whole coefficients that these are near to. Raises Imprecise."""
-    return tuple(nearest(polynomial.polcoeff(k)) for k in range(max(0, int(polynomial.poldegree())) + 1))
+    return tuple(nearest(coefficient) for coefficient in polynomial.Vecrev())
 
 
 def nearest(number: Any) -> int:

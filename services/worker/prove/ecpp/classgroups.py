@@ -2,9 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import gmpy2
+
+from services.worker.prove.certify import load_pari
 
 Form = tuple[int, int, int]  # a x^2 + b x y + c y^2
 
@@ -19,6 +22,13 @@ class ClassGroup(NamedTuple):
 
     forms: tuple[Form, ...]
     primes: tuple[int, ...]
+
+
+@lru_cache(maxsize=1 << 16)
+def class_number(discriminant: int, memory: int) -> int:
+    """Of a fundamental discriminant, which is small. Raises NoCertificate."""
+    pari, _ = load_pari(memory)
+    return int(pari.qfbclassno(discriminant))
 
 
 def class_group(pari: Any, discriminant: int) -> ClassGroup:

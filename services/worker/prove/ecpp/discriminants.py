@@ -2,19 +2,23 @@
 
 import math
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 import gmpy2
 
-# A guess from what was measured: beyond these bounds more discriminants come in than any step needs.
-LARGEST_PRIME = 200
-LARGEST = 1_000_000
+# Below these bounds are the primes in the discriminants of each tier: the larger n is, the more orders a step has to see, and each
+# prime is one more root modulo n. From tier to tier there are some 1.4 times as many orders. Each table is made in 0.1 to 0.3 s.
+TIERS = (130, 200, 320, 500, 800)
+
+# Guesses from what was measured, as are those above.
+LARGEST = 1_000_000  # larger ones are costly, and bring few orders
 LARGEST_5 = 150_000  # of those that are 5 modulo 8: their invariants are larger than others'
 LARGEST_5_3 = 30_000  # of these that 3 divides: they have no other invariant than j
-MOST_DEGREE = 24  # of a class polynomial over the genus field
+MOST_CLASSES = 300  # a class field of so many takes 0.3 s
+MOST_DEGREE = 40  # one n in so many at most has orders for the discriminant
 
-EULER_PRIMES = tuple(p for p in range(2, 70) if gmpy2.is_prime(p))  # enough for class numbers to some 10 %
+EULER_PRIMES = tuple(p for p in range(2, 40) if gmpy2.is_prime(p))  # enough for class numbers to some 15 %
 
 
 class Discriminant(NamedTuple):
@@ -34,30 +38,32 @@ def signed(p: int) -> int:
 
 
 # Each fundamental discriminant is the product of some of these, in one way only.
-PRIMES = (-4, 8, -8, *(signed(p) for p in range(3, LARGEST_PRIME) if gmpy2.is_prime(p)))
+PRIMES = (-4, 8, -8, *(signed(p) for p in range(3, TIERS[-1]) if gmpy2.is_prime(p)))
 _EVEN = 3  # of them
 
 
 @cache
-def table() -> tuple[Discriminant, ...]:
-    """All within the bounds, those of small degree first; made in some 0.2 s."""
-    made = [*multiply(1, 0, 0, _EVEN)]
+def table(tier: int) -> tuple[Discriminant, ...]:
+    """Those of this tier, and of all before it; small degrees first."""
+    count = sum(abs(prime) < TIERS[tier] for prime in PRIMES)
+    made = [*multiply(1, 0, 0, _EVEN, count)]
     for bit in range(_EVEN):
-        made += multiply(PRIMES[bit], 1 << bit, 1, _EVEN)
+        made += multiply(PRIMES[bit], 1 << bit, 1, _EVEN, count)
     return tuple(sorted(made, key=lambda made: (made.degree, -made.value)))
 
 
-def multiply(product: int, primes: int, count: int, start: int) -> Iterator[Discriminant]:
-    """Those that are the product and primes from `start` on. `count`: of the primes in the product."""
+def multiply(product: int, primes: int, count: int, start: int, end: int) -> Iterator[Discriminant]:
+    """Those that are the product and some of these primes. `count`: of the primes in the product."""
     if -largest(product) <= product < 0:
-        degree = max(1.0, estimate_class_number(product) / (1 << (count - 1)))
-        if degree <= MOST_DEGREE:
+        classes = estimate_class_number(product)
+        degree = max(1.0, classes / (1 << (count - 1)))
+        if degree <= MOST_DEGREE and classes <= MOST_CLASSES:
             yield Discriminant(degree, product, primes)
-    for bit in range(start, len(PRIMES)):
+    for bit in range(start, end):
         larger = product * PRIMES[bit]
         if abs(larger) > LARGEST:
             return
-        yield from multiply(larger, primes | 1 << bit, count + 1, bit + 1)
+        yield from multiply(larger, primes | 1 << bit, count + 1, bit + 1, end)
 
 
 def largest(discriminant: int) -> int:
@@ -65,12 +71,6 @@ def largest(discriminant: int) -> int:
     if discriminant % 8 != 5:
         return LARGEST
     return LARGEST_5 if discriminant % 3 else LARGEST_5_3
-
-
-@cache
-def degrees() -> dict[int, float]:
-    """The estimated degree of each in the table."""
-    return {made.value: made.degree for made in table()}
 
 
 def estimate_class_number(discriminant: int) -> float:
@@ -81,7 +81,7 @@ def estimate_class_number(discriminant: int) -> float:
     return estimate
 
 
-@cache
+@lru_cache(maxsize=1 << 16)
 def signed_primes(discriminant: int) -> tuple[int, ...]:
     """Those whose product is this fundamental discriminant. Raises ValueError where some are too large."""
     rest, found = discriminant, []
@@ -92,5 +92,5 @@ def signed_primes(discriminant: int) -> tuple[int, ...]:
     if rest in PRIMES[:_EVEN]:
         found.insert(0, rest)
     elif rest != 1:
-        raise ValueError(f"expected a product of different signed primes below {LARGEST_PRIME}, got {discriminant}")
+        raise ValueError(f"expected a product of different signed primes below {TIERS[-1]}, got {discriminant}")
     return tuple(found)

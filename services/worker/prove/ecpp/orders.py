@@ -13,7 +13,7 @@ LEAST_GAIN = 2  # bits by which a cofactor is smaller than n: with less a step c
 
 # Small primes are taken out up to 2^SMOOTH: of a number of so many bits, or fewer. A test of a cofactor costs as its bits' cube
 # nearly, and its chance grows with the logarithm of the bound. The primorial takes 1.44 bits for each number up to the bound.
-SMOOTH = ((500, 17), (800, 18), (1100, 19), (1500, 20), (2000, 21), (2800, 22), (4000, 23), (6000, 24))
+SMOOTH = ((700, 17), (1100, 18), (1500, 19), (1900, 20), (2500, 21), (3600, 22), (5000, 23), (7000, 24))
 MOST_SMOOTH = 25  # 6 MB of primorial
 
 Candidate = tuple[int, mpz, mpz]  # discriminant, t and s

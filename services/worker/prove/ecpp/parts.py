@@ -15,6 +15,7 @@ from certificates import Rejected, verify
 from certificates import read as read_certificate
 from services.worker.prove.certify import NoCertificate, ask_pari
 from services.worker.prove.ecpp import curves, orders, residues
+from services.worker.prove.ecpp.classgroups import class_number
 
 
 class Roots(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="roots"):
@@ -36,6 +37,7 @@ class Order(msgspec.Struct, array_like=True, frozen=True, gc=False, order=True):
     """An order n + 1 - t of a curve with this discriminant; `s` is the product of its small primes."""
 
     discriminant: int
+    class_number: int
     t: str
     s: str
 
@@ -153,11 +155,13 @@ def find_roots(part: Roots, _memory: int) -> RootsFound:
     return RootsFound(tuple(map(write, residues.square_roots(part.primes, n))))
 
 
-def find_orders(part: Orders, _memory: int) -> OrdersFound:
-    """All of them, and then their small primes in one go."""
+def find_orders(part: Orders, memory: int) -> OrdersFound:
+    """All of them, and then their small primes in one go. Raises NoCertificate."""
     n = mpz(part.n)
     found = orders.smooth_orders(n, part.discriminants, {prime: read(root) for prime, root in part.roots})
-    return OrdersFound(tuple(Order(discriminant, write(t), write(s)) for discriminant, t, s in found))
+    return OrdersFound(
+        tuple(Order(discriminant, class_number(discriminant, memory), write(t), write(s)) for discriminant, t, s in found)
+    )
 
 
 def try_cofactors(part: Cofactors, _memory: int) -> CofactorsTested:

@@ -31,6 +31,8 @@ class RootExtractor:
         """Raises ArithmeticError where there is none."""
         n = self._n
         number %= n
+        if number == 0:
+            return number
         power = gmpy2.powmod(number, self._odd >> 1, n)
         root = power * number % n
         rest = power * root % n  # root^2 = number * rest, and the order of rest is a power of 2

@@ -5,6 +5,7 @@ from typing import Any
 
 import flint
 import gmpy2
+from flint.utils.flint_exceptions import DomainError
 from gmpy2 import mpz
 
 from services.worker.prove.ecpp.classfields import ClassField, Coefficients
@@ -57,8 +58,11 @@ def split_off(polynomial: list[mpz], n: mpz) -> mpz:
 
 
 def split(polynomial: Any, line: Any, power: int) -> Any:
-    """The smaller of two factors; the polynomial where there is one only."""
-    factor = polynomial.gcd(line.pow_mod(power, polynomial) - 1)
+    """The smaller of two factors; the polynomial where there is one only. Raises ArithmeticError."""
+    try:
+        factor = polynomial.gcd(line.pow_mod(power, polynomial) - 1)
+    except DomainError:  # FLINT tests the modulus
+        raise ArithmeticError("a class polynomial cannot be split: n is not prime") from None
     if not 0 < factor.degree() < polynomial.degree():
         return polynomial
     return factor if 2 * factor.degree() <= polynomial.degree() else polynomial // factor
