@@ -1,8 +1,8 @@
 -- Has parts of a proof wait for whoever computes them, behind those of it that wait already, and takes back
 -- those that are not needed any more; all that wait are kept for their time to live from now on. A proof of
 -- which nothing waited is served after all others, once they had their turn. Rings the bell where no part of
--- any proof waited: whoever looked before this found none. In one step, so that no worker that looks meanwhile
--- finds a proof without its parts. Returns how many parts of this proof wait.
+-- any proof waited: whoever looked before this found none. In one step, so that no worker that looks
+-- meanwhile finds a proof without its parts. Returns how many parts of this proof wait.
 local proofs, waiting, payloads = unpack(KEYS)
 local proof, ttl, most, bell, withdrawn = unpack(ARGV)
 -- ttl: s · most: parts that may wait · withdrawn: how many are taken back. Behind these come the numbers that

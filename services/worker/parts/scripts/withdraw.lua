@@ -1,4 +1,5 @@
--- Takes back all parts of a proof that is over. In one step with its turn, which nobody then looks at in vain.
+-- Takes back all parts of a proof that is over. In one step with its turn, which nobody then looks at in
+-- vain.
 local proofs, waiting, payloads = unpack(KEYS)
 local proof = ARGV[1]
 
