@@ -52,6 +52,23 @@ def table(tier: int) -> tuple[Discriminant, ...]:
     return tuple(sorted(made, key=lambda made: (made.degree, -made.value)))
 
 
+@cache
+def groups(tier: int) -> tuple[tuple[int, tuple[Discriminant, ...]], ...]:
+    """The table by the two largest primes of each: what has one that is no square modulo n is passed over at once."""
+    found: dict[int, list[Discriminant]] = {}
+    for known in table(tier):
+        highest = 1 << (known.primes.bit_length() - 1)
+        rest = known.primes ^ highest
+        found.setdefault(highest | 1 << rest.bit_length() >> 1, []).append(known)
+    return tuple((primes, tuple(group)) for primes, group in found.items())
+
+
+def usable(tier: int, primes: int) -> Iterator[Discriminant]:
+    """Those of the tier's table that are made of these primes alone, a bit for each."""
+    others = ~primes
+    return (known for two, group in groups(tier) if not two & others for known in group if not known.primes & others)
+
+
 def multiply(product: int, primes: int, count: int, start: int, end: int) -> Iterator[Discriminant]:
     """Those that are the product and some of these primes. `count`: of the primes in the product."""
     if -largest(product) <= product < 0:

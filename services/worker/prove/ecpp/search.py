@@ -36,6 +36,8 @@ MORE_POINTS = {-3: 2.5, -4: 1.5}  # times as much beyond that, where there are s
 QUADRATIC = 2.0  # a root of a polynomial of degree 2
 SPLIT, SPLIT_POWER = 2.0, 1.9  # of a polynomial of a higher degree: so many times this power of the degree
 
+LONG_CURVE = 200.0  # tests: a curve that takes so long counts twice, since the whole proof may have to wait for it
+
 FIELD_US = 300  # microseconds of a class field for each class; more where these are many:
 FIELD_CLASSES = 100
 
@@ -91,9 +93,7 @@ class Search:
 
     def _open_tier(self) -> None:
         """Go on with the discriminants of the next tier."""
-        unusable = ~self._usable
-        usable = (known for known in discriminants.table(self._tier) if not known.primes & unusable)
-        came = [known for known in usable if known.value not in self._seen]
+        came = [known for known in discriminants.usable(self._tier, self._usable) if known.value not in self._seen]
         self._tier += 1
         self._seen.update(known.value for known in came)
         self._waiting += came
@@ -136,9 +136,10 @@ class Search:
 
     def _take_discriminants(self) -> Orders:
         count = min(self._paces.orders.count(self._bits, self._paces.target_us), len(self._ready), MOST_ITEMS)
-        values = tuple(heapq.heappop(self._ready).value for _ in range(count))
-        primes = sorted({prime for value in values for prime in discriminants.signed_primes(value)})
-        return Orders(self._text, values, tuple((prime, self._roots[prime]) for prime in primes))
+        taken = [heapq.heappop(self._ready) for _ in range(count)]
+        needed = functools.reduce(operator.or_, (known.primes for known in taken))
+        primes = [prime for bit, prime in enumerate(discriminants.PRIMES) if needed >> bit & 1]
+        return Orders(self._text, tuple(known.value for known in taken), tuple((prime, self._roots[prime]) for prime in primes))
 
     def _take_orders(self, least: float) -> Cofactors:
         taken = []
@@ -190,6 +191,7 @@ class Search:
         classes = order.class_number
         tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
         tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
+        tests *= 1 + tests / LONG_CURVE
         tests += FIELD_US * classes * (1 + classes / FIELD_CLASSES) / self._paces.tests.cost(self._bits)
         return math.log2(read(order.s)) - self._rule.bits_per_test * tests
 

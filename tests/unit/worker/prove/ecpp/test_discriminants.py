@@ -5,7 +5,7 @@ from math import prod
 
 import pytest
 
-from services.worker.prove.ecpp.discriminants import PRIMES, TIERS, estimate_class_number, signed_primes, table
+from services.worker.prove.ecpp.discriminants import PRIMES, TIERS, estimate_class_number, signed_primes, table, usable
 
 
 def class_number(discriminant: int) -> int:
@@ -54,3 +54,8 @@ def test_class_numbers_are_estimated(discriminant: int) -> None:
 def test_a_product_of_other_primes_is_refused() -> None:
     with pytest.raises(ValueError, match="expected a product of different signed primes below"):
         signed_primes(-9)
+
+
+@pytest.mark.parametrize("primes", [0, 0b101, 0b1011011101, (1 << len(PRIMES)) - 1])
+def test_usable_ones_are_made_of_the_primes_alone(primes: int) -> None:
+    assert set(usable(0, primes)) == {known for known in table(0) if known.primes | primes == primes}
