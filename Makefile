@@ -3,7 +3,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
-.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-scale soak bench-instructions bench-peers bench-python bench-engine bench-proofs bench-lanes abuse lint scan chart types unit coverage reference newest pictures requirements clean
+.PHONY: help up deploy down local check test model chaos simulate fuzz faults bench bench-quick bench-ci bench-scale soak bench-instructions bench-peers bench-python bench-engine bench-proofs bench-lanes bench-parts abuse lint scan chart types unit coverage reference newest pictures requirements clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -84,6 +84,9 @@ bench-proofs: .venv/bench ## compare what proofs cost from PARI, FLINT, Math::Pr
 
 bench-lanes: .venv/ready ## what 12-digit numbers and 150-digit proofs wait for beside 5,000-digit numbers and 1,000-digit proofs; Docker (ARGS=--help)
 	@$(BIN)/python -m tests.bench.lanes $(ARGS)
+
+bench-parts: .venv/ready ## how one proof by elliptic curves scales over workers, in virtual time, some seconds (ARGS=--digits=1000, ARGS=--help)
+	@$(BIN)/python -m tests.bench.parts $(ARGS)
 
 abuse: .venv/ready ## what every other client notices while one abuses the service, forty minutes (ARGS=--help)
 	@$(BIN)/python -m tests.abuse $(ARGS)

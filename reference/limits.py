@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.jobs.names import HISTORY
+from services.jobs.names import CHAINS_LENGTH, HISTORY
 from services.web.queue.ledger import ACCOUNTS, HEAVY_ENTRIES, PLACE, QUICK_WORK
 from services.web.settings import WebSettings
 from services.web.shares import BURST, MOST, MOST_WAITING
@@ -12,6 +12,7 @@ from services.web.sockets.deflate import FREE, RATIO
 from services.web.upload.begins import SECONDS
 from services.web.upload.writer import WINDOW
 from services.web.v1.outbox import MOST_QUEUED
+from services.worker.parts.handout import MOST as PARTS_OUT
 from services.worker.settings import WorkerSettings
 
 ROOT = Path(__file__).parents[1]
@@ -102,6 +103,8 @@ def redis() -> Iterator[tuple[str, str, str, str]]:
         "HTTP 503 `busy`",
     )
     yield "MiB of certificates", "`CERTIFICATE_MEMORY`", f"{works.certificate_memory:,}", "the oldest go"
+    yield "parts of one proof that are given out", "fixed", f"{PARTS_OUT:,}", "the next one leaves when one comes back"
+    yield "proofs in parts whose progress is kept, of 1 MiB at most", "fixed", f"{CHAINS_LENGTH:,}", "the oldest begin anew"
     yield "answers of a session", "fixed", f"{HISTORY:,}", "the oldest go"
     yield "seconds of a session after its socket", "`SESSION_TTL`", f"{has.session_ttl:,}", "its client is told"
     yield "seconds of a costly answer", "`CACHE_TTL`", f"{works.cache_ttl:,}", "it is computed again"

@@ -51,7 +51,7 @@ TABLES: tuple[tuple[str, type[ServiceSettings]], ...] = (
 )
 
 # Defaults that are computed when the process starts, by setting.
-COMPUTED = {"instance": "the host's name", "heavy_processes": "half the CPUs"}
+COMPUTED = {"instance": "the host's name", "heavy_processes": "half the CPUs", "part_processes": "half the CPUs"}
 
 # What does not fit into the sentence that `--help` shows.
 NOTES = {

@@ -10,10 +10,10 @@ _FEWEST = {
     for count, commands in enumerate(
         (
             "exec hello info multi ping time unsubscribe",
-            "client|setname exists get hgetall hlen lpop pttl subscribe ttl xinfo|groups xinfo|stream xlen zcard zpopmin",
+            "client|setname exists get hgetall hlen llen lpop pttl subscribe ttl xinfo|groups xinfo|stream xlen zcard zpopmin",
             "acl|dryrun client|setinfo incrby set eval evalsha expire hdel hexists hget hmget publish rpush"
             " xdel xinfo|consumers xpending zrem zscore",
-            "hincrby hset lrange xack xgroup|create xgroup|delconsumer xrange zadd zrange zremrangebyrank",
+            "hincrby hset lrange lrem xack xgroup|create xgroup|delconsumer xrange zadd zrange zremrangebyrank",
             "xadd",
             "xclaim",
             "xreadgroup",

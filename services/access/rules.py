@@ -44,6 +44,9 @@ _UPLOADS = f"~{KEYS}:upload:* +ttl"
 # user a password, and does nothing.
 _ASK = "+acl|dryrun"
 
+# Proofs in parts: which wait, and how far each came.
+_PARTS = f"~{KEYS}:parts ~{KEYS}:parts:* ~{KEYS}:chains ~{KEYS}:chain:* +get +set +llen +lrem"
+
 # What processes of the former release keep beside that: web processes of all uploads, workers of all certificates.
 _FORMER_WEB = f"~{KEYS}:taken +get +set +incrby"
 _FORMER_WORKER = f"~{KEYS}:certificates"
@@ -54,7 +57,7 @@ RULES = {
     " +xadd +xlen +xrange +xack +xdel +xinfo|groups +publish +subscribe +unsubscribe",
     "worker": f"~{KEYS}:jobs:* ~{KEYS}:dead &primes:* {_CONNECT} {_ASK} {_SCRIPT} {_TERM} {_BEAT} {_SESSION} {_RUNS} {_UPLOADS}"
     f" ~{KEYS}:attempts:* +hgetall +multi +exec"
-    f" ~{KEYS}:known ~{KEYS}:certificates:* {_FORMER_WORKER} +zremrangebyrank {_TURNS} +zpopmin"
+    f" ~{KEYS}:known ~{KEYS}:certificates:* {_FORMER_WORKER} {_PARTS} +zremrangebyrank {_TURNS} +zpopmin"
     " +publish +subscribe +unsubscribe"
     " +xadd +xlen +xrange +xreadgroup +xclaim +xpending +xack +xdel"
     " +xinfo|groups +xinfo|consumers +xgroup|create +xgroup|delconsumer",

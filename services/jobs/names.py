@@ -114,6 +114,38 @@ def certificate(sha256: str) -> str:
     return f"{KEYS}:certificate:{sha256}"
 
 
+PARTS = f"{KEYS}:parts"  # sorted set: proofs of which parts wait, by whose turn is next
+
+CHAINS = f"{KEYS}:chains"  # sorted set: digests of the numbers whose chains are kept, by the time (ms) of their keeping
+CHAINS_LENGTH = 32  # chains kept: of 1,000 digits each takes some 100 KB
+CHAIN_TTL = QUESTION_TTL  # seconds that a chain is kept: as long as its run may last
+
+
+def parts(proof: str) -> str:
+    """List: numbers of the parts of a proof that wait for whoever computes them, with a time to live. `proof` is WORKER:NUMBER,
+    the worker that coordinates it and which of its proofs it is.
+    """
+    return f"{PARTS}:waiting:{proof}"
+
+
+def payloads(proof: str) -> str:
+    """Hash: the parts of that list (MessagePack) by their numbers, with the same time to live."""
+    return f"{PARTS}:payloads:{proof}"
+
+
+def chain(digest: str) -> str:
+    """String: how far a number's proof in parts has come, compressed, with a time to live; by the SHA-256 of its decimal digits."""
+    return f"{KEYS}:chain:{digest}"
+
+
+PARTS_BELL = "primes:bell:parts"  # channel: an empty message says that parts wait, where none did before
+
+
+def outcomes(worker: str) -> str:
+    """Channel: what came of parts (MessagePack), for the worker that coordinates their proof."""
+    return f"primes:outcomes:{worker}"
+
+
 def bell(lane: Lane) -> str:
     """Channel: an empty message says that the lane has an entry that nobody was awake for. Quick entries need none: workers wait
     for them in Redis.

@@ -10,7 +10,7 @@ T = TypeVar("T")
 AGAIN = 0.5  # seconds until a task that did not end is cancelled once more
 
 
-async def end(tasks: Iterable["asyncio.Task[None]"]) -> None:
+async def end(tasks: Iterable["asyncio.Task[Any]"]) -> None:
     """Cancel tasks until all have ended.
 
     Once is not enough: before Python 3.12, asyncio.wait_for, with which redis-py sends, now and then swallows it.

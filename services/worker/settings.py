@@ -32,6 +32,13 @@ class WorkerSettings(Settings):
         le=64,
         description="further ones for short proofs, of up to 200 digits or so, while all others are busy; 0: none",
     )
+    part_processes: int = Field(
+        default_factory=lambda: max(1, len(os.sched_getaffinity(0)) // 2),
+        ge=0,
+        le=64,
+        description="child processes for parts of long proofs, of all workers' together; half the CPUs unless set; "
+        "0: this worker has others compute the parts of its own",
+    )
     lease: Annotated[float, Field(ge=1, le=600)] = Field(
         10.0, description="seconds that a claim lasts without renewal; a dead worker's jobs start again after that"
     )

@@ -40,6 +40,11 @@ from services.worker.lanes.child_lane import ChildLane, SparedBy
 from services.worker.lanes.quick import ComputeBatch, QuickLane, compute_batch
 from services.worker.lanes.quick_proofs import QuickProofs
 from services.worker.lanes.runs import Runs
+from services.worker.parts.board import Board
+from services.worker.parts.coordinator import Coordinator
+from services.worker.parts.keep import Chains
+from services.worker.parts.lane import PartLane
+from services.worker.parts.part_process import PartProcess
 from services.worker.prove.keep import Certificates
 from services.worker.settings import WorkerSettings
 
@@ -103,14 +108,17 @@ class Worker:
             parts.runs,
             certificates,
         )
+        board = Board(redis)
+        self._coordinator = Coordinator(board, Chains(redis), name)
+        self._parts = PartLane(board, [PartProcess(settings.proof_memory) for _ in range(settings.part_processes)], name)
         given = self._leases, self._takeover
         self._orphans = ChildLane(Lane.QUICK, _computing(settings, 1), *given, reader=None, answers=answers)  # of workers that died
         self._heavy = ChildLane(Lane.HEAVY, _computing(settings, settings.heavy_processes), *given, reader=reader, answers=answers)
-        self._proofs = ChildLane(Lane.PROOF, _proving(settings, settings.proof_processes), *given, reader=reader, answers=answers)
+        self._proofs = ChildLane(Lane.PROOF, self._proving(settings.proof_processes), *given, reader=reader, answers=answers)
         self._child_lanes: list[ChildLane] = [self._orphans, self._heavy, self._proofs]
         for lane, most, children in (
             (self._heavy, turn.SHORT, _computing(settings, settings.short_processes)),
-            (self._proofs, turn.SHORT_PROOF, _proving(settings, settings.short_proof_processes)),
+            (self._proofs, turn.SHORT_PROOF, self._proving(settings.short_proof_processes)),
         ):
             if children:
                 spared = SparedBy(lane, most)
@@ -120,14 +128,21 @@ class Worker:
         self._pulse = Pulse(name)
         self._subscription = self._subscribe()
         self._sweeping = Steps("sweep")
-        steps = (self._quick.steps, *(lane.steps for lane in self._child_lanes), self._renewal.steps, self._sweeping)
+        of_proofs = self._coordinator.steps, self._parts.steps
+        steps = (self._quick.steps, *(lane.steps for lane in self._child_lanes), *of_proofs, self._renewal.steps, self._sweeping)
         self._vigil = Vigil(steps, excused=lambda: self._stop.is_set() or not self._pulse.fresh)
         self._stop = asyncio.Event()
+
+    def _proving(self, count: int) -> list[ChildProcess]:
+        settings, in_parts = self._settings, self._coordinator.prove
+        return [ChildProcess(settings.proof_memory, settings.proof_deadline, prove=True, in_parts=in_parts) for _ in range(count)]
 
     def _subscribe(self) -> Subscription:
         hearers = {
             names.bell(Lane.HEAVY): lambda _: self._ring(Lane.HEAVY),
             names.bell(Lane.PROOF): lambda _: self._ring(Lane.PROOF),
+            names.PARTS_BELL: lambda _: self._parts.bell.ring(),
+            names.outcomes(self._name): self._coordinator.hear,
             names.CANCELLATIONS: self._leases.hear_cancellation,
             self._pulse.channel: self._pulse.hear,
         }
@@ -167,7 +182,8 @@ class Worker:
 
     async def _work(self, tasks: asyncio.TaskGroup) -> None:
         """Take entries and answer them, until it is told to stop."""
-        lanes = [tasks.create_task(run) for run in (self._quick.run(), *(lane.run() for lane in self._child_lanes))]
+        runs = self._quick.run(), self._parts.run(), *(lane.run() for lane in self._child_lanes)
+        lanes = [tasks.create_task(run) for run in runs]
         hearing = self._subscription.run(), self._pulse.run(BrokerClient(self._redis))
         for service in (*hearing, self._redis.follow(), self._renewal.run(), self._sweep(), self._vigil.run()):
             tasks.create_task(service)
@@ -182,6 +198,7 @@ class Worker:
             self._sweeping.step()
             for lane in self._child_lanes:
                 lane.sweep()
+            self._parts.sweep()
             try:
                 await depth.measure(self._redis)
                 await self._attempts.excuse()
@@ -197,6 +214,7 @@ class Worker:
         """Claim nothing more, finish what is held, give back what is not finished in time."""
         log.info("draining: %d entries are held", len(self._leases.claims))
         self._quick.stop()
+        self._parts.bell.stop()
         for lane in self._child_lanes:
             lane.bell.stop()
         _, unfinished = await asyncio.wait(lanes, timeout=self._settings.drain)
@@ -213,7 +231,3 @@ class Worker:
 
 def _computing(settings: WorkerSettings, count: int) -> list[ChildProcess]:
     return [ChildProcess(settings.child_memory, settings.deadline) for _ in range(count)]
-
-
-def _proving(settings: WorkerSettings, count: int) -> list[ChildProcess]:
-    return [ChildProcess(settings.proof_memory, settings.proof_deadline, prove=True) for _ in range(count)]

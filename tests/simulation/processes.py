@@ -155,6 +155,7 @@ class WorkerProcess(Process):
         self.settings = WorkerSettings(
             instance=name, redis_url=URL, redis_timeout=TIMEOUT, drain=DRAIN, lease=LEASE, heavy_processes=children,
             deadline=DEADLINE, proof_deadline=DEADLINE, short_processes=spared, short_proof_processes=spared,
+            part_processes=0,  # no number of a history is proven in parts
             cache_ttl=5,
         )  # fmt: skip
         self.worker: Worker | None = None

@@ -6,8 +6,6 @@ It reads jobs from standard input and writes reports to standard output (`frames
 
 import argparse
 import contextlib
-import os
-import resource
 import signal
 import sys
 
@@ -15,11 +13,11 @@ from services.jobs.messages import Answer
 from services.runtime.tether import tether
 from services.worker.compute.answer import compute
 from services.worker.compute.frames import READY, Report, frame, read_jobs
+from services.worker.compute.limit import limit
 from services.worker.compute.primes import Finding
 from services.worker.prove.answer import prove, prove_unasked
+from services.worker.prove.parted import Parted
 from services.worker.prove.proof import Certifier
-
-NICENESS = 10  # heavy jobs yield to the quick lane; to other containers they do not, since the kernel shares among these first
 
 
 def main() -> None:
@@ -35,22 +33,15 @@ def main() -> None:
     if arguments.prove:
         certifier = Certifier(arguments.memory // 2)
         certifier.start()
+        parted = Parted(sys.stdin.buffer, tell)
         tell(READY)
-        for job in read_jobs(sys.stdin.buffer):
-            tell(prove(job, certifier, briefly=arguments.briefly))
+        with contextlib.suppress(EOFError):  # the worker ended while a proof was made in parts
+            for job in read_jobs(sys.stdin.buffer):
+                tell(prove(job, certifier, parted, briefly=arguments.briefly))
     else:
         tell(READY)
         for job in read_jobs(sys.stdin.buffer):
             tell(prove_unasked(job, compute(job, note=note)))
-
-
-def limit(memory: int) -> None:
-    """Bound memory (MiB) and priority; be the first to go when the container runs out of memory."""
-    resource.setrlimit(resource.RLIMIT_AS, (memory << 20, memory << 20))
-    os.nice(NICENESS)
-    with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w") as score:
-        score.write("1000")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole terminal; the worker ends its children itself
 
 
 def note(finding: Finding) -> None:

@@ -1,26 +1,17 @@
 """Runs one job at a time in a child process, and ends the process when the job may not go on."""
 
 import asyncio
-import logging
 import math
-import os
-import signal
-import sys
 import time
 from collections.abc import Awaitable, Callable
 
 import msgspec
-from prometheus_client import Counter
 
 from services.jobs.messages import Answer, Fault, Job, Verdict
-from services.worker.compute.frames import Report, frame, read_report
+from services.runtime.tasks import end
+from services.worker.compute.frames import Certified, Report, Uncertified, frame, read_report
+from services.worker.compute.killable_process import KillableProcess, send
 
-log = logging.getLogger(__name__)
-
-DEATHS = Counter("primes_worker_child_deaths_total", "Child processes that ended while they computed")
-
-START = 15.0  # seconds that a child may take to start: on an idle machine it takes 0.2
-AGAIN = 1.0  # seconds after which a child that did not start is started again
 LOOK = 1.0  # seconds until it is looked for the first time who still waits
 # Seconds from its beginning for which a child may go on with what nobody waits for any more: to start a new one costs as much.
 REMNANT = 0.25
@@ -30,26 +21,23 @@ EARLY = 0.25  # seconds before a request's time is over at which its computation
 # Asked from time to time, with what is known so far: seconds until it is to be asked again, 0 when nobody waits any more.
 Look = Callable[[Answer | None], Awaitable[float]]
 
-
-class Died(Exception):
-    """The child ended while it computed; the text says how."""
-
-
-class NotStarted(Exception):
-    """The child did not come to take a job, which is no job's fault; the text says why."""
+# Makes a proof in parts, for as long as it takes: from the number, in decimal.
+InParts = Callable[[str], Awaitable[Certified | Uncertified]]
 
 
-class ChildProcess:
+class ChildProcess(KillableProcess):
     """One child process, started when first needed and again after it died. One job at a time."""
 
-    def __init__(self, memory: int, deadline: float, *, prove: bool = False, briefly: bool = False) -> None:
+    def __init__(
+        self, memory: int, deadline: float, *, prove: bool = False, briefly: bool = False, in_parts: InParts | None = None
+    ) -> None:
         """`memory` in MiB, `deadline` in seconds for each job; `prove`: jobs are numbers to be proven prime, `briefly` in the
-        way that costs least.
+        way that costs least. `in_parts`: how a long proof is made, which `briefly` has none of.
         """
-        self._memory = memory
+        options = [*(["--prove"] if prove else []), *(["--briefly"] if briefly else [])]
+        super().__init__("services.worker.compute.child", memory, *options)
         self._deadline = deadline
-        self._options = [*(["--prove"] if prove else []), *(["--briefly"] if briefly else [])]
-        self._process: asyncio.subprocess.Process | None = None
+        self._in_parts = in_parts
         self._known: Answer | None = None  # of the job under way
         self._remnant: asyncio.Task[None] | None = None  # what it does of a job that nobody waits for any more
 
@@ -65,7 +53,7 @@ class ChildProcess:
             return Report(late(job))
         self._known = None
         started = time.monotonic()
-        asking = asyncio.ensure_future(self._ask(process, job))
+        asking = asyncio.create_task(self._ask(process, job))
         try:
             came = await self._wait(asking, pause, look or _stop)
             return asking.result() if came else Report(late(job, time.monotonic() - started, self._known))
@@ -78,26 +66,21 @@ class ChildProcess:
             else:
                 await self._leave(asking)
 
-    async def _finish(self, asking: "asyncio.Future[Report]", seconds: float) -> None:
+    async def _finish(self, asking: "asyncio.Task[Report]", seconds: float) -> None:
         """Nobody waits for this any more; it may go on for so many seconds."""
         try:
             await asyncio.wait({asking}, timeout=seconds)
         finally:
             await self._leave(asking)
 
-    async def _leave(self, asking: "asyncio.Future[Report]") -> None:
+    async def _leave(self, asking: "asyncio.Task[Report]") -> None:
         """The child takes the next job if it came to the end of this one, however late; else it is ended."""
-        if asking.cancel() or asking.cancelled() or asking.exception():
+        if not asking.done() or asking.cancelled() or asking.exception():
+            asking.cancel()
             await self._end()
+            await end({asking})  # a proof in parts is kept as far as it has come, before its run is given back
 
-    async def _mourn(self, process: asyncio.subprocess.Process) -> Died:
-        """The child has ended by itself."""
-        DEATHS.inc()
-        status = await process.wait()
-        self._process = None
-        return Died(f"child process ended by {describe(status)}")
-
-    async def _wait(self, asking: "asyncio.Future[Report]", pause: float, look: Look) -> bool:
+    async def _wait(self, asking: "asyncio.Task[Report]", pause: float, look: Look) -> bool:
         """Whether the child reported before its deadline, and before nobody waited any more; first asked after `pause`."""
         end = time.monotonic() + self._deadline
         while True:
@@ -116,71 +99,34 @@ class ChildProcess:
         """End the child at once."""
         if self._remnant is not None:
             self._remnant.cancel()
-        await self._end()
-
-    async def _end(self) -> None:
-        """By a signal: native code does not listen to anything gentler."""
-        process, self._process = self._process, None
-        if process is not None:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+        await super().close()
 
     @property
     def started(self) -> bool:
         """Whether it can take a job at once."""
-        finished = self._remnant is None or self._remnant.done()
-        return finished and self._process is not None and self._process.returncode is None
-
-    async def warm(self) -> None:
-        """Have the child ready before the next job comes: to start it takes a tenth of a second or two."""
-        try:
-            await self._start()
-        except NotStarted as error:
-            log.warning("%s", error)
-            await asyncio.sleep(AGAIN)
+        return (self._remnant is None or self._remnant.done()) and super().started
 
     async def _start(self) -> asyncio.subprocess.Process:
-        """A child that can take a job: its start is no part of a job's time. Raises NotStarted."""
+        """A child that has come to the end of what nobody waits for. Raises NotStarted."""
         if self._remnant is not None:
             await asyncio.wait({self._remnant})
             self._remnant = None
-        if self._process is not None and self._process.returncode is None:
-            return self._process
-        try:
-            self._process = process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "services.worker.compute.child", "--memory", str(self._memory), "--parent", str(os.getpid()),
-                *self._options,
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )  # fmt: skip
-        except OSError as error:  # no memory, no process or no descriptor is left
-            raise NotStarted(f"a child process cannot be made: {error.strerror}") from error
-        try:
-            async with asyncio.timeout(START):
-                await _read(process)
-        except (asyncio.IncompleteReadError, ConnectionError) as error:
-            raise NotStarted(f"at its start a {await self._mourn(process)}") from error
-        except TimeoutError as error:
-            await self._end()
-            raise NotStarted(f"a child process did not start in {START:g} s") from error
-        except asyncio.CancelledError:
-            await self._end()
-            raise
-        return process
+        return await super()._start()
 
     async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Report:
-        assert process.stdin  # a pipe, see _start
         # the time is kept here: others may have more
-        process.stdin.write(frame(msgspec.structs.replace(job, expires=0)))
-        await process.stdin.drain()
+        await send(process, frame(msgspec.structs.replace(job, expires=0)))
         while not (report := await _read(process)).final:
-            self._known = report.answer
+            if report.chain:
+                assert self._in_parts  # who proves briefly has no number for which this is the way
+                await send(process, frame(await self._in_parts(report.chain)))
+            else:
+                self._known = report.answer
         return report
 
 
 async def _read(process: asyncio.subprocess.Process) -> Report:
-    assert process.stdout  # a pipe, see _start
+    assert process.stdout  # a pipe, see KillableProcess
     return await read_report(process.stdout)
 
 
@@ -213,13 +159,3 @@ def late(job: Job, seconds: float = 0.0, known: Answer | None = None) -> Answer:
     if known is None:
         return answer
     return msgspec.structs.replace(answer, method=known.method, best=known.verdict, factors=known.factors)
-
-
-def describe(status: int) -> str:
-    """An exit status in words: "SIGKILL", "signal 35", "status 1"."""
-    if status >= 0:
-        return f"status {status}"
-    try:
-        return signal.Signals(-status).name
-    except ValueError:  # a real-time signal has no name
-        return f"signal {-status}"

@@ -1,6 +1,7 @@
 """What a worker and its child process say to each other: four bytes of length (big endian), then MessagePack.
 
-A job in, reports out. The child reads from a file and the worker from an asyncio stream; all else is the same at both ends.
+A job in, reports out; in between a number whose proof is made in parts, and what came of that. The child reads from a file and the
+worker from an asyncio stream; all else is the same at both ends.
 """
 
 import asyncio
@@ -21,6 +22,19 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
     final: bool = True
     primo: bytes = b""  # the certificate as text in Primo's format
     pari: bytes = b""  # and in PARI's
+    chain: str = ""  # not final: the number, in decimal, of which the child waits for a Certified or an Uncertified
+
+
+class Certified(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="certified"):
+    """A certificate was made in parts, each of which was verified where it was made."""
+
+    pari: bytes  # its text in PARI's format
+
+
+class Uncertified(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="uncertified"):
+    """There is none."""
+
+    reason: str
 
 
 READY = Report(Answer(0, Verdict.UNKNOWN), final=False)  # the child's first word: it takes jobs from here on
@@ -28,21 +42,43 @@ READY = Report(Answer(0, Verdict.UNKNOWN), final=False)  # the child's first wor
 _encoder = msgspec.msgpack.Encoder()
 _job = msgspec.msgpack.Decoder(Job)
 _report = msgspec.msgpack.Decoder(Report)
+_certified: msgspec.msgpack.Decoder[Certified | Uncertified] = msgspec.msgpack.Decoder(Certified | Uncertified)
 
 
-def frame(message: Job | Report) -> bytes:
+def frame(message: Job | Report | Certified | Uncertified) -> bytes:
     """A message with its length before it."""
-    payload = _encoder.encode(message)
+    return framed(_encoder.encode(message))
+
+
+def framed(payload: bytes) -> bytes:
+    """What is encoded already, with its length before it."""
     return len(payload).to_bytes(LENGTH, "big") + payload
+
+
+def read_payloads(stream: BinaryIO) -> Iterator[bytes]:
+    """What stands in frames, until the stream ends."""
+    while header := stream.read(LENGTH):
+        yield stream.read(int.from_bytes(header, "big"))
 
 
 def read_jobs(stream: BinaryIO) -> Iterator[Job]:
     """Jobs until the stream ends. Raises msgspec.DecodeError."""
-    while header := stream.read(LENGTH):
-        yield _job.decode(stream.read(int.from_bytes(header, "big")))
+    return map(_job.decode, read_payloads(stream))
+
+
+def read_certified(stream: BinaryIO) -> Certified | Uncertified:
+    """What came of a proof in parts. Raises EOFError when the worker ended, msgspec.DecodeError."""
+    for payload in read_payloads(stream):
+        return _certified.decode(payload)
+    raise EOFError("the worker ended while a proof was made in parts")
+
+
+async def read_payload(stream: asyncio.StreamReader) -> bytes:
+    """What stands in the next frame. Raises asyncio.IncompleteReadError when the child ended."""
+    length = int.from_bytes(await stream.readexactly(LENGTH), "big")
+    return await stream.readexactly(length)
 
 
 async def read_report(stream: asyncio.StreamReader) -> Report:
     """The next report. Raises asyncio.IncompleteReadError when the child ended."""
-    length = int.from_bytes(await stream.readexactly(LENGTH), "big")
-    return _report.decode(await stream.readexactly(length))
+    return _report.decode(await read_payload(stream))

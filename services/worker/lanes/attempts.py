@@ -13,8 +13,9 @@ from services.broker.script import Script
 from services.jobs import names
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.worker.claims.claim import Entry
-from services.worker.compute.child_process import AGAIN, ChildProcess, Died, Look, NotStarted
+from services.worker.compute.child_process import ChildProcess, Look
 from services.worker.compute.frames import Report
+from services.worker.compute.killable_process import AGAIN, Died, NotStarted
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,8 @@ from services.broker import unreadable
 from services.broker.unreadable import is_wrong_type
 from services.jobs.messages import Answer, Job, Operation, Verdict
 from services.worker.claims.claim import BatchClaim, JobsClaim, KnownClaim
-from services.worker.compute.child_process import AGAIN, ChildProcess, Died, NotStarted, time_left
+from services.worker.compute.child_process import ChildProcess, time_left
+from services.worker.compute.killable_process import AGAIN, Died, NotStarted
 from services.worker.prove.keep import Certificates
 
 log = logging.getLogger(__name__)

@@ -13,13 +13,13 @@ from services.worker.compute.frames import Report
 from services.worker.compute.operations import perform
 from services.worker.compute.primes import by_witness, find_witness, ignore
 from services.worker.prove import factored, proof
-from services.worker.prove.proof import Certifier, NotPrime, Proof, ProofFailed
+from services.worker.prove.proof import Certifier, InParts, NotPrime, Proof, ProofFailed
 
 # µs of the tests above which nothing is proven unasked: a proof by factors takes about as long as they do, and a job has 300 s.
 PROVEN_BELOW = 60_000_000
 
 
-def prove(job: Job, certifier: Certifier, *, briefly: bool = False) -> Report:
+def prove(job: Job, certifier: Certifier, in_parts: InParts, *, briefly: bool = False) -> Report:
     """The answer with a certificate; `briefly`: by factors where they are found soon, a proof that costs less and says less."""
     started = time.perf_counter_ns()
     asked = n = read_number(job)
@@ -30,7 +30,7 @@ def prove(job: Job, certifier: Certifier, *, briefly: bool = False) -> Report:
             return Report(Answer(job.id, finding.verdict, finding.method, value=value))
         n = gmpy2.mpz(number)
     try:
-        made = (proof.search(n) if briefly else None) or proof.prove(n, certifier)
+        made = (proof.search(n) if briefly else None) or proof.prove(n, certifier, in_parts)
     except NotPrime:  # the tests were wrong, which nobody has seen yet
         if number:
             return Report(_unproven(job, "the number that was found is composite"))

@@ -5,7 +5,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import IO, NoReturn
 
 import gmpy2
@@ -17,6 +17,10 @@ from services.worker.compute.frames import LENGTH
 from services.worker.prove import factored
 from services.worker.prove import search as searched
 from services.worker.prove.certify import Failure, Made, Status
+
+# Decimal digits above which a number is proven in parts by all workers, unless factors show it: one process of PARI alone takes
+# some seconds here, and at 1,000 digits more than a minute.
+PARTED_ABOVE = 300
 
 PIECE = 1 << 16  # bytes read at once: a stream sets aside what it is asked for, and memory is short here
 
@@ -43,15 +47,20 @@ class Proof(msgspec.Struct, frozen=True):
     steps: int
 
 
-def prove(n: gmpy2.mpz, certifier: "Certifier") -> Proof:
-    """Have PARI certify n, and check what it says. Raises NotPrime, ProofFailed.
+def prove(n: gmpy2.mpz, certifier: "Certifier", in_parts: "InParts") -> Proof:
+    """Have PARI certify n, or prove it in parts where that is sooner done. Raises NotPrime, ProofFailed.
 
     It blocks for as long as it takes: whoever has a deadline kills this process, and PARI's ends with it.
     """
+    if len(gmpy2.digits(n)) > PARTED_ABOVE:
+        return by_factors(n, ()) or in_parts(n)
     made = certifier.ask(n)
     texts = [text for text in (made.primo, made.pari) if text]
     certificates = [check(n, text) for text in texts]  # both: a client may take either
     return Proof(certificates[0].kind, hashlib.sha256(texts[0]).hexdigest(), made.primo, made.pari, certificates[0].length)
+
+
+InParts = Callable[[gmpy2.mpz], Proof]  # proves a number that passed the tests; raises ProofFailed
 
 
 def by_factors(n: gmpy2.mpz, hints: Iterable[int]) -> Proof | None:

@@ -17,7 +17,7 @@ from tests.unit.docs.documents import quoted, read, rows
 PLACEHOLDERS = {
     "client": "CLIENT",
     "digest": "DIGEST", "entry": "ENTRY", "id": "ID", "instance": "INSTANCE", "job": "JOB", "sha256": "SHA256", "token": "TOKEN",
-    "web": "INSTANCE",
+    "web": "INSTANCE", "worker": "INSTANCE", "proof": "PROOF",
 }  # fmt: skip
 NAME = re.compile(r"(\{primes\}|primes):.*[^:]")  # of a key or channel; what ends in a colon is a prefix
 

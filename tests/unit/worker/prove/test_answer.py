@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from collections.abc import Iterator
 
+import gmpy2
 import pytest
 
 from certificates import read, verify
@@ -13,13 +14,17 @@ from services.worker.compute.answer import compute
 from services.worker.compute.frames import Report
 from services.worker.lanes.runs import wants_proof
 from services.worker.prove.answer import prove, prove_unasked
-from services.worker.prove.proof import Certifier
+from services.worker.prove.proof import Certifier, Proof, ProofFailed
 
 
 @pytest.fixture(scope="module")
 def certifier() -> Iterator[Certifier]:
     with contextlib.closing(Certifier(64)) as certifier:
         yield certifier
+
+
+def not_in_parts(n: gmpy2.mpz) -> Proof:
+    raise ProofFailed(f"no parts are made here of {gmpy2.num_digits(n)} digits")
 
 
 def report(job: Job) -> Report:
@@ -67,7 +72,7 @@ def test_what_is_not_proven_is_told_as_it_is(job: Job, verdict: Verdict) -> None
 def test_a_neighbour_is_proven_itself(certifier: Certifier, job: Job, found: int) -> None:
     tested = compute(job)
     assert wants_proof(job, tested)
-    told = prove(job, certifier)
+    told = prove(job, certifier, not_in_parts)
     assert (told.answer.verdict, told.answer.number, told.answer.number) == (Verdict.PRIME, str(found), tested.number)
     assert told.answer.value == tested.value
     certificate = read(told.primo or told.pari)
@@ -78,14 +83,15 @@ def test_a_neighbour_is_proven_itself(certifier: Certifier, job: Job, found: int
 def test_where_there_is_no_neighbour_nothing_is_proven(certifier: Certifier) -> None:
     job = Job(1, "2", Operation.PREVIOUS_PRIME, wanted=Wanted.FOUND_CERTIFICATE)
     assert not wants_proof(job, compute(job))
-    told = prove(job, certifier)
+    told = prove(job, certifier, not_in_parts)
     assert (told.answer.verdict, told.answer.number, told.pari) == (Verdict.NEITHER, "", b"")
 
 
-def test_a_proof_that_fails_tells_of_which_number() -> None:
-    job = Job(1, "10^399", Operation.NEXT_PRIME, expression=True, wanted=Wanted.FOUND_PROOF)
+@pytest.mark.parametrize("digits", [250, 400])
+def test_a_proof_that_fails_tells_of_which_number(digits: int) -> None:
+    job = Job(1, f"10^{digits - 1}", Operation.NEXT_PRIME, expression=True, wanted=Wanted.FOUND_PROOF)
     with contextlib.closing(Certifier(1)) as small:
-        told = prove(job, small)
+        told = prove(job, small, not_in_parts)
     assert (told.answer.fault, told.answer.best) == (Fault.UNPROVEN, Verdict.PROBABLY_PRIME)
     assert told.answer.number == compute(job).number
     assert describe_unknown(told.answer)["number"] == told.answer.number

@@ -23,14 +23,18 @@ ROOT = Path(__file__).parents[4]
 DIGITS_30 = mpz(10) ** 29 + 319
 
 # A minute's work.
-LONG = "import gmpy2; from services.worker.prove.proof import Certifier, prove; prove(gmpy2.mpz(10) ** 999 + 7, Certifier(256))"
+LONG = "import gmpy2; from services.worker.prove.proof import Certifier; Certifier(256).ask(gmpy2.mpz(10) ** 999 + 7)"
+
+
+def not_in_parts(n: mpz) -> Proof:
+    raise ProofFailed("no parts are made here")
 
 
 def prove(n: mpz, memory: int) -> Proof:
     """With a process of PARI for this number alone."""
     certifier = Certifier(memory)
     try:
-        return proof.prove(n, certifier)
+        return proof.prove(n, certifier, not_in_parts)
     finally:
         certifier.close()
 
@@ -101,14 +105,14 @@ def test_one_process_of_pari_makes_one_proof_after_another_and_another_takes_its
     try:
         process = certifier.start()
         for n in (DIGITS_30, mpz(10) ** 24 + 7, DIGITS_30):
-            assert proof.prove(n, certifier).kind is Kind.ECPP
+            assert proof.prove(n, certifier, not_in_parts).kind is Kind.ECPP
         with pytest.raises(NotPrime):
-            proof.prove(mpz(91), certifier)
+            proof.prove(mpz(91), certifier, not_in_parts)
         assert certifier.start() is process
 
         process.kill()
         process.wait(10)
-        assert proof.prove(DIGITS_30, certifier).kind is Kind.ECPP
+        assert proof.prove(DIGITS_30, certifier, not_in_parts).kind is Kind.ECPP
         assert certifier.start() is not process
     finally:
         certifier.close()
@@ -122,8 +126,8 @@ def test_the_end_of_the_program_in_the_midst_of_a_proof_is_an_error_and_the_next
         killer = threading.Timer(0.2, process.kill)
         killer.start()
         with pytest.raises(ProofFailed, match=r"^the certifying process ended with status -9 and no certificate$"):
-            proof.prove(DIGITS_30, certifier)
-        assert proof.prove(DIGITS_30, certifier).steps == 2
+            proof.prove(DIGITS_30, certifier, not_in_parts)
+        assert proof.prove(DIGITS_30, certifier, not_in_parts).steps == 2
     finally:
         certifier.close()
 
@@ -140,7 +144,7 @@ def test_a_proof_needs_little_more_address_space_than_paris_stack() -> None:
     code = (
         "import resource, gmpy2; resource.setrlimit(resource.RLIMIT_AS, (160 << 20, 160 << 20));"
         "from services.worker.prove.proof import Certifier, prove;"
-        "print(prove(gmpy2.mpz(10) ** 29 + 319, Certifier(16)).steps, flush=True)"
+        "print(prove(gmpy2.mpz(10) ** 29 + 319, Certifier(16), print).steps, flush=True)"
     )
     assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT) == b"2\n"
 

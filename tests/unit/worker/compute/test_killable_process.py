@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from services.worker.compute.child_process import describe
+from services.worker.compute.killable_process import describe
 
 
 @pytest.mark.parametrize(("status", "words"), [(0, "status 0"), (1, "status 1"), (255, "status 255")])

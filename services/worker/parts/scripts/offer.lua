@@ -1,0 +1,54 @@
+-- Has parts of a proof wait for whoever computes them, behind those of it that wait already, and takes back
+-- those that are not needed any more; all that wait are kept for their time to live from now on. A proof of
+-- which nothing waited is served after all others, once they had their turn. Rings the bell where no part of
+-- any proof waited: whoever looked before this found none. In one step, so that no worker that looks
+-- meanwhile finds a proof without its parts. Returns how many parts of this proof wait.
+local proofs, waiting, payloads = unpack(KEYS)
+local proof, ttl, most, bell, withdrawn = unpack(ARGV)
+-- ttl: s · most: parts that may wait · withdrawn: how many are taken back. Behind these come the numbers that
+-- are taken back, then number and payload of each new one.
+
+local function read_or_forget(key, command)
+    local read, count = try(redis.call, command, key) -- try.lua
+    if not read then
+        forget(key)
+    end
+    return read and count or 0
+end
+
+local function last_turn()
+    local last = redis.call('ZRANGE', proofs, -1, -1, 'WITHSCORES')[2]
+    return tonumber(last) or 0
+end
+
+local function take_back(number)
+    redis.call('HDEL', payloads, number)
+    return redis.call('LREM', waiting, 1, number)
+end
+
+local length = read_or_forget(waiting, 'LLEN')
+local others = read_or_forget(proofs, 'ZCARD')
+read_or_forget(payloads, 'HLEN')
+for i = 6, 5 + withdrawn do
+    length = length - take_back(ARGV[i])
+end
+for i = 6 + withdrawn, #ARGV, 2 do
+    if length < tonumber(most) then
+        redis.call('HSET', payloads, ARGV[i], ARGV[i + 1])
+        length = redis.call('RPUSH', waiting, ARGV[i])
+    end
+end
+if length == 0 then
+    redis.call('ZREM', proofs, proof)
+    return 0
+end
+redis.call('EXPIRE', waiting, ttl)
+redis.call('EXPIRE', payloads, ttl)
+if not redis.call('ZSCORE', proofs, proof) then
+    redis.call('ZADD', proofs, last_turn() + 1, proof)
+end
+redis.call('EXPIRE', proofs, ttl)
+if others == 0 then
+    redis.call('PUBLISH', bell, '')
+end
+return length

@@ -1,0 +1,205 @@
+"""The search for one number's successor: which parts are wanted, and which of the orders that came are worth a test."""
+
+import functools
+import heapq
+import math
+import operator
+from collections import deque
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+import gmpy2
+from gmpy2 import mpz
+
+from services.worker.prove.ecpp import discriminants, orders
+from services.worker.prove.ecpp.classgroups import prime_factors
+from services.worker.prove.ecpp.pace import Paces
+from services.worker.prove.ecpp.parts import (
+    Cofactors,
+    CofactorsTested,
+    Order,
+    Orders,
+    OrdersFound,
+    Outcome,
+    Part,
+    Roots,
+    RootsFound,
+    read,
+)
+
+MERTENS = 1.781  # e^gamma: a number without prime factors below b is prime e^gamma ln b times as often as any other of its size
+
+# What a step costs beside its tests, in tests, as measured at 1,000 digits.
+ROOTS = 20.0  # half of which are for discriminants that are not used
+POINT = 20.0  # the point on the curve, and the verification
+MORE_POINTS = {-3: 2.5, -4: 1.5}  # times as much beyond that, where there are six twists, or four
+QUADRATIC = 2.0  # a root of a polynomial of degree 2
+SPLIT, SPLIT_POWER = 2.0, 1.9  # of a polynomial of a higher degree: so many times this power of the degree
+
+LONG_CURVE = 200.0  # tests: a curve that takes so long counts twice, since the whole proof may have to wait for it
+
+FIELD_US = 300  # microseconds of a class field for each class; more where these are many:
+FIELD_CLASSES = 100
+
+WEAK = 0.4  # of the bits that a step should gain: so many are taken before another tier is begun; a guess
+
+FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begins with these tiers of discriminants
+
+MOST_ITEMS = 4_000  # of a part, whatever the pace
+
+
+class Rule(NamedTuple):
+    """Which orders are worth a test: those whose gain, less that of the time that their curve costs, reaches the bound."""
+
+    bits_per_test: float  # by which the whole proof advances in the time of one test
+    least: float  # bits
+
+    @classmethod
+    def best(cls, bits: int, paces: Paces) -> "Rule":
+        """That by which a step gains most for its time.
+
+        The bits of an order's small primes are taken to be distributed exponentially, with the mean of the bound's bits.
+        """
+        mean = orders.smooth_bits(mpz(1) << (bits - 1))
+        tests = bits / (MERTENS * mean)  # until one passes
+        making = 3 * paces.orders.cost(bits) / paces.tests.cost(bits)  # of an order, in tests: a third of discriminants have one
+        beside = ROOTS + POINT + QUADRATIC * 4  # at the least
+        rate = max((least + mean) / (tests * (1 + making * math.exp(least / mean)) + beside) for least in range(4 * mean))
+        return cls(rate, rate * (tests + ROOTS))
+
+
+class Search:
+    """Looks for an order with a prime cofactor; takes the first that comes, since the best are tested first."""
+
+    def __init__(self, n: mpz, refused: Collection[mpz], paces: Paces) -> None:
+        self.n = n
+        self._text = gmpy2.digits(n)
+        self._bits = n.bit_length()
+        self._refused = refused  # numbers that are no successors, since they have none themselves
+        self._paces = paces
+        self._rule = Rule.best(self._bits, paces)
+        self._open = 0  # parts that were given out and have not come back
+        self._roots: dict[int, str] = {}  # known, by signed prime
+        self._known = 0  # the same, a bit for each of PRIMES
+        self._usable = sum(1 << bit for bit, prime in enumerate(discriminants.PRIMES) if gmpy2.jacobi(prime, n) == 1)
+        self._tier = sum(self._bits > most for most in FIRST_TIERS)
+        self._seen: set[int] = set()  # discriminants of the tiers so far
+        self._wanted_roots: deque[int] = deque()  # bits of PRIMES, not given out yet
+        self._asked_roots = 0  # the same that were given out or wait for it, a bit for each
+        self._waiting: list[discriminants.Discriminant] = []  # for roots
+        self._ready: list[discriminants.Discriminant] = []  # a heap: their roots are known
+        self._pool: list[tuple[float, Order]] = []  # a heap of orders not given out: the least is the best
+        self._open_tier()
+
+    def _open_tier(self) -> None:
+        """Go on with the discriminants of the next tier."""
+        came = [known for known in discriminants.usable(self._tier, self._usable) if known.value not in self._seen]
+        self._tier += 1
+        self._seen.update(known.value for known in came)
+        self._waiting += came
+        primes = functools.reduce(operator.or_, (known.primes for known in came), self._asked_roots)
+        self._wanted_roots.extend(bit for bit in range(len(discriminants.PRIMES)) if (primes ^ self._asked_roots) >> bit & 1)
+        self._asked_roots = primes
+        self._admit()
+
+    def next(self, idle: bool = False) -> Part | None:
+        """The part that is wanted most; None until others come back, or for ever. `idle`: a worker has nothing else to do."""
+        part = self._choose(idle)
+        self._open += part is not None
+        return part
+
+    def _choose(self, idle: bool) -> Part | None:
+        while True:
+            if self._pool and -self._pool[0][0] >= self._rule.least:
+                return self._take_orders(self._rule.least)
+            if self._ready:
+                return self._take_discriminants()
+            if self._wanted_roots:
+                return self._take_roots()
+            last = self._tier == len(discriminants.TIERS)
+            weak = -math.inf if last and not self._open else self._rule.least * WEAK
+            if self._pool and -self._pool[0][0] >= weak:
+                return self._take_orders(weak)
+            if last or (self._open and not idle):
+                return None
+            self._open_tier()
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether nothing is left to try."""
+        return not (self._open or self._pool or self._ready or self._wanted_roots) and self._tier == len(discriminants.TIERS)
+
+    def _take_roots(self) -> Roots:
+        count = self._paces.tests.count(self._bits, self._paces.target_us)
+        bits = [self._wanted_roots.popleft() for _ in range(min(count, len(self._wanted_roots)))]
+        return Roots(self._text, tuple(discriminants.PRIMES[bit] for bit in bits))
+
+    def _take_discriminants(self) -> Orders:
+        count = min(self._paces.orders.count(self._bits, self._paces.target_us), len(self._ready), MOST_ITEMS)
+        taken = [heapq.heappop(self._ready) for _ in range(count)]
+        needed = functools.reduce(operator.or_, (known.primes for known in taken))
+        primes = [prime for bit, prime in enumerate(discriminants.PRIMES) if needed >> bit & 1]
+        return Orders(self._text, tuple(known.value for known in taken), tuple((prime, self._roots[prime]) for prime in primes))
+
+    def _take_orders(self, least: float) -> Cofactors:
+        taken = []
+        for _ in range(min(self._paces.tests.count(self._bits, self._paces.target_us), MOST_ITEMS)):
+            if not self._pool or -self._pool[0][0] < least:
+                break
+            taken.append(heapq.heappop(self._pool)[1])
+        return Cofactors(self._text, tuple(taken))
+
+    def learn(self, part: Part, outcome: Outcome) -> Order | None:
+        """What came of a part that was given out; the order that leads on. Raises ValueError where the two do not fit."""
+        found = None
+        if isinstance(part, Roots) and isinstance(outcome, RootsFound) and len(part.primes) == len(outcome.roots):
+            self._paces.tests.learn(self._bits, len(part.primes), outcome.compute_us)
+            self._learn_roots(part.primes, outcome.roots)
+        elif isinstance(part, Orders) and isinstance(outcome, OrdersFound):
+            self._paces.orders.learn(self._bits, len(part.discriminants), outcome.compute_us)
+            self._learn_orders(outcome.orders)
+        elif isinstance(part, Cofactors) and isinstance(outcome, CofactorsTested) and 0 <= outcome.composite <= len(part.orders):
+            tests = min(outcome.composite + 1, len(part.orders))
+            self._paces.tests.learn(self._bits, tests, outcome.compute_us)
+            found = self._learn_tests(part.orders[outcome.composite :])
+        else:
+            raise ValueError(f"{type(outcome).__name__} is no outcome of this {type(part).__name__}")
+        self._open -= 1
+        return found
+
+    def _learn_roots(self, primes: Sequence[int], roots: Sequence[str]) -> None:
+        self._roots.update(zip(primes, roots, strict=True))
+        self._known = sum(1 << bit for bit, prime in enumerate(discriminants.PRIMES) if prime in self._roots)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Discriminants whose roots are known."""
+        waiting = []
+        for discriminant in self._waiting:
+            if discriminant.primes & ~self._known:
+                waiting.append(discriminant)
+            else:
+                heapq.heappush(self._ready, discriminant)
+        self._waiting = waiting
+
+    def _learn_orders(self, came: Sequence[Order]) -> None:
+        for order in came:
+            heapq.heappush(self._pool, (-self._score(order), order))
+
+    def _score(self, order: Order) -> float:
+        """Bits that it gains, less those that are gained elsewhere in the time of its curve."""
+        classes = order.class_number
+        tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
+        tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
+        tests *= 1 + tests / LONG_CURVE
+        tests += FIELD_US * classes * (1 + classes / FIELD_CLASSES) / self._paces.tests.cost(self._bits)
+        return math.log2(read(order.s)) - self._rule.bits_per_test * tests
+
+    def _learn_tests(self, passed: Sequence[Order]) -> Order | None:
+        """The first of these passed, the others have not been tested."""
+        if not passed:
+            return None
+        if orders.cofactor(self.n, read(passed[0].t), read(passed[0].s)) not in self._refused:
+            return passed[0]
+        self._learn_orders(passed[1:])
+        return None

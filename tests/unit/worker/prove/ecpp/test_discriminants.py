@@ -1,0 +1,61 @@
+"""The tables hold fundamental discriminants only, each once, with class numbers that are nearly right."""
+
+import math
+from math import prod
+
+import pytest
+
+from services.worker.prove.ecpp.discriminants import PRIMES, TIERS, estimate_class_number, signed_primes, table, usable
+
+
+def class_number(discriminant: int) -> int:
+    """By counting reduced forms."""
+    count = 0
+    for b in range(discriminant % 2, math.isqrt(-discriminant // 3) + 1, 2):
+        product = (b * b - discriminant) // 4
+        for a in range(max(b, 1), math.isqrt(product) + 1):
+            if product % a == 0:
+                count += 1 if b in (0, a) or a * a == product else 2
+    return count
+
+
+def is_fundamental(discriminant: int) -> bool:
+    core = discriminant if discriminant % 4 == 1 else discriminant // 4
+    squarefree = all(core % (p * p) for p in range(2, math.isqrt(-core) + 1))
+    return squarefree and (discriminant % 4 == 1 or (discriminant % 4 == 0 and core % 4 in (2, 3)))
+
+
+def test_small_fundamental_discriminants_are_all_there() -> None:
+    expected = {d for d in range(-120, -2) if is_fundamental(d)}
+    assert {known.value for known in table(0) if known.value >= -120} == expected
+
+
+@pytest.mark.parametrize("tier", range(2))
+def test_each_is_there_once_and_is_the_product_of_its_primes(tier: int) -> None:
+    values = [known.value for known in table(tier)]
+    assert len(values) == len(set(values))
+    for known in table(tier)[::100]:
+        primes = [prime for bit, prime in enumerate(PRIMES) if known.primes >> bit & 1]
+        assert prod(primes) == known.value
+        assert sorted(primes) == sorted(signed_primes(known.value))
+        assert is_fundamental(known.value)
+        assert all(abs(prime) < TIERS[tier] for prime in primes)
+
+
+def test_a_tier_holds_the_one_before() -> None:
+    assert {known.value for known in table(0)} < {known.value for known in table(1)}
+
+
+@pytest.mark.parametrize("discriminant", [-23, -84, -163, -420, -5460, -99528, -33947])
+def test_class_numbers_are_estimated(discriminant: int) -> None:
+    assert estimate_class_number(discriminant) == pytest.approx(class_number(discriminant), rel=0.35)
+
+
+def test_a_product_of_other_primes_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected a product of different signed primes below"):
+        signed_primes(-9)
+
+
+@pytest.mark.parametrize("primes", [0, 0b101, 0b1011011101, (1 << len(PRIMES)) - 1])
+def test_usable_ones_are_made_of_the_primes_alone(primes: int) -> None:
+    assert set(usable(0, primes)) == {known for known in table(0) if known.primes | primes == primes}
