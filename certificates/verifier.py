@@ -3,6 +3,8 @@
 Every condition that the theorems ask for is checked. docs/certificates.md tells them.
 """
 
+from collections.abc import Collection
+
 from .ecpp import verify_curve_step
 from .n_minus_1 import verify_minus_step, verify_pocklington
 from .n_plus_1 import verify_morrison, verify_plus_step
@@ -15,17 +17,21 @@ def ignore(_done: int, _steps: int) -> None:
     """For whoever does not watch."""
 
 
-def verify(certificate: Certificate, note: Note = ignore) -> None:
-    """Prove the certificate's number prime, or raise Rejected. `note` is told of each step that holds."""
-    _Verification(certificate.length, note).prove(certificate)
+def verify(certificate: Certificate, note: Note = ignore, verified: Collection[AnyStep] = ()) -> None:
+    """Prove the certificate's number prime, or raise Rejected. `note` is told of each step that holds.
+
+    `verified`: steps that `verify_step` took before; only their place in the chain is looked at.
+    """
+    _Verification(certificate.length, note, verified).prove(certificate)
 
 
 class _Verification:
     """Certificates may stand within each other: their steps are numbered as they begin."""
 
-    def __init__(self, steps: int, note: Note) -> None:
+    def __init__(self, steps: int, note: Note, verified: Collection[AnyStep]) -> None:
         self._steps = steps
         self._note = note
+        self._verified = verified
         self._begun = 0
         self._done = 0
 
@@ -51,7 +57,7 @@ class _Verification:
             self._begun += 1
             if step.n != n:
                 raise Rejected(self._begun, step.n, f"expected {shorten(n)} here")
-            n = _verify_step(step, self._begun)
+            n = step.next if step in self._verified else verify_step(step, self._begun)
             self._hold()
         if chain.end is None:
             if not is_small_prime(n):
@@ -62,7 +68,8 @@ class _Verification:
             self.prove(chain.end)
 
 
-def _verify_step(step: AnyStep, number: int) -> int:
+def verify_step(step: AnyStep, number: int) -> int:
+    """The number whose primality proves that of the step's, or raise Rejected. `number`: of the step, for the message."""
     if isinstance(step, MinusStep):
         return verify_minus_step(step, number)
     if isinstance(step, PlusStep):

@@ -91,6 +91,7 @@ VARIABLES = {
     "HSTS_SECONDS": "seconds for which browsers that came by TLS ask for nothing else; 0: they are not told",
     "ALLOWED_ORIGINS": "`PRIMES_ALLOWED_ORIGINS` of the web processes",
     "HEAVY_PROCESSES": "`PRIMES_HEAVY_PROCESSES` of each worker",
+    "PART_PROCESSES": "`PRIMES_PART_PROCESSES` of each worker",
     "PROMETHEUS_PORT": "port of Prometheus on the host's loopback",
     "ALERTMANAGER_PORT": "port of Alertmanager (profile `alerts`) on the host's loopback",
     "ALERT_WEBHOOK": "address to which Alertmanager posts what fires and what ended; without one it only shows",

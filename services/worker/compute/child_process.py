@@ -4,12 +4,13 @@ import asyncio
 import math
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.runtime.tasks import end
-from services.worker.compute.frames import Certified, Report, Uncertified, frame, read_report
+from services.worker.compute.frames import Certified, Found, Report, Uncertified, frame, read_report
 from services.worker.compute.killable_process import KillableProcess, send
 
 LOOK = 1.0  # seconds until it is looked for the first time who still waits
@@ -21,8 +22,8 @@ EARLY = 0.25  # seconds before a request's time is over at which its computation
 # Asked from time to time, with what is known so far: seconds until it is to be asked again, 0 when nobody waits any more.
 Look = Callable[[Answer | None], Awaitable[float]]
 
-# Makes a proof in parts, for as long as it takes: from the number, in decimal.
-InParts = Callable[[str], Awaitable[Certified | Uncertified]]
+# Makes a proof in parts, for as long as it takes: from the number, in decimal, and what is to be told of each step that is found.
+InParts = Callable[[str, Callable[[bytes], None]], Awaitable[Certified | Uncertified]]
 
 
 class ChildProcess(KillableProcess):
@@ -119,10 +120,16 @@ class ChildProcess(KillableProcess):
         while not (report := await _read(process)).final:
             if report.chain:
                 assert self._in_parts  # who proves briefly has no number for which this is the way
-                await send(process, frame(await self._in_parts(report.chain)))
+                await send(process, frame(await self._in_parts(report.chain, partial(_pass_on, process))))
             else:
                 self._known = report.answer
         return report
+
+
+def _pass_on(process: asyncio.subprocess.Process, step: bytes) -> None:
+    """Have a step verified by the child that waits for its proof; what waits for it is no more than the certificate has."""
+    assert process.stdin  # a pipe, see KillableProcess
+    process.stdin.write(frame(Found(step)))
 
 
 async def _read(process: asyncio.subprocess.Process) -> Report:

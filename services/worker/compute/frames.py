@@ -25,8 +25,14 @@ class Report(msgspec.Struct, array_like=True, frozen=True, gc=False):
     chain: str = ""  # not final: the number, in decimal, of which the child waits for a Certified or an Uncertified
 
 
+class Found(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="found"):
+    """A step of the certificate that is being made, which can be verified before the others are there."""
+
+    step: bytes  # its text in PARI's format
+
+
 class Certified(msgspec.Struct, array_like=True, frozen=True, gc=False, tag="certified"):
-    """A certificate was made in parts, each of which was verified where it was made."""
+    """A certificate was made in parts."""
 
     pari: bytes  # its text in PARI's format
 
@@ -42,10 +48,10 @@ READY = Report(Answer(0, Verdict.UNKNOWN), final=False)  # the child's first wor
 _encoder = msgspec.msgpack.Encoder()
 _job = msgspec.msgpack.Decoder(Job)
 _report = msgspec.msgpack.Decoder(Report)
-_certified: msgspec.msgpack.Decoder[Certified | Uncertified] = msgspec.msgpack.Decoder(Certified | Uncertified)
+_of_parts: msgspec.msgpack.Decoder[Found | Certified | Uncertified] = msgspec.msgpack.Decoder(Found | Certified | Uncertified)
 
 
-def frame(message: Job | Report | Certified | Uncertified) -> bytes:
+def frame(message: Job | Report | Found | Certified | Uncertified) -> bytes:
     """A message with its length before it."""
     return framed(_encoder.encode(message))
 
@@ -66,10 +72,9 @@ def read_jobs(stream: BinaryIO) -> Iterator[Job]:
     return map(_job.decode, read_payloads(stream))
 
 
-def read_certified(stream: BinaryIO) -> Certified | Uncertified:
-    """What came of a proof in parts. Raises EOFError when the worker ended, msgspec.DecodeError."""
-    for payload in read_payloads(stream):
-        return _certified.decode(payload)
+def read_of_parts(stream: BinaryIO) -> Iterator[Found | Certified | Uncertified]:
+    """What comes of a proof in parts, the last one being no Found. Raises EOFError when the worker ended, msgspec.DecodeError."""
+    yield from map(_of_parts.decode, read_payloads(stream))
     raise EOFError("the worker ended while a proof was made in parts")
 
 

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 
 import gmpy2
@@ -60,8 +61,11 @@ class Coordinator:
         if (proof := self._proofs.get(told.proof)) is not None:
             proof.hear(told)
 
-    async def prove(self, n: str) -> Certified | Uncertified:
-        """The certificate of n, in decimal, which passed the tests. Cancelled, it keeps how far it came and withdraws parts."""
+    async def prove(self, n: str, found: Callable[[bytes], None]) -> Certified | Uncertified:
+        """The certificate of n, in decimal, which passed the tests. Cancelled, it keeps how far it came and withdraws parts.
+
+        `found` is told each step as soon as it has its curve, as it stands in the certificate.
+        """
         chain = await self._begin(n)
         name = f"{self._worker}:{next(self._numbers)}"
         proof = self._proofs[name] = _Proof(n, name, chain, self._board, self._chains)
@@ -69,10 +73,15 @@ class Coordinator:
             while not proof.over:
                 self.steps.step()
                 await proof.go_on()
+                for step in proof.take_found():
+                    found(step)
         finally:
             del self._proofs[name]
             await proof.leave()
-        return Uncertified(chain.failure) if chain.certificate is None else Certified(chain.certificate)
+        if chain.certificate is None:
+            log.warning("a proof of %d digits in parts came to nothing: %s", len(n), chain.failure)
+            return Uncertified(chain.failure)
+        return Certified(chain.certificate)
 
     async def _begin(self, n: str) -> Chain:
         """The chain as far as it came, anew where nothing is kept of it."""
@@ -119,6 +128,7 @@ class _Proof:
         self._one = threading.Lock()  # a thread goes on though its proof is cancelled: the last save waits for it
         self._told: deque[Told] = deque(maxlen=UNREAD)
         self._rung = asyncio.Event()
+        self._found: list[bytes] = []  # steps whose curves are known, and of which nobody was told
         self._kept = chain.revision  # the revision that Redis has
         self._kept_at = time.monotonic()
 
@@ -136,6 +146,11 @@ class _Proof:
         """Something came of a part."""
         self._told.append(told)
         self._rung.set()
+
+    def take_found(self) -> list[bytes]:
+        """The steps whose curves were found since this was asked last."""
+        found, self._found = self._found, []
+        return found
 
     async def go_on(self) -> None:
         """Learn what was told, give parts out, wait until something is heard of one."""
@@ -167,6 +182,7 @@ class _Proof:
                     unreadable.note("outcome", error)
                 else:
                     self._handout.learn(told.number, told.teller, outcome, time.monotonic())
+            self._found += self._chain.found()
             return self._handout.move(time.monotonic())
 
     async def _keep(self) -> None:

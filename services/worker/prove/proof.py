@@ -48,19 +48,19 @@ class Proof(msgspec.Struct, frozen=True):
 
 
 def prove(n: gmpy2.mpz, certifier: "Certifier", in_parts: "InParts") -> Proof:
-    """Have PARI certify n, or prove it in parts where that is sooner done. Raises NotPrime, ProofFailed.
+    """Have PARI certify n, or prove it in parts where that is sooner done and comes to an end. Raises NotPrime, ProofFailed.
 
     It blocks for as long as it takes: whoever has a deadline kills this process, and PARI's ends with it.
     """
-    if len(gmpy2.digits(n)) > PARTED_ABOVE:
-        return by_factors(n, ()) or in_parts(n)
+    if len(gmpy2.digits(n)) > PARTED_ABOVE and (made_in_parts := by_factors(n, ()) or in_parts(n)) is not None:
+        return made_in_parts
     made = certifier.ask(n)
     texts = [text for text in (made.primo, made.pari) if text]
     certificates = [check(n, text) for text in texts]  # both: a client may take either
     return Proof(certificates[0].kind, hashlib.sha256(texts[0]).hexdigest(), made.primo, made.pari, certificates[0].length)
 
 
-InParts = Callable[[gmpy2.mpz], Proof]  # proves a number that passed the tests; raises ProofFailed
+InParts = Callable[[gmpy2.mpz], Proof | None]  # proves a number that passed the tests, or comes to nothing; raises ProofFailed
 
 
 def by_factors(n: gmpy2.mpz, hints: Iterable[int]) -> Proof | None:

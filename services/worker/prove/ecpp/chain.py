@@ -86,6 +86,7 @@ class Chain:
         self._lost: deque[int] = deque()  # of these, to be given out again
         self._count = 0  # parts given out so far
         self._tail_given = False
+        self._untold: list[_Step] = []  # steps whose curve was found since `found` told of such ones
         self._go_on()
 
     @classmethod
@@ -97,6 +98,7 @@ class Chain:
         chain = cls(n)
         for step in state.steps:
             chain._steps.append(restore_step(chain.last, step))  # its own
+        chain._untold = [step for step in chain._steps if step.curve]
         chain._refused = {read(text) for text in state.refused}
         chain._tail = state.tail
         chain._go_on()
@@ -126,6 +128,11 @@ class Chain:
             return None
         texts = [step.text(curve) for step, curve in zip(self._steps, curves, strict=True) if curve]
         return ("[" + "".join(f"{text}, " for text in texts) + self._tail.removeprefix("[")).encode()
+
+    def found(self) -> list[bytes]:
+        """The steps whose curves were found since this was asked last, each as it will stand in the certificate."""
+        untold, self._untold = self._untold, []
+        return [step.text(step.curve).encode() for step in untold if step.curve]
 
     def next(self) -> tuple[int, Part] | None:
         """A part to hand out, and its number; None where nothing is wanted until an outcome comes."""
@@ -189,6 +196,7 @@ class Chain:
         """Raises ValueError where the outcome is none of the part's."""
         if task.step and isinstance(outcome, CurveFound):
             task.step.curve = outcome
+            self._untold.append(task.step)
             self.revision += 1
         elif isinstance(task.part, Tail) and isinstance(outcome, TailProven) and outcome.text.startswith("[["):
             self._tail = outcome.text
