@@ -50,6 +50,12 @@ LAST_REPLIES = 1.0
 class ChatSocket(LeanHandler):
     """One socket; without a subprotocol it speaks the plain protocol."""
 
+    # Not in the dictionary that Tornado's attributes are in, as in LeanProtocol.
+    __slots__ = (
+        *("_client", "_closing", "_dispatcher", "_heard", "_left", "_said"),
+        *("_sessions", "_settings", "_sockets", "_who", "phase"),
+    )
+
     def initialize(
         self, dispatcher: Dispatcher, sessions: Sessions, settings: WebSettings, sockets: set["ChatSocket"], shares: Shares
     ) -> None:

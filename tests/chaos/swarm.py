@@ -154,14 +154,20 @@ class Swarm:
         """Where clients connect: every node, whether it is there or not."""
         return [f"ws://{node.address}/chatsocket" for node in self.nodes]
 
+    def is_whole(self, *services: str) -> bool:
+        """Whether these services have all replicas that they want; all services unless told otherwise."""
+        listed = self.manager.docker("stack", "services", "--format", "{{.Name}} {{.Replicas}}", "primes").splitlines()
+        found = {name.removeprefix("primes_"): replicas for name, replicas, *_ in (line.split() for line in listed)}
+        return all(there == wanted for there, _, wanted in (found[name].partition("/") for name in services or found))
+
+    def has_noticed(self) -> bool:
+        """Whether the managers know that a node is gone; they do not answer while they agree on another leader."""
+        listed = ["docker", "--host", self.manager.host, "node", "ls", "--format", "{{.Status}}"]
+        return "Down" in subprocess.run(listed, capture_output=True, text=True, check=False).stdout
+
     def wait_whole(self) -> None:
         """All services have all that they want, and every node's nginx says ready."""
-
-        def whole() -> bool:
-            listed = self.manager.docker("stack", "services", "--format", "{{.Replicas}}", "primes").split()
-            return all(there == wanted for there, _, wanted in (line.partition("/") for line in listed if "/" in line))
-
-        wait_until(whole, "all services run", 180)
+        wait_until(self.is_whole, "all services run", 180)
         for node in self.nodes:
             command = ["curl", "--silent", "--fail", "--max-time", "5", f"http://{node.address}/readyz"]
             wait_until(
@@ -247,9 +253,14 @@ def cut_off_the_node_of_the_primary(swarm: Swarm, crowd: Crowd) -> None:
 
 
 def _away(swarm: Swarm, node: Node) -> None:
+    """Cut a node off; before it is back what ran there must run elsewhere."""
+    end = time.monotonic() + AWAY
     swarm.cut_off(node)
     try:
-        last(AWAY)
+        wait_until(swarm.has_noticed, "the managers know that a node is gone", AWAY)
+        wait_until(lambda: swarm.is_whole("web", "worker"), "all web processes and workers run elsewhere", end - time.monotonic())
+        print(f"replicas were back after {time.monotonic() - end + AWAY:.1f} s")
+        last(max(0.0, end - time.monotonic()))
     finally:
         swarm.put_back(node)
 

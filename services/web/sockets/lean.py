@@ -5,7 +5,7 @@ import functools
 import logging
 from collections.abc import Awaitable, Sequence
 from enum import Enum
-from typing import cast
+from typing import Any, cast
 
 import tornado
 from tornado.iostream import IOStream, StreamClosedError
@@ -53,9 +53,14 @@ class LeanProtocol(StrictProtocol):
     It saves a coroutine, several Futures and two system calls a message, and rests on names that Tornado does not promise.
     """
 
-    _left = MOST_FRAMES  # frames that may be handled in this turn
-    _wanted = 1  # bytes that must be unread before more can be handled
-    _share = UNSHARED  # of its client
+    # Not in the dictionary that Tornado's attributes are in: with 30 it has keys of its own, and takes 1.3 KiB more a socket.
+    __slots__ = ("_left", "_share", "_wanted")
+
+    def __init__(self, handler: "LeanHandler", mask_outgoing: bool, params: Any) -> None:
+        super().__init__(handler, mask_outgoing, params)
+        self._left = MOST_FRAMES  # frames that may be handled in this turn
+        self._wanted = 1  # bytes that must be unread before more can be handled
+        self._share = UNSHARED  # of its client
 
     @property
     def compresses(self) -> bool:
