@@ -61,7 +61,8 @@ def _parse(arguments: Sequence[str]) -> argparse.Namespace:
 def measure_sockets(directory: Path, asked: Path, arguments: argparse.Namespace) -> Iterator[str]:
     """What a socket takes, and what a job costs with all of them open and with few."""
     nginx_workers = -(-arguments.sockets // (MOST_SOCKETS // 2))
-    with stacks.primes(directory, nginx_workers=nginx_workers) as row, ExitStack() as opened:
+    options = {"web": ["--clients-by", "socket"]}  # else these clients, of a few addresses, had the shares of a few
+    with stacks.primes(directory, nginx_workers=nginx_workers, options=options) as row, ExitStack() as opened:
         running.settle(row)
         with Load(row.port, ASKING, asked) as few:
             alone = _cost(row, few)
