@@ -48,6 +48,14 @@ FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begin
 MOST_ITEMS = 4_000  # of a part, whatever the pace
 
 
+def curve_tests(order: Order, test_us: float) -> float:
+    """What the curve of an order costs, in tests of so many microseconds, beyond what every curve does."""
+    classes = order.class_number
+    tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
+    tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
+    return tests + FIELD_US * classes * (1 + classes / FIELD_CLASSES) / test_us
+
+
 class Rule(NamedTuple):
     """Which orders are worth a test: those whose gain, less that of the time that their curve costs, reaches the bound."""
 
@@ -188,11 +196,8 @@ class Search:
 
     def _score(self, order: Order) -> float:
         """Bits that it gains, less those that are gained elsewhere in the time of its curve."""
-        classes = order.class_number
-        tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
-        tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
+        tests = curve_tests(order, self._paces.tests.cost(self._bits))
         tests *= 1 + tests / LONG_CURVE
-        tests += FIELD_US * classes * (1 + classes / FIELD_CLASSES) / self._paces.tests.cost(self._bits)
         return math.log2(read(order.s)) - self._rule.bits_per_test * tests
 
     def _learn_tests(self, passed: Sequence[Order]) -> Order | None:
