@@ -227,10 +227,10 @@ class Chain:
 
     def _go_on(self) -> None:
         """From the last number; what was wanted for the one before is not any more."""
-        self._paces.begin(len(self._tasks))
+        self._paces.begin()
         self._tasks = {number: task for number, task in self._tasks.items() if task.step in self._steps}
         n = self.last
-        self._search = Search(n, self._refused, self._paces) if n.bit_length() > TAIL_BITS else None
+        self._search = Search(n, self._refused, self._paces, not self._steps) if n.bit_length() > TAIL_BITS else None
 
     def _go_back(self) -> None:
         """Where the last number has no successor."""
