@@ -14,12 +14,12 @@ from certificates.ecpp import exceeds_bound
 from services.worker.prove.ecpp import orders
 from services.worker.prove.ecpp.pace import Paces
 from services.worker.prove.ecpp.parts import Curve, CurveFound, Failed, Order, Outcome, Part, Tail, TailProven, read
-from services.worker.prove.ecpp.search import Search
+from services.worker.prove.ecpp.search import POINT, Search, curve_tests
 
 TAIL_BITS = 600  # a number of so many bits is proven in one part, by PARI
 
-MOST_FAILURES = 3  # of one part; then there will be no certificate
-MOST_REFUSED = 100  # numbers without a successor; a proof meets one or two, if any
+MOST_FAILURES = 3  # of one part; then the chain goes on without the number that it is of
+MOST_REFUSED = 100  # numbers that are left for others; a proof meets one or two, if any
 MOST_SAVED = 256 << 20  # bytes of what was saved, decompressed: 10,000 digits take some 20 MB
 
 
@@ -70,7 +70,8 @@ class _Task:
 class Chain:
     """Steps from n down to a number that is proven at once.
 
-    A step found is never revised, though a better one might come: only where a number has no successor it goes one back.
+    A step found is never revised, though a better one might come: only where a number has no successor, or a part has failed for
+    good, it goes back.
     """
 
     def __init__(self, n: mpz) -> None:
@@ -78,7 +79,7 @@ class Chain:
         self.revision = 0  # grows with each step, curve and whatever else is worth saving
         self.failure = ""  # why there will be no certificate
         self._steps: list[_Step] = []
-        self._refused: set[mpz] = set()  # numbers that have no successor
+        self._refused: set[mpz] = set()  # numbers that no step shall lead to: they have no successor, or what they need failed
         self._paces = Paces()
         self._search: Search | None = None  # of the last number; None where that is proven in one part
         self._tail = ""  # PARI's certificate of the last number
@@ -161,12 +162,17 @@ class Chain:
         return _Task(Tail(gmpy2.digits(self.last)))
 
     def _ascend(self) -> _Task | None:
-        """A curve, of the largest number first, since that takes longest."""
-        for step in self._steps:
-            if not step.given:
-                step.given = True
-                return _Task(Curve(gmpy2.digits(step.n), step.order), step)
-        return None
+        """A curve, the one that takes longest first, so that the last ones are short."""
+        step = max((step for step in self._steps if not step.given), key=self._curve_us, default=None)
+        if step is None:
+            return None
+        step.given = True
+        return _Task(Curve(gmpy2.digits(step.n), step.order), step)
+
+    def _curve_us(self, step: _Step) -> float:
+        """Microseconds that the curve of a step takes, as estimated."""
+        test_us = self._paces.tests.cost(step.n.bit_length())
+        return test_us * (POINT + curve_tests(step.order, test_us))
 
     def is_wanted(self, number: int) -> bool:
         """Whether the outcome of a part that was given out is still of use."""
@@ -211,28 +217,35 @@ class Chain:
             raise ValueError(f"{type(outcome).__name__} is no outcome of this {type(task.part).__name__}")
 
     def _fail(self, number: int, task: _Task, reason: str) -> None:
+        """A part that fails for good takes its number with it: a process that dies of it may do so each time."""
         task.failures += 1
         if task.failures < MOST_FAILURES:
             self.again(number)
         else:
-            self.failure = f"a part failed {MOST_FAILURES} times: {reason}"
+            position = self._steps.index(task.step) if task.step else len(self._steps) - 1
+            self._refuse(position, f"a part failed {MOST_FAILURES} times: {reason}")
 
     def _go_on(self) -> None:
         """From the last number; what was wanted for the one before is not any more."""
-        self._paces.begin(len(self._tasks))
+        self._paces.begin()
         self._tasks = {number: task for number, task in self._tasks.items() if task.step in self._steps}
         n = self.last
-        self._search = Search(n, self._refused, self._paces) if n.bit_length() > TAIL_BITS else None
+        self._search = Search(n, self._refused, self._paces, not self._steps) if n.bit_length() > TAIL_BITS else None
 
     def _go_back(self) -> None:
         """Where the last number has no successor."""
-        if not self._search or not self._search.exhausted:
+        if self._search and self._search.exhausted:
+            self._refuse(len(self._steps) - 1, "no discriminants are left")
+
+    def _refuse(self, position: int, reason: str) -> None:
+        """Look for another number than the one that this step leads to; before the first step there is none."""
+        if position < 0 or len(self._refused) == MOST_REFUSED:
+            self.failure = reason
             return
-        if not self._steps or len(self._refused) == MOST_REFUSED:
-            self.failure = "no discriminants are left"
-            return
-        self._refused.add(self._search.n)
-        self._steps.pop()
+        self._refused.add(self._steps[position].cofactor)
+        del self._steps[position:]
+        self._untold = [step for step in self._untold if step in self._steps]
+        self._tail, self._tail_given = "", False
         self._go_on()
         self.revision += 1
 

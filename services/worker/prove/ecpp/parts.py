@@ -147,6 +147,12 @@ def attempt(part: Part, memory: int) -> Outcome:
         return COMPUTATIONS[type(part)](part, memory)
     except (ArithmeticError, MemoryError, NoCertificate, Rejected) as error:
         return Failed(str(error) or "this process may not use enough memory")
+    except BaseException as error:
+        from cypari._pari import SignalError  # noqa: PLC0415  # loaded by now, if one came
+
+        if not isinstance(error, SignalError):
+            raise
+        return Failed(f"PARI crashed: {error}")
 
 
 def find_roots(part: Roots, _memory: int) -> RootsFound:

@@ -5,7 +5,7 @@ import heapq
 import math
 import operator
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 import gmpy2
@@ -45,7 +45,18 @@ WEAK = 0.4  # of the bits that a step should gain: so many are taken before anot
 
 FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begins with these tiers of discriminants
 
+# The least part of discriminants, in the time of so many tests: to divide the primorial takes one or two, for whatever number.
+PRIMORIAL = 8.0
+
 MOST_ITEMS = 4_000  # of a part, whatever the pace
+
+
+def curve_tests(order: Order, test_us: float) -> float:
+    """What the curve of an order costs, in tests of so many microseconds, beyond what every curve does."""
+    classes = order.class_number
+    tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
+    tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
+    return tests + FIELD_US * classes * (1 + classes / FIELD_CLASSES) / test_us
 
 
 class Rule(NamedTuple):
@@ -71,7 +82,8 @@ class Rule(NamedTuple):
 class Search:
     """Looks for an order with a prime cofactor; takes the first that comes, since the best are tested first."""
 
-    def __init__(self, n: mpz, refused: Collection[mpz], paces: Paces) -> None:
+    def __init__(self, n: mpz, refused: Collection[mpz], paces: Paces, thorough: bool) -> None:
+        """`thorough`: also with the discriminants of the last bounds, since there is no other number to go back to."""
         self.n = n
         self._text = gmpy2.digits(n)
         self._bits = n.bit_length()
@@ -83,24 +95,40 @@ class Search:
         self._known = 0  # the same, a bit for each of PRIMES
         self._usable = sum(1 << bit for bit, prime in enumerate(discriminants.PRIMES) if gmpy2.jacobi(prime, n) == 1)
         self._tier = sum(self._bits > most for most in FIRST_TIERS)
-        self._seen: set[int] = set()  # discriminants of the tiers so far
+        self._unseen: deque[int] = deque()  # bits of PRIMES in the tiers so far whose discriminants nobody has looked at
         self._wanted_roots: deque[int] = deque()  # bits of PRIMES, not given out yet
         self._asked_roots = 0  # the same that were given out or wait for it, a bit for each
-        self._waiting: list[discriminants.Discriminant] = []  # for roots
+        self._waiting: dict[int, list[discriminants.Discriminant]] = {}  # by the bit of a prime whose root is not known
         self._ready: list[discriminants.Discriminant] = []  # a heap: their roots are known
         self._pool: list[tuple[float, Order]] = []  # a heap of orders not given out: the least is the best
+        self._first = 0  # bits of PRIMES that were in the tiers so far
+        self._last = not thorough  # whether those of the last bounds are among the ready ones, or shall not be
         self._open_tier()
 
     def _open_tier(self) -> None:
-        """Go on with the discriminants of the next tier."""
-        came = [known for known in discriminants.usable(self._tier, self._usable) if known.value not in self._seen]
+        """Go on with the discriminants of the next tier, or at the very end with those of the last bounds."""
+        if self._tier == len(discriminants.TIERS):
+            self._last = True
+            for bit in range(len(discriminants.PRIMES)):
+                if self._known >> bit & 1:
+                    self._place(discriminants.usable(bit, self._known, last=True))
+            return
+        bound = discriminants.TIERS[self._tier]
         self._tier += 1
-        self._seen.update(known.value for known in came)
-        self._waiting += came
-        primes = functools.reduce(operator.or_, (known.primes for known in came), self._asked_roots)
-        self._wanted_roots.extend(bit for bit in range(len(discriminants.PRIMES)) if (primes ^ self._asked_roots) >> bit & 1)
-        self._asked_roots = primes
-        self._admit()
+        while self._first < len(discriminants.PRIMES) and abs(discriminants.PRIMES[self._first]) < bound:
+            if self._usable >> self._first & 1:
+                self._unseen.append(self._first)
+            self._first += 1
+
+    def _look_for_roots(self, count: int) -> None:
+        """Have so many roots wanted, if there are discriminants that need them."""
+        while self._unseen and len(self._wanted_roots) < count:
+            bit = self._unseen.popleft()
+            came = list(discriminants.usable(bit, self._usable))
+            needed = functools.reduce(operator.or_, (known.primes for known in came), 0) & ~self._asked_roots
+            self._wanted_roots.extend(bit for bit in range(needed.bit_length()) if needed >> bit & 1)
+            self._asked_roots |= needed
+            self._place(came)
 
     def next(self, idle: bool = False) -> Part | None:
         """The part that is wanted most; None until others come back, or for ever. `idle`: a worker has nothing else to do."""
@@ -114,28 +142,31 @@ class Search:
                 return self._take_orders(self._rule.least)
             if self._ready:
                 return self._take_discriminants()
+            self._look_for_roots(self._paces.tests.count(self._bits, self._paces.target_us) * self._paces.workers)
             if self._wanted_roots:
                 return self._take_roots()
-            last = self._tier == len(discriminants.TIERS)
-            weak = -math.inf if last and not self._open else self._rule.least * WEAK
+            ended = self._tier == len(discriminants.TIERS)
+            weak = -math.inf if ended and not self._open else self._rule.least * WEAK
             if self._pool and -self._pool[0][0] >= weak:
                 return self._take_orders(weak)
-            if last or (self._open and not idle):
+            if (ended and (self._open or self._last)) or (self._open and not idle):
                 return None
             self._open_tier()
 
     @property
     def exhausted(self) -> bool:
         """Whether nothing is left to try."""
-        return not (self._open or self._pool or self._ready or self._wanted_roots) and self._tier == len(discriminants.TIERS)
+        ended = self._last and self._tier == len(discriminants.TIERS)
+        return ended and not (self._open or self._pool or self._ready or self._wanted_roots or self._unseen)
 
     def _take_roots(self) -> Roots:
-        count = self._paces.tests.count(self._bits, self._paces.target_us)
+        count = self._paces.share(self._paces.tests, self._bits, len(self._wanted_roots))
         bits = [self._wanted_roots.popleft() for _ in range(min(count, len(self._wanted_roots)))]
         return Roots(self._text, tuple(discriminants.PRIMES[bit] for bit in bits))
 
     def _take_discriminants(self) -> Orders:
-        count = min(self._paces.orders.count(self._bits, self._paces.target_us), len(self._ready), MOST_ITEMS)
+        least_us = PRIMORIAL * self._paces.tests.cost(self._bits)
+        count = min(self._paces.share(self._paces.orders, self._bits, len(self._ready), least_us), len(self._ready), MOST_ITEMS)
         taken = [heapq.heappop(self._ready) for _ in range(count)]
         needed = functools.reduce(operator.or_, (known.primes for known in taken))
         primes = [prime for bit, prime in enumerate(discriminants.PRIMES) if needed >> bit & 1]
@@ -143,7 +174,7 @@ class Search:
 
     def _take_orders(self, least: float) -> Cofactors:
         taken = []
-        for _ in range(min(self._paces.tests.count(self._bits, self._paces.target_us), MOST_ITEMS)):
+        for _ in range(min(self._paces.share(self._paces.tests, self._bits, len(self._pool)), MOST_ITEMS)):
             if not self._pool or -self._pool[0][0] < least:
                 break
             taken.append(heapq.heappop(self._pool)[1])
@@ -169,18 +200,19 @@ class Search:
 
     def _learn_roots(self, primes: Sequence[int], roots: Sequence[str]) -> None:
         self._roots.update(zip(primes, roots, strict=True))
-        self._known = sum(1 << bit for bit, prime in enumerate(discriminants.PRIMES) if prime in self._roots)
-        self._admit()
+        bits = [discriminants.BITS[prime] for prime in primes]
+        self._known |= sum(1 << bit for bit in bits)
+        for bit in bits:
+            self._place(self._waiting.pop(bit, ()))
 
-    def _admit(self) -> None:
-        """Discriminants whose roots are known."""
-        waiting = []
-        for discriminant in self._waiting:
-            if discriminant.primes & ~self._known:
-                waiting.append(discriminant)
+    def _place(self, came: Iterable[discriminants.Discriminant]) -> None:
+        """Among the ready ones, if all roots are known."""
+        for discriminant in came:
+            missing = discriminant.primes & ~self._known
+            if missing:
+                self._waiting.setdefault(missing.bit_length() - 1, []).append(discriminant)
             else:
                 heapq.heappush(self._ready, discriminant)
-        self._waiting = waiting
 
     def _learn_orders(self, came: Sequence[Order]) -> None:
         for order in came:
@@ -188,11 +220,8 @@ class Search:
 
     def _score(self, order: Order) -> float:
         """Bits that it gains, less those that are gained elsewhere in the time of its curve."""
-        classes = order.class_number
-        tests = sum(SPLIT * q**SPLIT_POWER if q > 2 else QUADRATIC for q in prime_factors(classes))
-        tests += POINT * MORE_POINTS.get(order.discriminant, 0.0)
+        tests = curve_tests(order, self._paces.tests.cost(self._bits))
         tests *= 1 + tests / LONG_CURVE
-        tests += FIELD_US * classes * (1 + classes / FIELD_CLASSES) / self._paces.tests.cost(self._bits)
         return math.log2(read(order.s)) - self._rule.bits_per_test * tests
 
     def _learn_tests(self, passed: Sequence[Order]) -> Order | None:

@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from certificates import read, verify
+from services.worker.prove.ecpp import chain as chains
 from services.worker.prove.ecpp.chain import Chain
-from services.worker.prove.ecpp.parts import CofactorsTested, CurveFound, Failed, Orders, Part, RootsFound, Tail
+from services.worker.prove.ecpp.parts import CofactorsTested, Curve, CurveFound, Failed, Orders, Part, RootsFound, Tail
 from tests.unit.worker.prove.ecpp.numbers import composite, finish, outcome, prime
 
 
@@ -51,7 +52,7 @@ def test_a_prime_is_proven_whatever_becomes_of_parts(fate: random.Random, seed: 
         if not wanted or fate.random() < 0.5:
             number = fate.choice(list(given_out))
             part = given_out[number]
-            match fate.choice(["comes", "comes", "comes", "twice", "lost", "fails", "restored"]):
+            match fate.choice([*["comes"] * 30, *["twice", "lost", "fails"] * 4, "restored"]):
                 case "comes" | "twice" as how:
                     chain.learn(number, outcome(part))
                     assert not chain.is_wanted(number)
@@ -104,7 +105,7 @@ def test_a_lost_part_is_given_out_again_once() -> None:
     assert other is None or other[0] != number
 
 
-def test_a_part_that_fails_three_times_ends_the_chain() -> None:
+def test_a_part_of_the_number_itself_that_fails_three_times_ends_the_chain() -> None:
     chain = Chain(prime(120, 1))
     for _ in range(3):
         wanted = chain.next()
@@ -115,6 +116,35 @@ def test_a_part_that_fails_three_times_ends_the_chain() -> None:
     assert chain.next() is None
     assert chain.certificate is None
     assert not chain.is_wanted(1)
+
+
+@pytest.mark.parametrize("kind", [Curve, Tail])
+def test_the_chain_does_without_a_number_whose_part_fails_for_good(kind: type[Part]) -> None:
+    chain = Chain(prime(230, 1))
+    doomed: Part | None = None
+    found: list[bytes] = []
+    while wanted := chain.next():
+        number, part = wanted
+        if isinstance(part, kind) and doomed is None:
+            doomed = part
+        chain.learn(number, Failed("the worker died") if part == doomed else outcome(part))
+        found += chain.found()
+    check(chain)
+    assert chain.certificate
+    assert all(step in chain.certificate for step in found)
+    if isinstance(doomed, Curve):
+        assert f"[{doomed.n}, {mpz(doomed.order.t, 16)}, ".encode() not in chain.certificate
+    else:
+        assert doomed and chain.last != mpz(doomed.n)
+
+
+def test_too_many_numbers_whose_parts_fail_end_the_chain(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chains, "MOST_REFUSED", 3)
+    chain = Chain(prime(200, 1))
+    while wanted := chain.next():
+        number, part = wanted
+        chain.learn(number, Failed("PARI crashed") if isinstance(part, Curve) else outcome(part))
+    assert chain.failure == "a part failed 3 times: PARI crashed"
 
 
 @pytest.mark.parametrize("wrong", [RootsFound(()), CofactorsTested(-1), CurveFound("1", "1", "1")])

@@ -5,7 +5,16 @@ from math import prod
 
 import pytest
 
-from services.worker.prove.ecpp.discriminants import PRIMES, TIERS, estimate_class_number, signed_primes, table, usable
+from services.worker.prove.ecpp.discriminants import (
+    BITS,
+    PRIMES,
+    TIERS,
+    Discriminant,
+    estimate_class_number,
+    groups,
+    signed_primes,
+    usable,
+)
 
 
 def class_number(discriminant: int) -> int:
@@ -25,25 +34,33 @@ def is_fundamental(discriminant: int) -> bool:
     return squarefree and (discriminant % 4 == 1 or (discriminant % 4 == 0 and core % 4 in (2, 3)))
 
 
+def table(last: bool = False) -> list[Discriminant]:
+    return [known for bit, prime in enumerate(PRIMES) if abs(prime) < TIERS[0] for _, group in groups(bit, last) for known in group]
+
+
 def test_small_fundamental_discriminants_are_all_there() -> None:
     expected = {d for d in range(-120, -2) if is_fundamental(d)}
-    assert {known.value for known in table(0) if known.value >= -120} == expected
+    assert {known.value for known in table() if known.value >= -120} == expected
 
 
-@pytest.mark.parametrize("tier", range(2))
-def test_each_is_there_once_and_is_the_product_of_its_primes(tier: int) -> None:
-    values = [known.value for known in table(tier)]
+@pytest.mark.parametrize("last", [False, True])
+def test_each_is_there_once_and_is_the_product_of_its_primes(last: bool) -> None:
+    values = [known.value for known in table(last)]
     assert len(values) == len(set(values))
-    for known in table(tier)[::100]:
+    for known in table(last)[::100]:
         primes = [prime for bit, prime in enumerate(PRIMES) if known.primes >> bit & 1]
         assert prod(primes) == known.value
         assert sorted(primes) == sorted(signed_primes(known.value))
         assert is_fundamental(known.value)
-        assert all(abs(prime) < TIERS[tier] for prime in primes)
 
 
-def test_a_tier_holds_the_one_before() -> None:
-    assert {known.value for known in table(0)} < {known.value for known in table(1)}
+def test_the_last_ones_are_others() -> None:
+    assert not {known.value for known in table()} & {known.value for known in table(last=True)}
+
+
+def test_each_prime_has_its_bit() -> None:
+    assert all(PRIMES[bit] == prime for prime, bit in BITS.items())
+    assert len(BITS) == len(PRIMES)
 
 
 @pytest.mark.parametrize("discriminant", [-23, -84, -163, -420, -5460, -99528, -33947])
@@ -57,5 +74,7 @@ def test_a_product_of_other_primes_is_refused() -> None:
 
 
 @pytest.mark.parametrize("primes", [0, 0b101, 0b1011011101, (1 << len(PRIMES)) - 1])
-def test_usable_ones_are_made_of_the_primes_alone(primes: int) -> None:
-    assert set(usable(0, primes)) == {known for known in table(0) if known.primes | primes == primes}
+@pytest.mark.parametrize("bit", [0, 2, 3, 9])
+def test_usable_ones_are_made_of_the_primes_alone(bit: int, primes: int) -> None:
+    these = primes | 1 << bit
+    assert set(usable(bit, these)) == {known for _, group in groups(bit) for known in group if known.primes | these == these}

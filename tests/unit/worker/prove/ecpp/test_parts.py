@@ -1,8 +1,10 @@
 """Parts and outcomes are what they were after their way to another process, and each part says how long it took."""
 
 import pytest
+from cypari._pari import SignalError
 from gmpy2 import mpz
 
+from services.worker.prove.ecpp import parts
 from services.worker.prove.ecpp.parts import (
     Cofactors,
     CofactorsTested,
@@ -67,6 +69,16 @@ def test_a_computation_that_fails_says_why(part: Part) -> None:
     failed = compute(part, MEMORY)
     assert isinstance(failed, Failed)
     assert "prime" in failed.reason
+
+
+def test_a_crash_of_pari_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    def crash(part: Part, memory: int) -> Outcome:
+        raise SignalError("Segmentation fault")
+
+    monkeypatch.setitem(parts.COMPUTATIONS, Tail, crash)
+    failed = compute(Tail("97"), MEMORY)
+    assert isinstance(failed, Failed)
+    assert failed.reason == "PARI crashed: Segmentation fault"
 
 
 def test_cofactors_are_tried_until_one_passes() -> None:
