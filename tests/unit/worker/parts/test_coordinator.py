@@ -14,6 +14,7 @@ from services.worker.parts import coordinator as module
 from services.worker.parts import handout, messages
 from services.worker.parts.coordinator import Coordinator
 from services.worker.parts.messages import Told
+from services.worker.prove.ecpp.chain import Chain
 from services.worker.prove.ecpp.parts import Failed, Outcome, Part, compute, decode_part, encode_outcome
 
 PRIME = str(gmpy2.next_prime(gmpy2.mpz(10) ** 199))  # of 200 digits: a step or two, and the tail
@@ -85,9 +86,13 @@ def coordinating(board: FakeBoard, chains: FakeChains) -> Coordinator:
     return board.coordinator
 
 
-def prove(board: FakeBoard, chains: FakeChains) -> Certified | Uncertified:
+def ignore(_step: bytes) -> None:
+    """For whoever waits for the end alone."""
+
+
+def prove(board: FakeBoard, chains: FakeChains, found: Callable[[bytes], None] = ignore) -> Certified | Uncertified:
     async def bounded() -> Certified | Uncertified:
-        return await asyncio.wait_for(coordinating(board, chains).prove(PRIME), BOUND)
+        return await asyncio.wait_for(coordinating(board, chains).prove(PRIME, found), BOUND)
 
     return asyncio.run(bounded())
 
@@ -116,6 +121,18 @@ def test_a_proof_is_made_whatever_is_lost(compute: Compute) -> None:
     board, chains = FakeBoard(compute), FakeChains()
     check(prove(board, chains))
     assert board.withdrawn == ["worker:1"]
+
+
+def test_each_step_is_told_and_once_more_by_a_chain_that_goes_on() -> None:
+    told: list[bytes] = []
+    chains = FakeChains()
+    made = prove(FakeBoard(computed), chains, told.append)
+    assert isinstance(made, Certified)
+    assert told
+    assert all(step in made.pari for step in told)
+    assert chains.kept
+    chain = Chain.restore(gmpy2.mpz(PRIME), chains.kept)
+    assert (set(chain.found()), chain.found()) == (set(told), [])
 
 
 def test_redis_may_be_away_meanwhile() -> None:
@@ -159,7 +176,7 @@ def test_a_proof_that_is_cancelled_is_kept_and_its_parts_are_withdrawn() -> None
             return outcome
 
         board, chains = FakeBoard(compute_first), FakeChains()
-        proving = asyncio.create_task(coordinating(board, chains).prove(PRIME))
+        proving = asyncio.create_task(coordinating(board, chains).prove(PRIME, ignore))
         await asyncio.wait_for(steps.wait(), BOUND)
         proving.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -177,7 +194,7 @@ def test_a_proof_that_is_cancelled_is_kept_and_its_parts_are_withdrawn() -> None
 def test_several_proofs_go_on_beside_each_other() -> None:
     async def scenario() -> list[Certified | Uncertified]:
         coordinator = coordinating(FakeBoard(computed), FakeChains())
-        proofs: list[Awaitable[Certified | Uncertified]] = [coordinator.prove(PRIME) for _ in range(2)]
+        proofs: list[Awaitable[Certified | Uncertified]] = [coordinator.prove(PRIME, ignore) for _ in range(2)]
         return await asyncio.wait_for(asyncio.gather(*proofs), BOUND)
 
     for told in asyncio.run(scenario()):
