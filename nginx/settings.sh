@@ -113,8 +113,8 @@ fi
 # zone: what the workers must agree on, addresses, failures, connection counts; room for some hundreds of processes.
 # least_conn: not round robin, the default: sockets live for hours, so after a redeploy the new process would stay
 # empty while its neighbours keep what they took over.
-# fail_timeout: a process to which no connection could be made is left alone for two seconds (default 10), so it serves
-# again soon after it is back. Those of a machine that vanished have the fewest connections of all, and cost a request
+# fail_timeout: a process to which no connection could be made is left alone for one second (default 10), so it serves
+# again as soon as it is back. Those of a machine that vanished have the fewest connections of all, and cost a request
 # proxy_connect_timeout (proxy.conf) each: the first of three must be left alone still when the third was tried.
 # resolver: asking every second finds a container that came back with another address without a reload. A name that
 # does not resolve (yet) has no server; nginx starts all the same.
@@ -123,7 +123,7 @@ upstream() { # NAME HOST:PORT...
     echo "    zone $1 1m;"
     echo "    least_conn;"
     shift
-    printf '    server %s resolve max_fails=1 fail_timeout=2s;\n' "$@"
+    printf '    server %s resolve max_fails=1 fail_timeout=1s;\n' "$@"
     echo "}"
 }
 if [ -n "${PRIMES_WEB_SERVERS:-}" ]; then

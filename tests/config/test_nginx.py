@@ -305,7 +305,7 @@ class TestMany:
                     assert server_of(client) == web.port
                 # All of them are tried anew: nobody has asked for longer than a dead one is left alone.
                 asked = time.monotonic()
-                wait_until(lambda: time.monotonic() - asked > 2.2, "the two seconds are over", 4)
+                wait_until(lambda: time.monotonic() - asked > 1.2, "the second is over", 3)
                 assert nginx.ask("/primes/7").status == 200
             finally:
                 nginx.stop()
@@ -359,7 +359,7 @@ class TestVanished:
             try:
                 with socket_to(nginx), socket_to(nginx):  # so that the one that lives has the most connections
                     asked = time.monotonic()
-                    wait_until(lambda: time.monotonic() - asked > 2.2, "all of them may be tried again", 4)
+                    wait_until(lambda: time.monotonic() - asked > 2.2, "all of them may be tried again", 3)
                     assert nginx.ask("/primes/7").status == 200
             finally:
                 nginx.stop()
@@ -737,8 +737,8 @@ def vanished_ports(count: int) -> Iterator[list[int]]:
 def many_hosts(http_port: int, web_ports: list[int]) -> str:
     """`hosts.local.conf` with any number of web processes."""
     usual = local_hosts(http_port, [1, 2, 3, 4])
-    servers = "".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=2s;\n" for port in web_ports)
-    whole, count = re.subn(r"(    server 127\.0\.0\.1:[1-4] max_fails=1 fail_timeout=2s;\n){4}", servers, usual, count=1)
+    servers = "".join(f"    server 127.0.0.1:{port} max_fails=1 fail_timeout=1s;\n" for port in web_ports)
+    whole, count = re.subn(r"(    server 127\.0\.0\.1:[1-4] max_fails=1 fail_timeout=1s;\n){4}", servers, usual, count=1)
     assert count == 1
     return whole
 
