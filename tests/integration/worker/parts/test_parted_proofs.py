@@ -23,7 +23,7 @@ from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import eventually
 
 SHORT = PARTED_ABOVE + 60  # digits: some seconds, in which both children have started
-LONG = PARTED_ABOVE + 150  # likewise: there is time to break something in the middle
+LONG = PARTED_ABOVE + 300  # ten seconds and more: there is time to break something in the middle
 PROVEN = 300  # s for such a proof, on a machine that others use
 
 ONE = {"PRIMES_PART_PROCESSES": "1"}
