@@ -19,6 +19,7 @@ local streams, askers_of, questions, cancellations, term = unpack(ARGV, 7, 11)
 local position = 11 -- of the last argument that was read
 
 local KEPT = array_head(2) -- request, answer: what a history holds
+local LEAVES = string.byte('1') -- among the flags
 local DELIVERY = array_head(6) -- session, request, web process that asked, answer, epoch, number
 
 local function take(count)
@@ -150,7 +151,7 @@ local function answer_session(session, history, token, fields, names, askers, an
                 end
                 parts[n] = head .. name .. asker .. answer .. middle .. pack_number(number)
             end
-            if string.byte(leaving, i) == 49 then
+            if string.byte(leaving, i) == LEAVES then
                 left[#left + 1] = marks[i]
             end
         end
@@ -167,7 +168,7 @@ local function tell_session(marks, owner, parts, askers, answers, leaving)
     for i, web in ipairs(askers) do
         -- Its ledger holds the job, whoever holds the client now. One that cannot be withdrawn was answered
         -- before, or Redis lost its mark: then its ledger must keep it.
-        if marks[i] and web ~= owner or not marks[i] and string.byte(leaving, i) ~= 49 then
+        if marks[i] and web ~= owner or not marks[i] and string.byte(leaving, i) ~= LEAVES then
             add(results, web, answers[i])
         end
     end

@@ -78,10 +78,11 @@ class Coordinator:
         finally:
             del self._proofs[name]
             await proof.leave()
-        if chain.certificate is None:
+        certificate = await asyncio.to_thread(lambda: chain.certificate)
+        if certificate is None:
             log.warning("a proof of %d digits in parts came to nothing: %s", len(n), chain.failure)
             return Uncertified(chain.failure)
-        return Certified(chain.certificate)
+        return Certified(certificate)
 
     async def _begin(self, n: str) -> Chain:
         """The chain as far as it came, anew where nothing is kept of it."""
@@ -135,7 +136,7 @@ class _Proof:
     @property
     def over(self) -> bool:
         """Whether there is a certificate, or will be none."""
-        return self._chain.certificate is not None or bool(self._chain.failure)
+        return self._chain.over
 
     @property
     def digits_left(self) -> int:

@@ -122,12 +122,16 @@ class Chain:
         return len(gmpy2.digits(self.last))
 
     @property
+    def over(self) -> bool:
+        """Whether there is a certificate, or will be none; told without putting its text together, which takes some 10 ms."""
+        return bool(self.failure) or (bool(self._tail) and all(step.curve for step in self._steps))
+
+    @property
     def certificate(self) -> bytes | None:
         """PARI's text, once all is done. Nobody has checked that the steps lead to each other."""
-        curves = [step.curve for step in self._steps]
-        if self.failure or not self._tail or None in curves:
+        if self.failure or not self.over:
             return None
-        texts = [step.text(curve) for step, curve in zip(self._steps, curves, strict=True) if curve]
+        texts = [step.text(step.curve) for step in self._steps if step.curve]
         return ("[" + "".join(f"{text}, " for text in texts) + self._tail.removeprefix("[")).encode()
 
     def found(self) -> list[bytes]:
