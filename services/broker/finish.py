@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import msgspec
 import redis.asyncio
 
 from services.broker.client import Command
@@ -14,7 +13,6 @@ from services.jobs import names
 from services.jobs.messages import Answer, Job, encode
 from services.jobs.names import GROUP, Lane
 
-_encoder = msgspec.msgpack.Encoder()
 _finish = Script(TRY, EPOCH, MESSAGEPACK, SET_ASIDE, TURNS, LEAVE_RUN, SCRIPTS / "finish.lua")
 
 # What is the same each time, in the order in which the script names it.
@@ -108,7 +106,7 @@ def _arrange(
         leaving = "".join(["1" if isinstance(each, Withdrawn) else "0" for each in answers])
         arguments += (token, len(answers), leaving)
         arguments += [f"?{each.job.request}" for each in answers]
-        arguments += [_encoder.encode(each.job.request) for each in answers]
+        arguments += [encode(each.job.request) for each in answers]
         arguments += [each.reply_to for each in answers]
         arguments += [encode(each.answer) for each in answers]
     return keys, arguments

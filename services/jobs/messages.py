@@ -254,8 +254,8 @@ _asker = msgspec.msgpack.Decoder(Asker)
 _promotion = msgspec.msgpack.Decoder(Promotion)
 
 
-def encode(batch: list[Job] | list[Answer] | Answer | Asker) -> bytes:
-    """MessagePack of a batch, or of one answer or asker that a script puts into one."""
+def encode(batch: list[Job] | list[Answer] | Answer | Asker | str) -> bytes:
+    """MessagePack of a batch, or of one answer, asker or request's id that a script puts into one."""
     return _encoder.encode(batch)
 
 

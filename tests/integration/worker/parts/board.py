@@ -35,6 +35,11 @@ class Ear:
         self._heard.get_message(timeout=1)  # subscribed
         self.told: list[Told] = []
 
+    def heard(self) -> list[Told]:
+        """All that ever came."""
+        self.listen()
+        return self.told
+
     def listen(self) -> list[bytes]:
         """What came since this was asked last; all that ever came is `told`."""
         payloads = []

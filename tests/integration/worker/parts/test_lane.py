@@ -37,7 +37,7 @@ def test_each_part_is_computed_and_told_once_by_all_children(server: RedisServer
     async def run() -> None:
         board = Board(connected(server))
         await board.offer(PROOF, offered(*[SHORT] * 12, LONG, LONG))
-        async with working(board, [PartProcess(MEMORY) for _ in range(2)], lambda: ear.listen() is None or len(ear.told) == 14):
+        async with working(board, [PartProcess(MEMORY) for _ in range(2)], lambda: len(ear.heard()) == 14):
             pass
 
     asyncio.run(run())
@@ -55,7 +55,7 @@ def test_a_part_whose_child_is_killed_is_told_as_failed_and_the_next_is_computed
     async def run() -> None:
         board, child = Board(connected(server)), PartProcess(MEMORY)
         await board.offer(PROOF, offered(SHORT, LONG, SHORT))
-        async with working(board, [child], lambda: ear.listen() is None or len(ear.told) == 3):
+        async with working(board, [child], lambda: len(ear.heard()) == 3):
             await eventually(lambda: server.admin.llen(names.parts(PROOF)) == 1, "the second part was taken", BOUND)
             assert child._process is not None
             os.kill(child._process.pid, signal.SIGKILL)
@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_dropped_and_the_next_is_computed(server: RedisSe
     async def run() -> None:
         board = Board(connected(server))
         await board.offer(PROOF, {1: b"\xc1", 2: encode_part(SHORT)})
-        async with working(board, [PartProcess(MEMORY)], lambda: ear.listen() is None or bool(ear.told)):
+        async with working(board, [PartProcess(MEMORY)], lambda: bool(ear.heard())):
             pass
 
     asyncio.run(run())
@@ -89,7 +89,7 @@ def test_a_child_without_parts_is_ended_after_some_minutes(server: RedisServer, 
         board = Board(connected(server))
         await board.offer(PROOF, offered(SHORT))
         async with working(board, [child], lambda: not child.started):
-            await eventually(lambda: ear.listen() is None or bool(ear.told), "it has computed")
+            await eventually(lambda: bool(ear.heard()), "it has computed")
             assert child.started
             monkeypatch.setattr(module, "IDLE", 0.0)
 
