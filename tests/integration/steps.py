@@ -31,6 +31,12 @@ def freeze_child(web: Web, worker: Worker) -> int:
     return child
 
 
+def wait_until_it_computes(child: int) -> None:
+    """What is cancelled from now on has a child that is to be stopped; one that is claimed may not have come to its child."""
+    before = cpu(child)
+    wait_until(lambda: cpu(child) >= before + 0.05, f"child {child} computes")
+
+
 def let_work(worker: Worker) -> None:
     """Wait until a worker under load has answered some dozens of entries: what it had begun before is under way."""
 

@@ -17,7 +17,7 @@ from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, RawClient
 from tests.integration.processes import frozen, state
 from tests.integration.stack import Stack, Web, Worker
-from tests.integration.steps import freeze_child, warm
+from tests.integration.steps import freeze_child, wait_until_it_computes, warm
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import eventually, wait_until
 
@@ -49,7 +49,7 @@ def test_a_cancelled_job_that_runs_is_stopped_and_its_worker_free(manned: Front)
     async def scenario() -> None:
         client = await RpcClient().connect(web.url)
         (id,) = await client.ask(LONG)
-        await eventually(lambda: running(worker) == 1, "the job runs")
+        await asyncio.to_thread(wait_until_it_computes, child)
         assert await client.cancel(id) is True
         await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
         assert client.errors[0]["error"]["data"]["offset"].endswith("-1")
@@ -118,12 +118,12 @@ def test_a_cancellation_that_the_worker_did_not_hear_is_found_when_it_renews_its
     stack.redis.start()
     web, worker = stack.web("web0"), stack.worker("worker0")
     stack.wait_ready()
-    child = freeze_child(web, worker)
+    child = warm(web, worker)
 
     async def scenario() -> None:
         client = await RpcClient().connect(web.url)
-        (id,) = await client.ask(HEAVY)
-        await eventually(lambda: running(worker) == 1, "the job runs")
+        (id,) = await client.ask(LONG)
+        await asyncio.to_thread(wait_until_it_computes, child)
         with frozen(worker.pid):
             (listening,) = [
                 c for c in stack.redis.admin.client_list(_type="pubsub") if c["name"] == "worker0"
@@ -276,11 +276,12 @@ def test_a_cancellation_without_a_readable_id_is_refused(front: Front, params: A
 
 def test_a_plain_client_that_leaves_cancels_what_it_asked(manned: Front) -> None:
     web, worker = manned.web0, manned.worker0
-    child = freeze_child(web, worker)
+    child = warm(web, worker)
     with RawClient(web.url) as client:
-        for number in (HEAVY, HEAVY_COMPOSITE, LONG):  # one will run, the others wait
+        for number in (LONG, HEAVY, HEAVY_COMPOSITE):  # one will run, the others wait
             client.send(number)
         client.send("97")
+        wait_until_it_computes(child)
         wait_until(lambda: running(worker) == 1 and web.pending == 3, "one runs, two wait, the quick one is answered")
     wait_until(lambda: idle(manned, web) and not state(child), "nothing is left of its jobs")
     assert web.metric("primes_web_jobs_cancelled_total") >= 3

@@ -13,10 +13,10 @@ from services.jobs import names
 from services.jobs.messages import Job, digest
 from services.jobs.names import Lane
 from tests.integration.conftest import Front
-from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, RawClient
+from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, SLOW, RawClient
 from tests.integration.processes import freeze, frozen, state, thaw
 from tests.integration.stack import Stack, Worker
-from tests.integration.steps import Inbox, freeze_child, warm
+from tests.integration.steps import Inbox, freeze_child, wait_until_it_computes, warm
 from tests.integration.v1_clients import RpcClient
 from tests.integration.waiting import eventually, wait_until
 
@@ -98,14 +98,15 @@ def test_a_run_goes_on_for_the_others_when_who_asked_first_leaves(manned: Front)
 
 
 def test_a_run_ends_when_the_last_one_leaves(manned: Front) -> None:
-    child = freeze_child(manned.web0, manned.worker0)
+    child = warm(manned.web0, manned.worker0)
     with RawClient(manned.web0.url) as first, RawClient(manned.web0.url) as second:
         for client in (first, second):
-            client.send(HEAVY)
+            client.send(SLOW)
         wait_until(lambda: askers(manned) == 2, "both wait")
+        wait_until_it_computes(child)
     wait_until(lambda: not state(child) and manned.redis.length(Lane.HEAVY) == 0, "nothing is left of the run")
     assert askers(manned) == 0
-    assert not manned.redis.admin.exists(names.question(digest(Job(1, HEAVY))))
+    assert not manned.redis.admin.exists(names.question(digest(Job(1, SLOW))))
 
 
 def test_each_one_gets_its_own_deadline(manned: Front) -> None:
