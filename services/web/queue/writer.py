@@ -10,7 +10,7 @@ from services.broker.connection import PASSING, Backoff
 from services.jobs.messages import Answer, decode_answer
 from services.jobs.names import Lane
 from services.runtime.cheap_metrics import BatchHistogram
-from services.web.queue.commit_delay import CommitDelay
+from services.web.queue.commit_delay import LOOKS, CommitDelay
 from services.web.queue.enqueue import Enqueue, Enqueued
 from services.web.queue.ledger import Entry, Ledger
 
@@ -59,8 +59,9 @@ class Writer:
         backoff, loop = Backoff(), asyncio.get_running_loop()
         while True:
             await self._unwritten.wait()
-            if (rest := self._delay.rest(loop.time())) > 0:
-                await asyncio.sleep(rest)
+            for _ in range(LOOKS):
+                if (rest := self._delay.rest(loop.time(), len(self._ledger.lanes[self._lane].unwritten))) > 0:
+                    await asyncio.sleep(rest)
             self._count_accepted()
             if await self._write(loop.time()):
                 backoff.reset()
