@@ -14,6 +14,7 @@ SCRIPTS = Path(__file__).parent / "scripts"
 # What several scripts have in common: each defines a function.
 MESSAGEPACK = SCRIPTS / "messagepack.lua"  # for those that put together what is MessagePack already
 TRY = SCRIPTS / "try.lua"  # for those that read what may be spoiled
+SPOILED = SCRIPTS / "spoiled.lua"  # for those that forget what is spoiled; after TRY
 EPOCH = SCRIPTS / "epoch.lua"  # for those that number answers, or tell numbers
 CLOCK = SCRIPTS / "clock.lua"  # for those that ask what time it is
 HELD = SCRIPTS / "held.lua"  # for those that act on entries that a worker must still hold

@@ -14,7 +14,7 @@ from redis.exceptions import ResponseError
 from services.broker import unreadable
 from services.broker.connection import PASSING
 from services.broker.finish import Answered, DeadLetter, finish
-from services.broker.script import CLOCK, HELD, MESSAGEPACK, TRY, TURNS, Script
+from services.broker.script import CLOCK, HELD, MESSAGEPACK, SPOILED, TRY, TURNS, Script
 from services.broker.unreadable import UNREADABLE_ERRORS
 from services.jobs import messages, names
 from services.jobs.evidence import CertificateName
@@ -27,7 +27,7 @@ from services.worker.compute.child_process import EARLY, LOOK, late
 COSTLY = 10_000  # µs of computation from which on an answer is kept: below, to compute it again costs less than to keep it
 
 _scripts = Path(__file__).parent / "scripts"
-CLOSE = Script(TRY, CLOCK, _scripts / "close.lua")
+CLOSE = Script(TRY, SPOILED, CLOCK, _scripts / "close.lua")
 PROMOTE = Script(TRY, HELD, MESSAGEPACK, TURNS, _scripts / "promote.lua")
 
 

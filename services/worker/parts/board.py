@@ -10,14 +10,15 @@ from typing import Any, NamedTuple
 
 import redis.asyncio
 
-from services.broker.script import TRY, Script
+from services.broker.script import SPOILED, TRY, Script
 from services.jobs import names
 from services.worker.parts import messages
 from services.worker.parts.messages import Told
 
 _scripts = Path(__file__).parent / "scripts"
-OFFER = Script(TRY, _scripts / "offer.lua")
-TAKE = Script(TRY, _scripts / "take.lua")
+_last_turn = _scripts / "last_turn.lua"
+OFFER = Script(TRY, SPOILED, _last_turn, _scripts / "offer.lua")
+TAKE = Script(TRY, SPOILED, _last_turn, _scripts / "take.lua")
 WITHDRAW = Script(TRY, _scripts / "withdraw.lua")
 
 MOST_WAITING = 128  # parts of one proof: twice as many as are given out at once, since some may be there twice

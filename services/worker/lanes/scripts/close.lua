@@ -34,15 +34,6 @@ local function end_run()
     end
 end
 
--- What cannot be read is as if it were not there.
-local function read_or_forget(key, read)
-    local done, found = try(read)
-    if not done then
-        forget(key)
-    end
-    return done and found
-end
-
 local function forget_oldest()
     local surplus = redis.call('ZCARD', known) - most
     if surplus > 0 then
@@ -60,9 +51,7 @@ local function keep_answer()
     forget_oldest()
 end
 
-local waiting = read_or_forget(askers, function()
-    return redis.call('HGETALL', askers)
-end) or {}
+local waiting = read_or_forget(askers, redis.call, 'HGETALL', askers) or {} -- spoiled.lua
 if deserted_by ~= '' and is_awaited(waiting) then
     return nil
 end

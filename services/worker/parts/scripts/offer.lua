@@ -8,27 +8,14 @@ local proof, ttl, most, bell, withdrawn = unpack(ARGV)
 -- ttl: s · most: parts that may wait · withdrawn: how many are taken back. Behind these come the numbers that
 -- are taken back, then number and payload of each new one.
 
-local function read_or_forget(key, command)
-    local read, count = try(redis.call, command, key) -- try.lua
-    if not read then
-        forget(key)
-    end
-    return read and count or 0
-end
-
-local function last_turn()
-    local last = redis.call('ZRANGE', proofs, -1, -1, 'WITHSCORES')[2]
-    return tonumber(last) or 0
-end
-
 local function take_back(number)
     redis.call('HDEL', payloads, number)
     return redis.call('LREM', waiting, 1, number)
 end
 
-local length = read_or_forget(waiting, 'LLEN')
-local others = read_or_forget(proofs, 'ZCARD')
-read_or_forget(payloads, 'HLEN')
+local length = read_or_forget(waiting, redis.call, 'LLEN', waiting) or 0 -- spoiled.lua
+local others = read_or_forget(proofs, redis.call, 'ZCARD', proofs) or 0
+read_or_forget(payloads, redis.call, 'HLEN', payloads)
 for i = 6, 5 + withdrawn do
     length = length - take_back(ARGV[i])
 end
@@ -45,7 +32,7 @@ end
 redis.call('EXPIRE', waiting, ttl)
 redis.call('EXPIRE', payloads, ttl)
 if not redis.call('ZSCORE', proofs, proof) then
-    redis.call('ZADD', proofs, last_turn() + 1, proof)
+    redis.call('ZADD', proofs, last_turn(proofs) + 1, proof) -- last_turn.lua
 end
 redis.call('EXPIRE', proofs, ttl)
 if others == 0 then

@@ -5,30 +5,16 @@
 local proofs = KEYS[1]
 local lists, hashes = unpack(ARGV)
 
-local function last_turn()
-    local last = redis.call('ZRANGE', proofs, -1, -1, 'WITHSCORES')[2]
-    return tonumber(last) or 0
-end
-
--- What cannot be read is as if it were not there.
-local function read_or_forget(key, ...)
-    local read, found = try(redis.call, ...) -- try.lua
-    if not read then
-        forget(key)
-    end
-    return read and found
-end
-
 -- Returns number and payload; nothing where none of this proof waits any more, no payload where that is gone.
 local function take_of(proof)
     local waiting, payloads = lists .. proof, hashes .. proof
-    local number = read_or_forget(waiting, 'LPOP', waiting)
+    local number = read_or_forget(waiting, redis.call, 'LPOP', waiting) -- spoiled.lua
     if number and redis.call('LLEN', waiting) > 0 then
-        redis.call('ZADD', proofs, last_turn() + 1, proof)
+        redis.call('ZADD', proofs, last_turn(proofs) + 1, proof) -- last_turn.lua
     else
         redis.call('ZREM', proofs, proof)
     end
-    local payload = number and read_or_forget(payloads, 'HGET', payloads, number)
+    local payload = number and read_or_forget(payloads, redis.call, 'HGET', payloads, number)
     if payload then
         redis.call('HDEL', payloads, number)
     end
@@ -36,7 +22,7 @@ local function take_of(proof)
 end
 
 local function next_proof()
-    local next = read_or_forget(proofs, 'ZRANGE', proofs, 0, 0)
+    local next = read_or_forget(proofs, redis.call, 'ZRANGE', proofs, 0, 0)
     return next and next[1]
 end
 
