@@ -9,8 +9,8 @@ import time
 import gmpy2
 import msgspec
 
-from certificates import read, verify
-from services.worker.compute.frames import LENGTH
+from certificates import Chain, read, verify, write
+from services.worker.compute.frames import LENGTH, framed
 from services.worker.prove.certify import MEMORY, Made, Route
 
 COLUMNS = ("Digits", "Steps", "Certify: CPU, wall", "Verify Primo's text", "Verify PARI's text", "Size: Primo's, PARI's", "Memory")
@@ -31,16 +31,17 @@ def row(digits: int, kind: Route, memory: int) -> str:
     """One line of the table: of the least prime with so many digits."""
     n = gmpy2.next_prime(gmpy2.mpz(10) ** (digits - 1))
     command = [sys.executable, "-m", "services.worker.prove.certify", "--serve", "--kind", kind, "--memory", str(memory)]
-    digits_of_n = str(n).encode()
     before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    ran = subprocess.run(command, input=len(digits_of_n).to_bytes(LENGTH, "big") + digits_of_n, stdout=subprocess.PIPE, check=True)
+    ran = subprocess.run(command, input=framed(str(n).encode()), stdout=subprocess.PIPE, check=True)
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     made = msgspec.msgpack.decode(ran.stdout[LENGTH:], type=Made)
-    verified = [time_verifying(text) if text else "none" for text in (made.primo, made.pari)]
-    sizes = f"{len(made.primo) / 1000:.1f}, {len(made.pari) / 1000:.1f} kB"
+    certificate = read(made.pari)
+    primo = b"".join(write(certificate, "primo")) if isinstance(certificate, Chain) else b""
+    verified = [time_verifying(text) if text else "none" for text in (primo, made.pari)]
+    sizes = f"{len(primo) / 1000:.1f}, {len(made.pari) / 1000:.1f} kB"
     memory_used = f"{after.ru_maxrss >> 10} MiB"  # the most that any of the processes so far used: grow the sizes
-    return line(f"{digits:,}", str(read(made.pari).length), f"{cpu:.2f}, {wall:.2f} s", *verified, sizes, memory_used)
+    return line(f"{digits:,}", str(certificate.length), f"{cpu:.2f}, {wall:.2f} s", *verified, sizes, memory_used)
 
 
 def line(*cells: str) -> str:

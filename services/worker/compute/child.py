@@ -12,7 +12,7 @@ import sys
 from services.jobs.messages import Answer
 from services.runtime.tether import tether
 from services.worker.compute.answer import compute
-from services.worker.compute.frames import READY, Report, frame, read_jobs
+from services.worker.compute.frames import READY, Report, encode, read_jobs, write_payload
 from services.worker.compute.limit import limit
 from services.worker.compute.primes import Finding
 from services.worker.prove.answer import prove, prove_unasked
@@ -51,8 +51,7 @@ def note(finding: Finding) -> None:
 
 def tell(report: Report) -> None:
     """Write a report, at once."""
-    sys.stdout.buffer.write(frame(report))
-    sys.stdout.buffer.flush()
+    write_payload(sys.stdout.buffer, encode(report))
 
 
 if __name__ == "__main__":

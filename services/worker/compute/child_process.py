@@ -10,8 +10,8 @@ import msgspec
 
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.runtime.tasks import end
-from services.worker.compute.frames import Certified, Found, Report, Uncertified, frame, read_report
-from services.worker.compute.killable_process import KillableProcess, send
+from services.worker.compute.frames import Certified, Found, Report, Uncertified, decode_report, frame
+from services.worker.compute.killable_process import KillableProcess, receive, send
 
 LOOK = 1.0  # seconds until it is looked for the first time who still waits
 # Seconds from its beginning for which a child may go on with what nobody waits for any more: to start a new one costs as much.
@@ -117,7 +117,7 @@ class ChildProcess(KillableProcess):
     async def _ask(self, process: asyncio.subprocess.Process, job: Job) -> Report:
         # the time is kept here: others may have more
         await send(process, frame(msgspec.structs.replace(job, expires=0)))
-        while not (report := await _read(process)).final:
+        while not (report := decode_report(await receive(process))).final:
             if report.chain:
                 assert self._in_parts  # who proves briefly has no number for which this is the way
                 await send(process, frame(await self._in_parts(report.chain, partial(_pass_on, process))))
@@ -130,11 +130,6 @@ def _pass_on(process: asyncio.subprocess.Process, step: bytes) -> None:
     """Have a step verified by the child that waits for its proof; what waits for it is no more than the certificate has."""
     assert process.stdin  # a pipe, see KillableProcess
     process.stdin.write(frame(Found(step)))
-
-
-async def _read(process: asyncio.subprocess.Process) -> Report:
-    assert process.stdout  # a pipe, see KillableProcess
-    return await read_report(process.stdout)
 
 
 def time_left(job: Job) -> float:

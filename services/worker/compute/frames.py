@@ -6,7 +6,7 @@ worker from an asyncio stream; all else is the same at both ends.
 
 import asyncio
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import IO, BinaryIO
 
 import msgspec
 
@@ -51,9 +51,14 @@ _report = msgspec.msgpack.Decoder(Report)
 _of_parts: msgspec.msgpack.Decoder[Found | Certified | Uncertified] = msgspec.msgpack.Decoder(Found | Certified | Uncertified)
 
 
+def encode(message: Job | Report | Found | Certified | Uncertified) -> bytes:
+    """As it stands in a frame."""
+    return _encoder.encode(message)
+
+
 def frame(message: Job | Report | Found | Certified | Uncertified) -> bytes:
     """A message with its length before it."""
-    return framed(_encoder.encode(message))
+    return framed(encode(message))
 
 
 def framed(payload: bytes) -> bytes:
@@ -61,7 +66,13 @@ def framed(payload: bytes) -> bytes:
     return len(payload).to_bytes(LENGTH, "big") + payload
 
 
-def read_payloads(stream: BinaryIO) -> Iterator[bytes]:
+def write_payload(stream: IO[bytes], payload: bytes) -> None:
+    """In a frame, at once. Raises BrokenPipeError when nobody reads any more."""
+    stream.write(framed(payload))
+    stream.flush()
+
+
+def read_payloads(stream: IO[bytes]) -> Iterator[bytes]:
     """What stands in frames, until the stream ends."""
     while header := stream.read(LENGTH):
         yield stream.read(int.from_bytes(header, "big"))
@@ -84,6 +95,6 @@ async def read_payload(stream: asyncio.StreamReader) -> bytes:
     return await stream.readexactly(length)
 
 
-async def read_report(stream: asyncio.StreamReader) -> Report:
-    """The next report. Raises asyncio.IncompleteReadError when the child ended."""
-    return _report.decode(await read_payload(stream))
+def decode_report(payload: bytes) -> Report:
+    """What stands in a frame that the child wrote. Raises msgspec.DecodeError."""
+    return _report.decode(payload)

@@ -17,7 +17,7 @@ import gmpy2
 from gmpy2 import mpz
 
 from services.runtime.tether import tether
-from services.worker.compute.frames import LENGTH
+from services.worker.compute.frames import read_payloads, write_payload
 from services.worker.prove.certify import load_pari
 
 STACK = 32  # MiB for PARI: twice what its sieve takes of a number of SIEVED bits, and there is room for it where a child has 128
@@ -40,10 +40,8 @@ def main() -> None:
     search = Search()
     limit(arguments.seconds)
     source, sink = sys.stdin.buffer, sys.stdout.buffer
-    while head := source.read(LENGTH):
-        divisor = gmpy2.digits(search.split(mpz(source.read(int.from_bytes(head, "big")).decode()))).encode()
-        sink.write(len(divisor).to_bytes(LENGTH, "big") + divisor)
-        sink.flush()
+    for digits in read_payloads(source):
+        write_payload(sink, gmpy2.digits(search.split(mpz(digits.decode()))).encode())
 
 
 def limit(seconds: int) -> None:

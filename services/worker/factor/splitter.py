@@ -10,7 +10,7 @@ from typing import Self
 import gmpy2
 from gmpy2 import mpz
 
-from services.worker.compute.frames import LENGTH
+from services.worker.compute.frames import read_payloads, write_payload
 
 # Seconds of a processor for one number: enough for most factors of up to 15 digits, some of 20, and for numbers of up to 60
 # digits; a factor of 25 digits would take minutes. A guess at what is worth a place in the heavy lane.
@@ -43,11 +43,9 @@ class Splitter:
         """
         process = self._start()
         assert process.stdin and process.stdout  # both are pipes
-        digits = gmpy2.digits(n).encode()
         with contextlib.suppress(BrokenPipeError):  # it ended already
-            process.stdin.write(len(digits).to_bytes(LENGTH, "big") + digits)
-            process.stdin.flush()
-        found = process.stdout.read(int.from_bytes(process.stdout.read(LENGTH), "big"))
+            write_payload(process.stdin, gmpy2.digits(n).encode())
+        found = next(read_payloads(process.stdout), b"")
         return mpz(found.decode()) if found else None
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -11,7 +11,7 @@ import sys
 import msgspec
 
 from services.runtime.tether import tether
-from services.worker.compute.frames import framed, read_payloads
+from services.worker.compute.frames import read_payloads, write_payload
 from services.worker.compute.limit import limit
 from services.worker.prove.ecpp.parts import compute, decode_part, encode_outcome
 
@@ -26,9 +26,10 @@ def main() -> None:
     arguments = parser.parse_args()
     tether(arguments.parent, signal.SIGKILL)
     limit(arguments.memory)
-    tell(b"")  # the first word: it takes parts from here on
+    sink = sys.stdout.buffer
+    write_payload(sink, b"")  # the first word: it takes parts from here on
     for part in read_payloads(sys.stdin.buffer):
-        tell(answer(part, arguments.memory // 2))
+        write_payload(sink, answer(part, arguments.memory // 2))
 
 
 def answer(payload: bytes, memory: int) -> bytes:
@@ -38,12 +39,6 @@ def answer(payload: bytes, memory: int) -> bytes:
     except msgspec.DecodeError:
         return UNREADABLE
     return encode_outcome(compute(part, memory))
-
-
-def tell(payload: bytes) -> None:
-    """Write a frame, at once."""
-    sys.stdout.buffer.write(framed(payload))
-    sys.stdout.buffer.flush()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from gmpy2 import mpz
 from certificates import FORMATS, Unwritable, read, write
 from certificates.text import MOST_DIGITS
 from services.runtime.tether import tether
-from services.worker.compute.frames import LENGTH
+from services.worker.compute.frames import read_payloads, write_payload
 from services.worker.prove import factored
 
 MEMORY = 256  # MiB of PARI's stack unless told otherwise; 1,000 digits take less than half of it
@@ -50,10 +50,9 @@ class Route(StrEnum):
 
 
 class Made(msgspec.Struct, array_like=True, frozen=True, tag="made"):
-    """A certificate's texts; no Primo text for one by factors of N-1."""
+    """A certificate."""
 
-    primo: bytes
-    pari: bytes
+    pari: bytes  # its text in PARI's format
 
 
 class Failure(msgspec.Struct, array_like=True, frozen=True, tag="failure"):
@@ -113,7 +112,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--serve",
         action="store_true",
-        help="answer one number after another, in frames of MessagePack with both texts, for the worker",
+        help="answer one number after another, in frames of MessagePack with PARI's text, for the worker",
     )
     parser.add_argument("--parent", type=int, metavar="PID", help="process with which this one ends")
     return parser
@@ -127,11 +126,8 @@ def serve(kind: Route, memory: int) -> None:
     source, sink = sys.stdin.buffer, sys.stdout.buffer
     with contextlib.suppress(NoCertificate):  # each number is told why
         load_pari(memory)
-    while head := source.read(LENGTH):
-        n = mpz(source.read(int.from_bytes(head, "big")).decode())
-        frame = msgspec.msgpack.encode(attempt(n, kind, memory))
-        sink.write(len(frame).to_bytes(LENGTH, "big") + frame)
-        sink.flush()
+    for digits in read_payloads(source):
+        write_payload(sink, msgspec.msgpack.encode(attempt(mpz(digits.decode()), kind, memory)))
 
 
 def attempt(n: mpz, kind: Route, memory: int) -> Made | Failure:
@@ -148,9 +144,9 @@ def certify(n: mpz, kind: Route, memory: int) -> Made:
         raise NoCertificate(Status.NOT_PRIME, "the number is not prime")
     large = len(gmpy2.digits(n)) > CURVES_UP_TO
     if kind is Route.N_MINUS_1 and (text := factored.by_predecessor(n)):
-        return Made(b"", text)
+        return Made(text)
     if kind is Route.AUTO and large and (text := factored.certify(n)):
-        return Made(b"", text)
+        return Made(text)
     return ask_pari(n, kind is Route.N_MINUS_1, memory)
 
 
@@ -162,8 +158,7 @@ def ask_pari(n: mpz, n_minus_1: bool, memory: int) -> Made:
         text = str(certificate).encode()
         if certificate == 0:
             raise NoCertificate(Status.NOT_PRIME, "the number is not prime, says PARI")
-        nested = certificate.type() == "t_VEC" and certificate[0].type() == "t_INT"  # by factors of N-1: PARI exports none such
-        return Made(b"" if nested else b"".join(write(read(text), "primo")), text)
+        return Made(text)
     except error_type as error:
         reason = str(error).partition("\n")[0].strip()
         if "stack overflows" in reason or "not enough memory" in reason:

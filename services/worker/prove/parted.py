@@ -1,18 +1,17 @@
 """A proof that the worker has made in parts, seen from the child process that answers for it."""
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import BinaryIO
 
 import gmpy2
 
-from certificates import Chain, Kind, Malformed, Rejected, Unwritable, read, verify, write
+from certificates import Chain, Malformed, Rejected, read
 from certificates.structure import AnyStep
 from certificates.verifier import verify_step
 from services.jobs.messages import Answer, Verdict
 from services.worker.compute.frames import Certified, Report, Uncertified, read_of_parts
-from services.worker.prove.proof import Proof, ProofFailed
+from services.worker.prove.proof import Proof, checked
 
 
 class Parted:
@@ -29,7 +28,7 @@ class Parted:
         verified: set[AnyStep] = set()
         for told in read_of_parts(self._source):
             if isinstance(told, Certified):
-                return assemble(n, told.pari, verified)
+                return checked(n, told.pari, verified)
             if isinstance(told, Uncertified):
                 break
             with contextlib.suppress(Malformed, Rejected):  # a certificate with such a step does not hold
@@ -45,16 +44,3 @@ def verify_found(text: bytes) -> set[AnyStep]:
             verify_step(step, 1)
         return set(found.steps)
     return set()
-
-
-def assemble(n: gmpy2.mpz, pari: bytes, verified: Collection[AnyStep] = ()) -> Proof:
-    """The proof that PARI's text is, in both formats; those steps have been verified before. Raises ProofFailed."""
-    try:
-        chain = read(pari)
-        if not isinstance(chain, Chain) or chain.n != n:
-            raise ProofFailed("the certificate is no chain of steps from this number")
-        verify(chain, verified=verified)
-        primo = b"".join(write(chain, "primo"))
-    except (Malformed, Rejected, Unwritable) as error:
-        raise ProofFailed(f"the certificate does not hold: {error}") from error
-    return Proof(Kind.ECPP, hashlib.sha256(primo).hexdigest(), primo, pari, chain.length)

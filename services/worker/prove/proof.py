@@ -5,15 +5,16 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import IO, NoReturn
 
 import gmpy2
 import msgspec
 
-from certificates import Certificate, Kind, Malformed, Rejected, read, verify
+from certificates import Chain, Kind, Malformed, Rejected, Unwritable, read, verify, write
+from certificates.structure import AnyStep
 from certificates.text import MOST_BYTES
-from services.worker.compute.frames import LENGTH
+from services.worker.compute.frames import LENGTH, write_payload
 from services.worker.prove import factored
 from services.worker.prove import search as searched
 from services.worker.prove.certify import Failure, Made, Status
@@ -54,10 +55,7 @@ def prove(n: gmpy2.mpz, certifier: "Certifier", in_parts: "InParts") -> Proof:
     """
     if len(gmpy2.digits(n)) > PARTED_ABOVE and (made_in_parts := by_factors(n, ()) or in_parts(n)) is not None:
         return made_in_parts
-    made = certifier.ask(n)
-    texts = [text for text in (made.primo, made.pari) if text]
-    certificates = [check(n, text) for text in texts]  # both: a client may take either
-    return Proof(certificates[0].kind, hashlib.sha256(texts[0]).hexdigest(), made.primo, made.pari, certificates[0].length)
+    return checked(n, certifier.ask(n))
 
 
 InParts = Callable[[gmpy2.mpz], Proof | None]  # proves a number that passed the tests, or comes to nothing; raises ProofFailed
@@ -68,23 +66,20 @@ def by_factors(n: gmpy2.mpz, hints: Iterable[int]) -> Proof | None:
 
     `hints`: primes that may be among them.
     """
-    return _checked(n, factored.certify(n, hints))
+    return _by_factors(n, factored.certify(n, hints))
 
 
 def search(n: gmpy2.mpz) -> Proof | None:
     """The same by factors that FLINT finds within milliseconds, for n of up to some hundred digits."""
-    return _checked(n, searched.certify(n))
+    return _by_factors(n, searched.certify(n))
 
 
-def _checked(n: gmpy2.mpz, text: bytes) -> Proof | None:
+def _by_factors(n: gmpy2.mpz, text: bytes) -> Proof | None:
     """The proof that a certificate by factors is, if it is one."""
-    if not text:
-        return None
-    try:
-        certificate = check(n, text)
-    except ProofFailed:
-        return None
-    return Proof(certificate.kind, hashlib.sha256(text).hexdigest(), b"", text, certificate.length)
+    if text:
+        with contextlib.suppress(ProofFailed):
+            return checked(n, text)
+    return None
 
 
 class Certifier:
@@ -105,15 +100,13 @@ class Certifier:
             self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603  # our own program
         return self._process
 
-    def ask(self, n: gmpy2.mpz) -> Made:
-        """The texts of a certificate that nobody has checked. Raises NotPrime, ProofFailed."""
+    def ask(self, n: gmpy2.mpz) -> bytes:
+        """PARI's text of a certificate that nobody has checked. Raises NotPrime, ProofFailed."""
         process = self.start()
         assert process.stdin and process.stdout  # both are pipes
-        digits = gmpy2.digits(n).encode()
         try:
             with contextlib.suppress(BrokenPipeError):  # it ended already: its status tells more
-                process.stdin.write(len(digits).to_bytes(LENGTH, "big") + digits)
-                process.stdin.flush()
+                write_payload(process.stdin, gmpy2.digits(n).encode())
             frame = receive(process.stdout)
         except BaseException:
             self.close()
@@ -136,34 +129,37 @@ class Certifier:
 def receive(stream: IO[bytes]) -> bytes:
     """The next frame; empty where the stream ends before its end. Raises ProofFailed when it is too much."""
     length = int.from_bytes(stream.read(LENGTH), "big")
-    if length > 2 * MOST_BYTES:
-        raise ProofFailed(f"expected at most {2 * MOST_BYTES} bytes of certificates")
+    if length > MOST_BYTES:
+        raise ProofFailed(f"expected at most {MOST_BYTES} bytes of a certificate")
     frame = bytearray()
     while len(frame) < length and (piece := stream.read(min(PIECE, length - len(frame)))):
         frame += piece
     return bytes(frame) if len(frame) == length else b""
 
 
-def unpack(frame: bytes) -> Made:
-    """What the program said. Raises NotPrime, ProofFailed."""
+def unpack(frame: bytes) -> bytes:
+    """The text that the program made. Raises NotPrime, ProofFailed."""
     try:
         answer = msgspec.msgpack.decode(frame, type=Made | Failure)
     except msgspec.DecodeError:
         raise ProofFailed("the certifying process said what is no certificate") from None
     if isinstance(answer, Made):
-        return answer
+        return answer.pari
     if answer.status == Status.NOT_PRIME:
         raise NotPrime(answer.reason)
     raise (OutOfMemory if answer.status == Status.OUT_OF_MEMORY else ProofFailed)(answer.reason)
 
 
-def check(n: gmpy2.mpz, text: bytes) -> Certificate:
-    """The certificate, if it proves n."""
+def checked(n: gmpy2.mpz, pari: bytes, verified: Collection[AnyStep] = ()) -> Proof:
+    """The proof that PARI's text is; those steps have been verified before. Primo's text is made of what is verified. Raises
+    ProofFailed.
+    """
     try:
-        certificate = read(text)
-        verify(certificate)
-    except (Malformed, Rejected) as error:
+        certificate = read(pari)
+        if certificate.n != n:
+            raise ProofFailed("the certificate is for another number")
+        verify(certificate, verified=verified)
+        primo = b"".join(write(certificate, "primo")) if isinstance(certificate, Chain) else b""
+    except (Malformed, Rejected, Unwritable) as error:
         raise ProofFailed(f"the certificate does not hold: {error}") from error
-    if certificate.n != n:
-        raise ProofFailed("the certificate is for another number")
-    return certificate
+    return Proof(certificate.kind, hashlib.sha256(primo or pari).hexdigest(), primo, pari, certificate.length)

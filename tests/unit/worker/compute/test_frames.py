@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.jobs.messages import Answer, Job, Operation, Verdict
-from services.worker.compute.frames import LENGTH, READY, Report, frame, read_jobs, read_report
+from services.worker.compute.frames import LENGTH, READY, Report, decode_report, frame, read_jobs, read_payload
 
 jobs = st.builds(Job, st.integers(1, 2**63 - 1), st.integers().map(str), st.sampled_from(Operation))
 
@@ -52,9 +52,9 @@ def test_reads_report_after_report_until_the_child_ends() -> None:
         stream = asyncio.StreamReader()
         stream.feed_data(frame(READY) + frame(last))
         stream.feed_eof()
-        assert [await read_report(stream) for _ in range(2)] == [READY, last]
+        assert [decode_report(await read_payload(stream)) for _ in range(2)] == [READY, last]
         with pytest.raises(asyncio.IncompleteReadError):
-            await read_report(stream)
+            await read_payload(stream)
 
     asyncio.run(scenario())
 

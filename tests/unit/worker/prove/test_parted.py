@@ -11,8 +11,8 @@ from certificates import read, verifier, verify
 from certificates.structure import AnyStep
 from services.worker.compute.frames import Certified, Found, Report, Uncertified, frame
 from services.worker.prove import parted
-from services.worker.prove.parted import Parted, assemble
-from services.worker.prove.proof import ProofFailed
+from services.worker.prove.parted import Parted
+from services.worker.prove.proof import ProofFailed, checked
 
 VECTORS = Path(__file__).parents[2] / "certificates" / "vectors"
 TEXT = (VECTORS / "100-digits.pari").read_bytes().strip()
@@ -29,7 +29,7 @@ def test_the_worker_is_told_the_number_and_says_the_certificate() -> None:
         certificate = read(text)
         assert certificate.n == N
         verify(certificate)
-    assert proof == assemble(N, TEXT)
+    assert proof == checked(N, TEXT)
 
 
 def test_there_is_no_proof_where_the_worker_says_so() -> None:
@@ -48,7 +48,7 @@ def test_steps_that_came_before_are_not_verified_again(monkeypatch: pytest.Monke
     original = verifier.verify_step
     monkeypatch.setattr(verifier, "verify_step", verify_step)
     monkeypatch.setattr(parted, "verify_step", verify_step)
-    assert Parted(io.BytesIO(source), lambda _: None)(N) == assemble(N, TEXT)
+    assert Parted(io.BytesIO(source), lambda _: None)(N) == checked(N, TEXT)
     numbers = [int(step.n) for step in read(TEXT).steps]  # type: ignore[union-attr]  # a chain
     assert verified[: len(numbers)] == [*numbers[2:], *numbers[:2]]
 
@@ -63,7 +63,7 @@ def test_a_step_that_does_not_hold_is_rejected_wherever_it_came(place: int) -> N
 
 def test_what_is_no_step_is_passed_over() -> None:
     source = b"".join(frame(Found(text)) for text in (b"", b"97", b"[1, 2]", b"rubbish")) + frame(Certified(TEXT))
-    assert Parted(io.BytesIO(source), lambda _: None)(N) == assemble(N, TEXT)
+    assert Parted(io.BytesIO(source), lambda _: None)(N) == checked(N, TEXT)
 
 
 def test_a_worker_that_ended_is_no_answer() -> None:
@@ -92,8 +92,8 @@ def _steps(text: bytes) -> list[bytes]:
     ("text", "words"),
     [
         (b"rubbish", "does not hold"),
-        (b"97", "no chain of steps from this number"),
-        (_changed(0, 0, 2), "no chain of steps from this number"),
+        (b"97", "for another number"),
+        (_changed(0, 0, 2), "for another number"),
         (_changed(2, 0, 2), "does not hold: step 3"),
         (_changed(1, 1, 1), "does not hold: step 2"),
         (_changed(1, 2, 1), "does not hold: step 2"),
@@ -103,15 +103,15 @@ def _steps(text: bytes) -> list[bytes]:
 )
 def test_a_certificate_whose_steps_do_not_hold_is_never_handed_out(text: bytes, words: str) -> None:
     with pytest.raises(ProofFailed, match=words):
-        assemble(N, text)
+        checked(N, text)
 
 
 def test_a_certificate_of_another_number_is_none() -> None:
-    with pytest.raises(ProofFailed, match="no chain of steps from this number"):
-        assemble(N + 2, TEXT)
+    with pytest.raises(ProofFailed, match="for another number"):
+        checked(N + 2, TEXT)
 
 
 def test_a_certificate_that_stops_short_is_none() -> None:
     vector = eval(TEXT.decode())  # as above
     with pytest.raises(ProofFailed, match="the last number is no prime"):
-        assemble(N, str(vector[:3]).encode())
+        checked(N, str(vector[:3]).encode())
