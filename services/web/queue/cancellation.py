@@ -16,6 +16,7 @@ from services.broker.pulse import INTERVAL
 from services.jobs.messages import Fault
 from services.jobs.names import Lane
 from services.web.queue.answers import Answers
+from services.web.queue.audit import RESENT
 from services.web.queue.cleanup import Cleanup
 from services.web.queue.ledger import Entry, Ledger, Pending
 from services.web.queue.writer import Writer
@@ -107,8 +108,9 @@ class Cancellation:
         ending = await self._requests.end(pending.job.session, pending.job.request, fault, again=again)
         if ending is not Ending.UNKNOWN:
             return ending is Ending.ENDED
-        if (given_up := self._ledger.rewrite(pending, entry)) is not None:
-            self._answers.give_up([given_up])
+        resent, given_up = self._ledger.rewrite(pending, entry)
+        RESENT.labels(pending.lane).inc(resent)
+        self._answers.give_up(given_up)
         raise Unclear("Redis has lost the request")
 
     async def run(self) -> None:

@@ -377,19 +377,20 @@ class Ledger:
         pending.entry = None
         self.lanes[pending.lane].unwritten.put_back(pending)
 
-    def rewrite(self, pending: Pending, entry: Entry) -> Answer | None:
+    def rewrite(self, pending: Pending, entry: Entry) -> tuple[int, list[Answer]]:
         """Write this job again, up to LOSSES times, if this is still its entry: Redis lost it, or what it knew of its request.
 
-        Returns the answer that is to be settled where that is too often.
+        Returns what `lost` does.
         """
         if self._pending.get(pending.job.id) is not pending or pending.entry is not entry:
-            return None
-        if (given_up := self._lose(pending, entry)) is None:
-            entry.open -= 1
-            if not entry.open:
-                self.lanes[entry.lane].entries.pop(entry, None)
-            self._put_back(pending, entry)
-        return given_up
+            return 0, []
+        if (given_up := self._lose(pending, entry)) is not None:
+            return 0, [given_up]
+        entry.open -= 1
+        if not entry.open:
+            self.lanes[entry.lane].entries.pop(entry, None)
+        self._put_back(pending, entry)
+        return 1, []
 
     @staticmethod
     def _lose(pending: Pending, entry: Entry) -> Answer | None:

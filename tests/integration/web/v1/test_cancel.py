@@ -243,6 +243,7 @@ def test_a_request_whose_mark_is_lost_just_before_it_is_ended_is_cancelled(stack
 @pytest.mark.parametrize("lose", ["session", "everything"])
 def test_a_request_of_which_redis_lost_the_mark_is_cancelled_all_the_same(front: Front, lose: str) -> None:
     async def scenario() -> None:
+        resent = front.web0.metric("primes_web_jobs_resent_total", lane="heavy")
         client = await RpcClient().connect(front.web0.url)
         (id,) = await client.ask(HEAVY)
         await eventually(lambda: front.redis.length(Lane.HEAVY) == 1, "the job is queued")
@@ -253,6 +254,7 @@ def test_a_request_of_which_redis_lost_the_mark_is_cancelled_all_the_same(front:
         assert await client.cancel(id) is True
         await client.until(lambda: codes(client) == [(id, "cancelled")], "the request is answered")
         await eventually(lambda: idle(front, front.web0), "nothing is left of its job")
+        assert front.web0.metric("primes_web_jobs_resent_total", lane="heavy") > resent, "it was written again"
         front.wait_ready(front.worker0)
         (next_id,) = await client.ask(HEAVY_COMPOSITE)
         await client.until(lambda: next_id in client.answers, "the next job is answered")

@@ -534,8 +534,8 @@ class AnyOrder(RuleBasedStateMachine):
         pending, entry = self.ledger.get(id), self.carrier.pop(id)
         assert pending is not None
         pending.losses = 0
-        assert self.ledger.rewrite(pending, entry) is None
-        assert self.ledger.rewrite(pending, entry) is None, "it is not its entry any more"
+        assert self.ledger.rewrite(pending, entry) == (1, [])
+        assert self.ledger.rewrite(pending, entry) == (0, []), "it is not its entry any more"
         waiting = self.waiting[self.lanes[id]]
         waiting.insert(sum(other in self.hurried for other in waiting), id)
         for lane, held in self.in_redis.items():
