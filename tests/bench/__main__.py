@@ -12,7 +12,6 @@ from pathlib import Path
 
 import msgspec
 
-from local import programs
 from tests.bench import history, interpreters, load, measurement, questions, report, running
 from tests.bench.cases import CASES, Case, Question
 from tests.bench.load import Load
@@ -59,16 +58,11 @@ def main() -> int:
     if arguments.list:
         print("cases:", *(case.name for case in CASES), "\nrows:", *ROWS)
         return 0
-    running.prepare()
-    try:
-        load.build()
-        results = Results(_command(arguments), measurement.machine(), measurement.versions(), list(_measure(arguments)))
-    except (load.Failed, load.NoCompiler, programs.NotFound, interpreters.Unusable, RuntimeError) as error:
-        print(f"python -m tests.bench: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("python -m tests.bench: interrupted, everything that it started has ended", file=sys.stderr)
-        return 130
+    return running.finish("tests.bench", lambda: _show(arguments))
+
+
+def _show(arguments: argparse.Namespace) -> int:
+    results = Results(_command(arguments), measurement.machine(), measurement.versions(), list(_measure(arguments)))
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.format(msgspec.json.encode(results), indent=1))
     if arguments.write:

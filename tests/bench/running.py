@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import NoReturn, TypeVar
 
-from tests.bench import cpu
+from local import programs
+from tests.bench import cpu, interpreters, load
 from tests.bench.measurement import Measurement
 from tests.bench.stacks import Row
 from tests.integration.processes import state
@@ -19,6 +20,8 @@ T = TypeVar("T")
 LOOKS, INTERVAL = 20, 0.05  # seconds
 RESTING = 0.25  # of the looks find a process that runs, or would if it had a processor: some look for work all the time
 PATIENCE = 60  # seconds that servers get to come to rest
+
+FAILURES = (load.Failed, load.NoCompiler, programs.NotFound, interpreters.Unusable, RuntimeError)
 
 
 def prepare() -> None:
@@ -30,6 +33,20 @@ def prepare() -> None:
 
 def _end(*_: object) -> NoReturn:
     raise KeyboardInterrupt
+
+
+def finish(program: str, measure: Callable[[], int]) -> int:
+    """Prepare, measure and show; returns the exit status. What ends it before is said on standard error in the program's name."""
+    prepare()
+    try:
+        load.build()
+        return measure()
+    except FAILURES as error:
+        print(f"python -m {program}: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"python -m {program}: interrupted, everything that it started has ended", file=sys.stderr)
+        return 130
 
 
 def settle(row: Row) -> None:

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from local import programs
 from tests.bench import cpu, load, measurement, questions, running, stacks
 from tests.bench.load import Load, Run
 from tests.bench.report import figure, table
@@ -28,18 +27,13 @@ PATIENCE = 600  # seconds for handshakes, and for the last answers
 def main() -> int:
     """Measure and show; returns the exit status."""
     arguments = _parse(sys.argv[1:])
-    running.prepare()
-    try:
-        load.build()
-        asked = questions.write(load.BUILD / "questions.txt")
-        with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory:
-            lines = list(arguments.measure(Path(directory), asked, arguments))
-    except (load.Failed, load.NoCompiler, programs.NotFound, RuntimeError) as error:
-        print(f"python -m tests.bench.scale: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("python -m tests.bench.scale: interrupted, everything that it started has ended", file=sys.stderr)
-        return 130
+    return running.finish("tests.bench.scale", lambda: _measure(arguments))
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    asked = questions.write(load.BUILD / "questions.txt")
+    with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory:
+        lines = list(arguments.measure(Path(directory), asked, arguments))
     print(*lines, "", f"{measurement.machine()}. {measurement.versions()}.", sep="\n")
     return 0
 

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import msgspec
 
-from local import programs
 from tests.bench import bulk, load, measurement, plot, questions, running, stacks
 from tests.bench.load import Load
 from tests.bench.report import table
@@ -47,17 +46,12 @@ class Soak(msgspec.Struct, frozen=True):
 def main() -> int:
     """Run and show; returns the exit status."""
     arguments = _parse(sys.argv[1:])
-    running.prepare()
-    try:
-        load.build()
-        with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory:
-            soak = run(Path(directory), arguments)
-    except (load.Failed, load.NoCompiler, programs.NotFound, RuntimeError) as error:
-        print(f"python -m tests.bench.soak: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("python -m tests.bench.soak: interrupted, everything that it started has ended", file=sys.stderr)
-        return 130
+    return running.finish("tests.bench.soak", lambda: _measure(arguments))
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    with tempfile.TemporaryDirectory(prefix="primes-bench-") as directory:
+        soak = run(Path(directory), arguments)
     if arguments.json:
         arguments.json.write_bytes(msgspec.json.encode(soak))
     if arguments.write:

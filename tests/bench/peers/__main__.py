@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from local import programs
 from tests.bench import interpreters, load, measurement, questions, running
 from tests.bench.cases import LOOPS, Closed, Question
 from tests.bench.load import Load
@@ -32,17 +31,12 @@ FAILURES = (load.Failed, interpreters.Unusable, RuntimeError, AssertionError)
 def main() -> int:
     """Measure, show, keep; returns the exit status."""
     arguments = _parse(sys.argv[1:])
-    running.prepare()
+    return running.finish("tests.bench.peers", lambda: _compare(arguments))
+
+
+def _compare(arguments: argparse.Namespace) -> int:
     failed: dict[str, str] = {}
-    try:
-        load.build()
-        found = list(_measure(arguments, failed))
-    except (load.NoCompiler, programs.NotFound, interpreters.Unusable) as error:
-        print(f"python -m tests.bench.peers: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("python -m tests.bench.peers: interrupted, everything that it started has ended", file=sys.stderr)
-        return 130
+    found = list(_measure(arguments, failed))
     versions = ", ".join(filter(None, (measurement.versions(), versions_of(arguments.rows))))
     results = Results(_command(), measurement.machine(), versions, found)
     if arguments.json:
