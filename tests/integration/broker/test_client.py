@@ -31,6 +31,7 @@ from services.jobs import names
 from services.jobs.names import Lane
 from services.runtime.settings import Settings
 from tests.integration.processes import frozen
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import eventually
 
@@ -48,9 +49,7 @@ def run(request: pytest.FixtureRequest) -> Callable[[Awaitable[Any]], Any]:
 
 
 def client(server: RedisServer, **settings: Any) -> redis.asyncio.Redis:
-    usual = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "me"}
-    given = {"redis_timeout": TIMEOUT, **usual, **settings}
-    return connect(Settings(redis_url=f"unix://{server.socket}", _cli_parse_args=[], **given))
+    return connected(server, **{"redis_timeout": TIMEOUT, "instance": "me"} | settings)
 
 
 def script(body: str) -> tuple[str, str, int]:

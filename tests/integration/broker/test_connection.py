@@ -9,22 +9,19 @@ import uvloop
 from redis.exceptions import ReadOnlyError
 
 from services.broker.client import BrokerClient
-from services.broker.connection import PASSING, connect
+from services.broker.connection import PASSING
 from services.jobs import names
-from services.runtime.settings import Settings
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 
 
 @pytest.mark.parametrize("lean", [False, True], ids=["redis-py", "lean"])
 def test_all_connections_to_a_replica_are_given_up(server: RedisServer, lean: bool) -> None:
-    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "me"}
-    settings = Settings(redis_url=f"unix://{server.socket}", redis_timeout=5, _cli_parse_args=[], **access)  # type: ignore[arg-type]
-
     def connections() -> set[str]:
         return {each["id"] for each in server.admin.client_list() if each["name"] == "me"}
 
     async def scenario() -> None:
-        client = connect(settings)
+        client = connected(server, redis_timeout=5, instance="me")
         broker = BrokerClient(client)
         way = broker if lean else client
         await asyncio.gather(*(client.hget(names.question("x"), "answer") for _ in range(3)), way.expire(names.NOTHING, 0))
@@ -45,11 +42,8 @@ def test_all_connections_to_a_replica_are_given_up(server: RedisServer, lean: bo
 def test_a_connection_that_is_closed_before_its_command_is_sent_fails_in_passing(
     server: RedisServer, loop: Callable[[], asyncio.AbstractEventLoop]
 ) -> None:
-    access: dict[str, Any] = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
-    settings = Settings(redis_url=f"unix://{server.socket}", _cli_parse_args=[], **access)
-
     async def scenario() -> None:
-        client = connect(settings)
+        client = connected(server)
         pool = client.connection_pool
         connection: Any = pool.connection_class(**pool.connection_kwargs)
         await connection.connect()

@@ -9,11 +9,11 @@ import redis.asyncio
 from redis.exceptions import TryAgainError
 
 from services.broker.client import BrokerClient
-from services.broker.connection import PASSING, Client, connect
+from services.broker.connection import PASSING, Client
 from services.broker.finish import finish
 from services.jobs import names
 from services.jobs.names import Lane
-from services.runtime.settings import Settings
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.refusals import (
     busy,
@@ -64,8 +64,7 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
 
 
 def whole_client(server: RedisServer) -> Client:
-    access: dict[str, Any] = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "me"}
-    return connect(Settings(redis_url=f"unix://{server.socket}", redis_timeout=5, _cli_parse_args=[], **access))
+    return connected(server, redis_timeout=5, instance="me")
 
 
 def refuse(

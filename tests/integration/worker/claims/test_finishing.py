@@ -6,16 +6,15 @@ import pytest
 from redis.exceptions import NoScriptError
 
 from services.broker.client import BrokerClient
-from services.broker.connection import connect
 from services.jobs import messages, names
 from services.jobs.messages import Answer, Job, Verdict
 from services.jobs.names import Lane
-from services.runtime.settings import Settings
 from services.worker.claims.claim import Claim, JobsClaim
 from services.worker.claims.finishing import Finishing
 from services.worker.claims.leases import Leases
 from services.worker.claims.opening import Opening
 from services.worker.claims.reader import Reader
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 
 
@@ -23,9 +22,7 @@ class Part:
     """What of a worker reads and finishes quick entries."""
 
     def __init__(self, server: RedisServer) -> None:
-        access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
-        url = f"unix://{server.socket}"
-        redis = connect(Settings(redis_url=url, redis_timeout=5.0, **access, _cli_parse_args=[]))
+        redis = connected(server, redis_timeout=5)
         broker = BrokerClient(redis)
         self.leases = Leases()
         self.reader = Reader(redis, broker, "worker-1", Opening(redis, "worker-1"))

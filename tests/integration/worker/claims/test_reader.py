@@ -6,26 +6,20 @@ import pytest
 from redis.exceptions import TimeoutError
 
 from services.broker.client import BrokerClient
-from services.broker.connection import connect
 from services.jobs import messages, names
 from services.jobs.messages import Job
 from services.jobs.names import Lane
-from services.runtime.settings import Settings
 from services.worker.claims.claim import Claim, jobs_of
 from services.worker.claims.opening import Opening
 from services.worker.claims.reader import CLAIM, Reader
 from tests.integration.processes import frozen
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import eventually
 
 
-def settings(server: RedisServer) -> Settings:
-    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
-    return Settings(redis_url=f"unix://{server.socket}", redis_timeout=0.5, **access, _cli_parse_args=[])
-
-
 def reader(server: RedisServer, name: str = "worker-1") -> Reader:
-    redis = connect(settings(server))
+    redis = connected(server, redis_timeout=0.5)
     return Reader(redis, BrokerClient(redis), name, Opening(redis, name))
 
 
@@ -39,7 +33,7 @@ def test_entries_whose_claim_was_given_to_a_lost_connection_are_found_by_the_nex
     for job in three:
         server.admin.xadd(names.stream(Lane.HEAVY), {"reply": "web", "jobs": messages.encode([job])})
     server.admin.xgroup_create(names.stream(Lane.HEAVY), names.GROUP, id="0")
-    redis = connect(settings(server))
+    redis = connected(server, redis_timeout=0.5)
     mine = Reader(redis, BrokerClient(redis), "worker-1", Opening(redis, "worker-1"))
 
     async def fail() -> None:

@@ -4,14 +4,13 @@ import asyncio
 
 import pytest
 
-from services.broker.connection import connect
 from services.jobs import messages, names
 from services.jobs.messages import Job
 from services.jobs.names import GROUP, Lane
-from services.runtime.settings import Settings
 from services.worker.claims.claim import Claim, RunClaim
 from services.worker.claims.opening import Opening
 from services.worker.claims.takeover import Takeover
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
 
@@ -36,8 +35,7 @@ def hold(server: RedisServer, worker: str, count: int, *, idle: int = 0) -> list
 
 
 def take_over(server: RedisServer, worker: str = "idle", lease: float = LEASE) -> Claim | None:
-    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
-    redis = connect(Settings(redis_url=f"unix://{server.socket}", **access, _cli_parse_args=[]))
+    redis = connected(server)
 
     async def scenario() -> Claim | None:
         try:

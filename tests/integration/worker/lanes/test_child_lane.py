@@ -5,11 +5,10 @@ import asyncio
 import pytest
 
 from services.broker.client import BrokerClient
-from services.broker.connection import Client, connect
+from services.broker.connection import Client
 from services.jobs import messages, names, turn
 from services.jobs.messages import Job
 from services.jobs.names import GROUP, Lane
-from services.runtime.settings import Settings
 from services.worker.claims.claim import Claim
 from services.worker.claims.finishing import Finishing
 from services.worker.claims.leases import Leases
@@ -23,6 +22,7 @@ from services.worker.lanes.child_answers import ChildAnswers
 from services.worker.lanes.child_lane import ChildLane, SparedBy
 from services.worker.lanes.runs import Runs
 from services.worker.prove.keep import Certificates
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import eventually
 
@@ -67,11 +67,6 @@ class LaneParts:
         """One of the heavy stream."""
         given = self._leases, self._takeover
         return ChildLane(Lane.HEAVY, children, *given, reader=self._reader, answers=self._answers, spared_by=spared_by)
-
-
-def connected(server: RedisServer) -> Client:
-    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
-    return connect(Settings(redis_url=f"unix://{server.socket}", **access, _cli_parse_args=[]))
 
 
 def test_a_computation_that_is_cancelled_before_its_first_step_gives_its_child_back(server: RedisServer) -> None:

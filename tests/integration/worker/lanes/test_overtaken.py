@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from services.broker.connection import connect
 from services.broker.finish import DeadLetter
 from services.jobs import names
 from services.jobs.messages import Answer, Fault, Job, Verdict
 from services.jobs.names import Lane
-from services.runtime.settings import Settings
 from services.worker.claims.claim import RunClaim
 from services.worker.lanes.runs import Runs
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 
 TOKEN = "t" * 22
@@ -34,11 +33,9 @@ def server(tmp_path: Path) -> Iterator[RedisServer]:
 
 def finish(server: RedisServer, entry: bytes) -> bool:
     """The end that the worker comes to."""
-    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker"), "instance": "late"}
-    settings = Settings(redis_url=f"unix://{server.socket}", redis_timeout=5, _cli_parse_args=[], **access)  # type: ignore[arg-type]
 
     async def scenario() -> bool:
-        redis = connect(settings)
+        redis = connected(server, redis_timeout=5, instance="late")
         try:
             claim = RunClaim(Lane.HEAVY, entry, "web", 2, 0, JOB)
             return await Runs(redis, "late", 600).finish(claim, POISON, [DeadLetter(JOB, "killed", "late")], deserted=False)

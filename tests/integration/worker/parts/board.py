@@ -5,9 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
-from services.broker.connection import Client, connect
 from services.jobs import names
-from services.runtime.settings import Settings
 from services.worker.parts import messages
 from services.worker.parts.board import Board
 from services.worker.parts.lane import PartLane
@@ -18,12 +16,6 @@ from tests.integration.redis_server import RedisServer
 WORKER = "worker-1"
 BOUND = 60.0  # seconds
 MEMORY = 512  # MiB of a child
-
-
-def connected(server: RedisServer) -> Client:
-    """As a worker is."""
-    access = {"redis_user": "worker", "redis_password_file": server.password_file("worker")}
-    return connect(Settings(redis_url=f"unix://{server.socket}", redis_timeout=0.5, **access, _cli_parse_args=[]))
 
 
 class Ear:

@@ -17,8 +17,9 @@ from services.worker.parts.keep import Chains, digest
 from services.worker.parts.lane import PARTS
 from services.worker.parts.part_process import PartProcess
 from services.worker.prove.ecpp.chain import Chain
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
-from tests.integration.worker.parts.board import BOUND, MEMORY, WORKER, Ear, connected, working
+from tests.integration.worker.parts.board import BOUND, MEMORY, WORKER, Ear, working
 
 PRIME = str(gmpy2.next_prime(gmpy2.mpz(10) ** 219))  # of 220 digits: some steps, and the tail
 CHAIN = names.chain(digest(PRIME))
@@ -33,7 +34,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def coordinating(server: RedisServer) -> AsyncIterator[Coordinator]:
     """A coordinator that hears what comes of its parts, which a child process computes."""
-    redis, ear = connected(server), Ear(server)
+    redis, ear = connected(server, redis_timeout=0.5), Ear(server)
     board, over = Board(redis), asyncio.Event()
     coordinator = Coordinator(board, Chains(redis), WORKER)
 

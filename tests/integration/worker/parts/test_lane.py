@@ -13,9 +13,10 @@ from services.worker.parts.board import Board
 from services.worker.parts.lane import PARTS
 from services.worker.parts.part_process import PartProcess
 from services.worker.prove.ecpp.parts import Failed, Part, Roots, RootsFound, Tail, TailProven, decode_outcome, encode_part
+from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import eventually
-from tests.integration.worker.parts.board import BOUND, MEMORY, WORKER, Ear, connected, working
+from tests.integration.worker.parts.board import BOUND, MEMORY, WORKER, Ear, working
 
 N = gmpy2.next_prime(gmpy2.mpz(10) ** 299)
 PROOF = f"{WORKER}:1"
@@ -35,7 +36,7 @@ def test_each_part_is_computed_and_told_once_by_all_children(server: RedisServer
     ear = Ear(server)
 
     async def run() -> None:
-        board = Board(connected(server))
+        board = Board(connected(server, redis_timeout=0.5))
         await board.offer(PROOF, offered(*[SHORT] * 12, LONG, LONG))
         async with working(board, [PartProcess(MEMORY) for _ in range(2)], lambda: len(ear.heard()) == 14):
             pass
@@ -53,7 +54,7 @@ def test_a_part_whose_child_is_killed_is_told_as_failed_and_the_next_is_computed
     ear, before = Ear(server), counted("failed")
 
     async def run() -> None:
-        board, child = Board(connected(server)), PartProcess(MEMORY)
+        board, child = Board(connected(server, redis_timeout=0.5)), PartProcess(MEMORY)
         await board.offer(PROOF, offered(SHORT, LONG, SHORT))
         async with working(board, [child], lambda: len(ear.heard()) == 3):
             await eventually(lambda: server.admin.llen(names.parts(PROOF)) == 1, "the second part was taken", BOUND)
@@ -72,7 +73,7 @@ def test_what_cannot_be_read_is_dropped_and_the_next_is_computed(server: RedisSe
     ear, before = Ear(server), counted("dropped")
 
     async def run() -> None:
-        board = Board(connected(server))
+        board = Board(connected(server, redis_timeout=0.5))
         await board.offer(PROOF, {1: b"\xc1", 2: encode_part(SHORT)})
         async with working(board, [PartProcess(MEMORY)], lambda: bool(ear.heard())):
             pass
@@ -86,7 +87,7 @@ def test_a_child_without_parts_is_ended_after_some_minutes(server: RedisServer, 
     ear, child = Ear(server), PartProcess(MEMORY)
 
     async def run() -> None:
-        board = Board(connected(server))
+        board = Board(connected(server, redis_timeout=0.5))
         await board.offer(PROOF, offered(SHORT))
         async with working(board, [child], lambda: not child.started):
             await eventually(lambda: bool(ear.heard()), "it has computed")
@@ -98,7 +99,7 @@ def test_a_child_without_parts_is_ended_after_some_minutes(server: RedisServer, 
 
 def test_without_children_nothing_is_taken(server: RedisServer) -> None:
     async def run() -> None:
-        board = Board(connected(server))
+        board = Board(connected(server, redis_timeout=0.5))
         await board.offer(PROOF, offered(SHORT))
         looks = iter(range(5))
         async with working(board, [], lambda: next(looks, None) is None):
@@ -112,7 +113,7 @@ def test_what_was_taken_is_told_before_the_lane_stops(server: RedisServer) -> No
     ear = Ear(server)
 
     async def run() -> None:
-        board = Board(connected(server))
+        board = Board(connected(server, redis_timeout=0.5))
         await board.offer(PROOF, offered(LONG, LONG))
         async with working(board, [PartProcess(MEMORY)], lambda: server.admin.llen(names.parts(PROOF)) == 1):
             pass
