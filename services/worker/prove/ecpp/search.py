@@ -49,6 +49,9 @@ FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begin
 PRIMORIAL = 8.0
 
 MOST_ITEMS = 4_000  # of a part, whatever the pace
+MOST_READY = 4_000  # discriminants that wait to be handed out; more are not looked for
+
+LONGEST_CURVE_US = 30_000_000  # of an order that is worth a test: what takes twice as long is taken for lost
 
 
 def curve_tests(order: Order, test_us: float) -> float:
@@ -93,8 +96,8 @@ class Search:
         self._open = 0  # parts that were given out and have not come back
         self._roots: dict[int, str] = {}  # known, by signed prime
         self._known = 0  # the same, a bit for each of PRIMES
-        self._usable = sum(1 << bit for bit, prime in enumerate(discriminants.PRIMES) if gmpy2.jacobi(prime, n) == 1)
-        self._tier = sum(self._bits > most for most in FIRST_TIERS)
+        self._usable = 0  # primes in the tiers so far that are squares modulo n, a bit for each of PRIMES
+        self._tier: int = sum(self._bits > most for most in FIRST_TIERS)
         self._unseen: deque[int] = deque()  # bits of PRIMES in the tiers so far whose discriminants nobody has looked at
         self._wanted_roots: deque[int] = deque()  # bits of PRIMES, not given out yet
         self._asked_roots = 0  # the same that were given out or wait for it, a bit for each
@@ -102,29 +105,32 @@ class Search:
         self._ready: list[discriminants.Discriminant] = []  # a heap: their roots are known
         self._pool: list[tuple[float, Order]] = []  # a heap of orders not given out: the least is the best
         self._first = 0  # bits of PRIMES that were in the tiers so far
-        self._last = not thorough  # whether those of the last bounds are among the ready ones, or shall not be
+        self._bounds = discriminants.TIERS if not thorough else (*discriminants.TIERS, discriminants.LAST_TIER)
         self._open_tier()
 
+    @property
+    def _is_last(self) -> bool:
+        """Whether the last bounds are in force."""
+        return self._tier > len(discriminants.TIERS)
+
     def _open_tier(self) -> None:
-        """Go on with the discriminants of the next tier, or at the very end with those of the last bounds."""
-        if self._tier == len(discriminants.TIERS):
-            self._last = True
-            for bit in range(len(discriminants.PRIMES)):
-                if self._known >> bit & 1:
-                    self._place(discriminants.usable(bit, self._known, last=True))
-            return
-        bound = discriminants.TIERS[self._tier]
+        """Go on with the discriminants of the next tier; in the last one the primes of the former have more of them."""
+        bound = self._bounds[self._tier]
         self._tier += 1
+        first = self._first
         while self._first < len(discriminants.PRIMES) and abs(discriminants.PRIMES[self._first]) < bound:
-            if self._usable >> self._first & 1:
-                self._unseen.append(self._first)
+            if gmpy2.jacobi(discriminants.PRIMES[self._first], self.n) == 1:
+                self._usable |= 1 << self._first
             self._first += 1
+        opened = range(0 if self._is_last else first, self._first)
+        self._unseen.extend(bit for bit in opened if self._usable >> bit & 1)
 
     def _look_for_roots(self, count: int) -> None:
         """Have so many roots wanted, if there are discriminants that need them."""
-        while self._unseen and len(self._wanted_roots) < count:
+        look = discriminants.last if self._is_last else discriminants.usable
+        while self._unseen and len(self._wanted_roots) < count and len(self._ready) < MOST_READY:
             bit = self._unseen.popleft()
-            came = list(discriminants.usable(bit, self._usable))
+            came = list(look(bit, self._usable))
             needed = functools.reduce(operator.or_, (known.primes for known in came), 0) & ~self._asked_roots
             self._wanted_roots.extend(bit for bit in range(needed.bit_length()) if needed >> bit & 1)
             self._asked_roots |= needed
@@ -145,18 +151,20 @@ class Search:
             self._look_for_roots(self._paces.tests.count(self._bits, self._paces.target_us) * self._paces.workers)
             if self._wanted_roots:
                 return self._take_roots()
-            ended = self._tier == len(discriminants.TIERS)
-            weak = -math.inf if ended and not self._open else self._rule.least * WEAK
+            if self._ready:
+                return self._take_discriminants()
+            usual = self._tier < len(discriminants.TIERS)
+            weak = self._rule.least * WEAK if usual or self._open else -math.inf
             if self._pool and -self._pool[0][0] >= weak:
                 return self._take_orders(weak)
-            if (ended and (self._open or self._last)) or (self._open and not idle):
+            if self._tier == len(self._bounds) or (self._open and not (usual and idle)):
                 return None
             self._open_tier()
 
     @property
     def exhausted(self) -> bool:
         """Whether nothing is left to try."""
-        ended = self._last and self._tier == len(discriminants.TIERS)
+        ended = self._tier == len(self._bounds)
         return ended and not (self._open or self._pool or self._ready or self._wanted_roots or self._unseen)
 
     def _take_roots(self) -> Roots:
@@ -215,12 +223,14 @@ class Search:
                 heapq.heappush(self._ready, discriminant)
 
     def _learn_orders(self, came: Sequence[Order]) -> None:
+        test_us = self._paces.tests.cost(self._bits)
         for order in came:
-            heapq.heappush(self._pool, (-self._score(order), order))
+            tests = curve_tests(order, test_us)
+            if tests * test_us <= LONGEST_CURVE_US:
+                heapq.heappush(self._pool, (-self._score(order, tests), order))
 
-    def _score(self, order: Order) -> float:
+    def _score(self, order: Order, tests: float) -> float:
         """Bits that it gains, less those that are gained elsewhere in the time of its curve."""
-        tests = curve_tests(order, self._paces.tests.cost(self._bits))
         tests *= 1 + tests / LONG_CURVE
         return math.log2(read(order.s)) - self._rule.bits_per_test * tests
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from certificates import read, verify
 from services.worker.prove.ecpp import chain as chains
 from services.worker.prove.ecpp.chain import Chain
+from services.worker.prove.ecpp.discriminants import USUAL
 from services.worker.prove.ecpp.parts import CofactorsTested, Curve, CurveFound, Failed, Orders, Part, RootsFound, Tail
 from tests.unit.worker.prove.ecpp.numbers import composite, finish, outcome, prime
 
@@ -189,6 +190,17 @@ def test_with_nothing_found_the_chain_ends() -> None:
         count += 1
     assert chain.failure == "no discriminants are left"
     assert count < 500
+
+
+def test_a_first_number_that_has_none_of_the_usual_successors_has_one_of_the_last() -> None:
+    chain = Chain(prime(200, 1))
+    while chain.last == chain.n and (wanted := chain.next()):
+        number, part = wanted
+        if isinstance(part, Orders):
+            part = Orders(part.n, tuple(each for each in part.discriminants if -each > USUAL.largest), part.roots)
+        chain.learn(number, outcome(part))
+    finish(chain)
+    check(chain)
 
 
 def test_the_tail_alone_proves_a_number_that_is_small_enough() -> None:

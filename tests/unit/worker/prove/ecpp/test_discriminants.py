@@ -12,6 +12,7 @@ from services.worker.prove.ecpp.discriminants import (
     Discriminant,
     estimate_class_number,
     groups,
+    last,
     signed_primes,
     usable,
 )
@@ -34,8 +35,14 @@ def is_fundamental(discriminant: int) -> bool:
     return squarefree and (discriminant % 4 == 1 or (discriminant % 4 == 0 and core % 4 in (2, 3)))
 
 
-def table(last: bool = False) -> list[Discriminant]:
-    return [known for bit, prime in enumerate(PRIMES) if abs(prime) < TIERS[0] for _, group in groups(bit, last) for known in group]
+ALL = (1 << len(PRIMES)) - 1
+
+
+def table(of_last: bool = False) -> list[Discriminant]:
+    bits = [bit for bit, prime in enumerate(PRIMES) if abs(prime) < TIERS[0]]
+    if of_last:
+        return [known for bit in bits for known in last(bit, ALL)]
+    return [known for bit in bits for _, group in groups(bit) for known in group]
 
 
 def test_small_fundamental_discriminants_are_all_there() -> None:
@@ -43,11 +50,11 @@ def test_small_fundamental_discriminants_are_all_there() -> None:
     assert {known.value for known in table() if known.value >= -120} == expected
 
 
-@pytest.mark.parametrize("last", [False, True])
-def test_each_is_there_once_and_is_the_product_of_its_primes(last: bool) -> None:
-    values = [known.value for known in table(last)]
+@pytest.mark.parametrize("of_last", [False, True])
+def test_each_is_there_once_and_is_the_product_of_its_primes(of_last: bool) -> None:
+    values = [known.value for known in table(of_last)]
     assert len(values) == len(set(values))
-    for known in table(last)[::100]:
+    for known in table(of_last)[::100]:
         primes = [prime for bit, prime in enumerate(PRIMES) if known.primes >> bit & 1]
         assert prod(primes) == known.value
         assert sorted(primes) == sorted(signed_primes(known.value))
@@ -55,7 +62,7 @@ def test_each_is_there_once_and_is_the_product_of_its_primes(last: bool) -> None
 
 
 def test_the_last_ones_are_others() -> None:
-    assert not {known.value for known in table()} & {known.value for known in table(last=True)}
+    assert not {known.value for known in table()} & {known.value for known in table(of_last=True)}
 
 
 def test_each_prime_has_its_bit() -> None:
@@ -73,8 +80,16 @@ def test_a_product_of_other_primes_is_refused() -> None:
         signed_primes(-9)
 
 
-@pytest.mark.parametrize("primes", [0, 0b101, 0b1011011101, (1 << len(PRIMES)) - 1])
+@pytest.mark.parametrize("primes", [0, 0b101, 0b1011011101, ALL])
 @pytest.mark.parametrize("bit", [0, 2, 3, 9])
 def test_usable_ones_are_made_of_the_primes_alone(bit: int, primes: int) -> None:
     these = primes | 1 << bit
     assert set(usable(bit, these)) == {known for _, group in groups(bit) for known in group if known.primes | these == these}
+    assert set(last(bit, these)) == {known for known in last(bit, ALL) if known.primes | these == these}
+
+
+def test_beyond_the_tiers_the_last_ones_are_all_that_there_are() -> None:
+    bit = next(bit for bit, prime in enumerate(PRIMES) if abs(prime) > TIERS[-1])
+    values = {known.value for known in last(bit, ALL)}
+    prime = abs(PRIMES[bit])
+    assert {d for d in range(-30 * prime, 0, prime) if is_fundamental(d) and d % (prime * prime)} <= values
