@@ -1,15 +1,18 @@
 """The forms in which a line may have several numbers, or a number several lines."""
 
 import re
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from itertools import product
+from functools import lru_cache
+from itertools import compress
+from math import isqrt
 
 from lists import syntax
-from lists.item import SHOWN, Item, Unreadable
+from lists.item import LONGEST, SHOWN, Item, Unreadable
 from lists.template import Template
 
 MOST_VALUES = 1_000_000  # candidates of an ABC2 file, and the largest bound below which it asks for primes
-LONGEST = 65_536  # characters of an element that are kept: more than any number that is taken
 
 VECTOR = re.compile(r"\s*(?:(?:[A-Za-z_]\w*|%\d*|Out\[\d+\])\s*:?=\s*)?([\[{])")
 ABC2 = re.compile(r"ABC2\s+(.*)", re.IGNORECASE)
@@ -59,7 +62,8 @@ class Vector:
         self._skipped = head.end()  # characters of the first line
         self._closing = _CLOSING[head[1]]
         self._begun = 0  # line where the element at hand began
-        self._element = ""
+        self._pieces: list[str] = []  # of it
+        self._length = 0  # characters of these
         self._depth = 0
         self._closed = False
         self._last = (0, line)
@@ -69,7 +73,7 @@ class Vector:
         self._last = number, line
         text, self._skipped = line[self._skipped :].rstrip("\r"), 0
         continued = text.endswith("\\")
-        for piece in re.findall(r"[,()\[\]{};]|[^,()\[\]{};]+", text.removesuffix("\\")):
+        for piece in re.findall(r"[,\[\]{};]|\(+|\)+|[^,()\[\]{};]+", text.removesuffix("\\")):
             if self._closed:
                 if piece.strip(" \t~;"):
                     raise Unreadable(number, line, f"nothing after {self._closing}")
@@ -79,24 +83,29 @@ class Vector:
                 raise Unreadable(number, line, "numbers between commas")
             else:
                 self._add(number, piece)
-        if not continued and self._element:
+        if not continued and self._pieces:
             self._add(number, " ")
 
     def _add(self, number: int, piece: str) -> None:
-        self._depth += {"(": 1, ")": -1}.get(piece, 0)
-        if piece.strip() or self._element:
+        if piece[0] in "()":
+            self._depth += len(piece) if piece[0] == "(" else -len(piece)
+        if self._pieces or piece.strip():
             self._begun = self._begun or number
-            self._element = (self._element + piece)[:LONGEST]
+            if self._length <= LONGEST:
+                self._pieces.append(piece)
+                self._length += len(piece)
 
     def _cut(self, number: int, line: str, *, last: bool) -> Iterator[Item]:
-        text = syntax.trim(self._element)
+        text = syntax.trim("".join(self._pieces))
         if len(text) > 1 and text[0] == text[-1] and text[0] in "\"'":
             text = text[1:-1].strip()
-        if text:
+        if self._length > LONGEST:  # what is left of it may look like another number
+            yield Item(self._begun, error=f"Expected a number of at most {LONGEST:,} characters, got {text[:SHOWN]!r} and more")
+        elif text:
             yield Item(self._begun, text)
         elif not last:
             raise Unreadable(number, line, "a number before each comma")
-        self._begun, self._element, self._closed, self._depth = 0, "", last, 0
+        self._begun, self._pieces, self._length, self._closed, self._depth = 0, [], 0, last, 0
 
     def end(self) -> Iterator[Item]:
         """Raises Unreadable where no bracket ended it."""
@@ -136,7 +145,7 @@ class Abc2:
             count *= len(self._values.get(name, ()))
         if not 0 < count <= MOST_VALUES:
             raise Unreadable(*self._head, f"values for each variable, up to {MOST_VALUES:,} combinations")
-        for values in product(*(self._values[name] for name in names)):
+        for values in _combine([self._values[name] for name in names], count):
             texts = list(map(str, values))
             try:
                 yield Item(self._head[0], self._template.fill(texts), variables=tuple(zip(names, texts, strict=True)))
@@ -159,9 +168,30 @@ def _read_values(number: int, line: str, match: re.Match[str]) -> Sequence[int]:
     return _primes(int(first), int(last)) if primes else range(int(first), int(last) + 1, stride)
 
 
+def _combine(values: Sequence[Sequence[int]], count: int) -> Iterator[list[int]]:
+    """All `count` combinations, the last of the values changing first. Unlike `product`, which would hold them all as numbers, it
+    takes no memory: there may be a million, and many files at once.
+    """
+    for place in range(count):
+        chosen = []
+        for each in reversed(values):
+            place, at = divmod(place, len(each))  # noqa: PLW2901  # a digit of it after the other
+            chosen.append(each[at])
+        yield chosen[::-1]
+
+
 def _primes(first: int, last: int) -> Sequence[int]:
-    sieve = bytearray([1]) * (max(last, 1) + 1)
-    for number in range(2, int(max(last, 1) ** 0.5) + 1):
+    """Those of an interval, as a view of all."""
+    primes = _all_primes()
+    return memoryview(primes)[bisect_left(primes, first) : bisect_right(primes, last)]
+
+
+@lru_cache(maxsize=1)
+def _all_primes() -> "array[int]":
+    """All below MOST_VALUES: 300 KB, in a few milliseconds, since a line of a few bytes asks for them."""
+    sieve = bytearray([1]) * (MOST_VALUES + 1)
+    sieve[:2] = b"\0\0"
+    for number in range(2, isqrt(MOST_VALUES) + 1):
         if sieve[number]:
             sieve[number * number :: number] = bytes(len(range(number * number, len(sieve), number)))
-    return [number for number in range(max(first, 2), last + 1) if sieve[number]]
+    return array("I", compress(range(len(sieve)), sieve))

@@ -3,6 +3,7 @@
 from typing import NamedTuple
 
 SHOWN = 40  # characters of a line that an error repeats
+LONGEST = 1 << 20  # characters of a number that are kept: more than any that a server takes
 
 
 class Unreadable(ValueError):

@@ -7,7 +7,10 @@ from lists import syntax
 from lists.item import SHOWN, Item, Unreadable
 from lists.template import Template
 
-LOG = re.compile(r"(?:UID: [^,]*, )?(\S.*?)\s+(?:is (?:not |\S+-|trivially |Fermat )?(?:PRP|prime|composite)|has factors)\b")
+# What stands before blanks is sought once for each run of them, not for each of its blanks.
+LOG = re.compile(
+    r"(?:UID: [^,]*, )?(\S.*?)(?<=\S)\s++(?:is (?:not |\S+-|trivially |Fermat )?(?:PRP|prime|composite)|has factors)\b"
+)
 _LOG_NOTE = re.compile(
     r"PFGW Version|Primality testing|Running |Calling |Resuming |Output |No factoring|Recognized |Switching |Using |\*\*\*|Done"
 )

@@ -6,16 +6,17 @@ _SUPERSCRIPT = "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079"
 # White space to int(), written out since languages differ in what they call so.
 BLANK = r"[\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000]"
 _BLANKS = re.compile(rf"{BLANK}+")
-_ENDS = re.compile(rf"^{BLANK}+|{BLANK}+\Z")
+_ENDS = "".join(filter(re.compile(BLANK).match, map(chr, range(0x3001))))  # of a line, where they mean nothing
 _SIGN = r"[+\-\u2212]"
 
-# Possessive: a group that is repeated and may be given back again takes a hundred bytes each time.
+# Possessive: a group that is repeated and may be given back again takes a hundred bytes each time; and what can be read in two
+# ways, as 0x11 where digits may be given back, is tried in both ways, twice as often with each that stands before what is wrong.
 INTEGER = re.compile(rf"{_SIGN}?\d++(?:_\d++)*+")
 INTEGERS = re.compile(rf"{_SIGN}?\d++(?:{BLANK}++{_SIGN}?\d++)++")  # with blanks between them
 _CANDIDATE = re.compile(
-    r"(?=.*\d)(?:0[xX][0-9a-fA-F]+|[\d_+\-*/^!#(),\t-\r \u2212\u00d7\u22c5\u00b7"
+    r"(?=.*\d)(?:0[xX][0-9a-fA-F]++|[\d_+\-*/^!#(),\t-\r \u2212\u00d7\u22c5\u00b7"
     + _SUPERSCRIPT
-    + r"]|(?<=\d)[eE](?=\d)|M(?=\d)|[A-Za-z]+(?=\())+",
+    + r"]|(?<=\d)[eE](?=\d)|M(?=\d)|[A-Za-z]++(?=\())++",
     re.DOTALL,
 )
 _BETWEEN = re.compile(rf"(?<=[\d)!#]){BLANK}+(?=[\d(A-Za-z])")  # where two stand side by side
@@ -47,7 +48,7 @@ def strip(line: str) -> str:
 
 def trim(text: str) -> str:
     """Without blanks at both ends."""
-    return _ENDS.sub("", text)
+    return text.strip(_ENDS)
 
 
 def words(text: str) -> list[str]:

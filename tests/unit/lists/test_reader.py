@@ -1,12 +1,14 @@
 """The reader of files follows the table that the page's twin follows too."""
 
+import time
+import tracemalloc
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lists.item import Item, Unreadable
+from lists.item import LONGEST, Item, Unreadable
 from lists.reader import Reader
 from tests.unit.clients.twins import table
 
@@ -53,3 +55,70 @@ def test_a_list_has_its_numbers_in_order(numbers: list[int], between: str) -> No
     assert [int(text) for _, text in items] == numbers
     _, items = read(f"[{', '.join(map(str, numbers))}]")
     assert [int(text) for _, text in items] == numbers
+
+
+LINE = 65_536  # characters of the longest line that the server reads in one go
+VARIABLES = "abcdefghijklmnopqrstuvwxyz"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"1{' ' * LINE}1",
+        f"1{' ' * LINE}is prime or not",
+        f"97\n7{' ' * LINE}# no more",
+        f"97\n7{chr(0x3000) * LINE}7",
+        f"{'+'.join(['0x11'] * 60)}.",
+        f"97\n{'+'.join(['0x11'] * 60)}. #",
+        f"0x{'1' * LINE}.",
+        f"{'a' * LINE}.",
+        f"[{'(' * LINE}",
+        f"[{'()' * (LINE // 2)}",
+        f"[7{' ' * LINE}7]",
+        f"ABC2 {'+'.join(f'${name}' for name in VARIABLES)}\n"
+        + "\n".join(f"{name}: primes from 2 to 1000000" for name in VARIABLES),
+    ],
+    ids=["blanks", "log", "comment", "wide", "hexadecimal", "candidate", "digits", "word", "open", "pairs", "element", "primes"],
+)
+def test_a_long_line_is_read_in_a_time_that_grows_with_its_length(text: str) -> None:
+    began = time.process_time()
+    read(text)
+    assert time.process_time() - began < 1.0  # by squares of the length it takes ten seconds, and doubled by each sign for ever
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"ABC {'+'.join(['$a'] * 20_000)}\n{'1' * 20_000}", f"ABC2 {'+'.join(['$a'] * 20_000)}\na: in {{ {'1' * 15} }}"],
+    ids=["row", "values"],
+)
+def test_a_template_makes_no_text_of_a_hundred_megabytes(text: str) -> None:
+    tracemalloc.start()
+    try:
+        read(text)
+        assert tracemalloc.get_traced_memory()[1] < 16 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_million_combinations_are_not_held() -> None:
+    reader = Reader()
+    assert not [*reader.take(1, "ABC2 $a*2^$b"), *reader.take(2, "a: from 1 to 1000000"), *reader.take(3, "b: in { 5 }")]
+    tracemalloc.start()
+    try:
+        items = reader.end()
+        assert [next(items).text, next(items).text] == ["1*2^5", "2*2^5"]
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("element", [f"{'0' * LONGEST}7", f"1{' ' * LONGEST}3"], ids=["zeros", "blanks"])
+def test_an_element_that_is_too_long_is_not_taken_for_its_beginning(element: str) -> None:
+    assert read(f"[5, {element}, 11]") == ("list in brackets", [[1, "5"], [1, None], [1, "11"]])
+
+
+def test_values_of_differences_may_be_long_and_none_is_too_long_to_be_written() -> None:
+    first, then = "9" * 4_000, f"1{'0' * 4_000}"
+    assert read(f"ABCD $a+1 [{first}]\n1") == ("ABCD file", [[1, f"{first}+1", {"a": first}], [2, f"{then}+1", {"a": then}]])
+    with pytest.raises(Unreadable, match=r"^Expected integers of at most 4,000 digits between \[ and \] after ABC, got line 1: "):
+        list(Reader().take(1, f"ABCD $a+1 [{first}9]"))
