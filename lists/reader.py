@@ -90,7 +90,7 @@ class Reader:
 
 
 def _to_int(text: str) -> int:
-    return int(text[:18].replace("\u2212", "-"))
+    return int(text.replace("_", "").replace("\u2212", "-")[:18])
 
 
 def _find_program(number: int, line: str) -> Form | None:  # noqa: PLR0911 # one for each

@@ -20,6 +20,10 @@ WORK = re.compile(r"(Test|DoubleCheck|PRP|PRPDC|Pfactor|Pminus1)=(?:(?:[0-9A-Fa-
 PIECE = re.compile(r"(?:P|PRP|C|prp|p|c)(\d+)\s*[:=]\s*(\d+)")
 _STARTS = re.compile(r"\[([-+0-9,\s]+)\]\s*$")
 _FIELDS = re.compile(r"\s*,\s*|\s+")
+_START = re.compile(r"[+-]?[0-9]{1,4000}")  # Python's int() and str() stop at 4,300 digits, and a million rows add seven
+_DIFFERENCE = re.compile(r"[+-]?[0-9]{1,18}")
+
+TITLES = 4  # of columns that an error names
 
 MOST_PARTS = 10_000  # lines of one number: more than bc needs for any that is taken
 
@@ -119,7 +123,10 @@ class Abc:
             if match is None or not match[1]:
                 return template, None
             self.name = "ABCD file"
-            values = [int(value) for value in _FIELDS.split(syntax.trim(starts[1]))] if starts else []
+            fields = _FIELDS.split(syntax.trim(starts[1])) if starts else []
+            if not all(map(_START.fullmatch, fields)):
+                raise ValueError("integers of at most 4,000 digits between [ and ]")
+            values = list(map(int, fields))
             template.fill(list(map(str, values)))
         except ValueError as error:
             raise Unreadable(number, line, f"{error} after ABC") from None
@@ -142,7 +149,7 @@ class Abc:
         if self._values is None:
             return self._fill(number, fields)
         names = self._template.names
-        if not fields or len(fields) > len(names) or not all(re.fullmatch(r"[+-]?[0-9]{1,18}", field) for field in fields):
+        if not fields or len(fields) > len(names) or not all(map(_DIFFERENCE.fullmatch, fields)):
             raise Unreadable(number, line, "differences")  # what comes after counts from it
         self._values = [value + int(field) for value, field in zip(self._values, [*fields, *["0"] * len(names)], strict=False)]
         return self._fill(number, list(map(str, self._values)))
@@ -205,7 +212,7 @@ class Records:
             yield Item(number, found[1])
         elif (found := PIECE.fullmatch(text)) and len(found[2]) == int(found[1][:9]):
             yield Item(number, found[2])
-        elif (found := WORK.fullmatch(text)) and (expression := _read_work(found[1], found[2].split(","))):
+        elif (found := WORK.fullmatch(text)) and (expression := _read_work(found[1], found[2])):
             yield Item(number, expression)
         else:
             yield Item(number, error=f"Expected a line of a {self.name}, got {text[:SHOWN]!r}")
@@ -215,14 +222,20 @@ class Records:
         yield from ()
 
 
-def _read_work(kind: str, fields: list[str]) -> str:
-    """A Mersenne number by its exponent, or k, b, n and c; empty where they are not there."""
+def _read_work(kind: str, text: str) -> str:
+    """A Mersenne number by its exponent, or k, b, n and c, without the factors that are known; empty where they are not there."""
+    rest, quoted, factors = text.partition('"')
+    fields = rest.split(",")
     if kind in ("Test", "DoubleCheck"):
-        return f"2^{fields[0]}-1" if re.fullmatch("[0-9]+", fields[0]) else ""
-    if len(fields) < 4 or not all(re.fullmatch("-?[0-9]+", field) for field in fields[:4]):
+        return f"2^{fields[0]}-1" if re.fullmatch("[0-9]+", fields[0]) and not quoted else ""
+    if len(fields) < 4 or not all(map(re.fullmatch, ("-?[0-9]+", "[0-9]+", "[0-9]+", "-?[0-9]+"), fields[:4])):
         return ""
     k, b, n, c = fields[:4]
-    return f"{k}*{b}^{n}{'' if c.startswith('-') else '+'}{c}"
+    whole = f"{k}*{b}^{n}{'' if c.startswith('-') else '+'}{c}"
+    if not quoted:
+        return whole
+    known = re.fullmatch(r"([0-9]+(?:,[0-9]+)*)\"", factors)
+    return f"({whole})/{known[1].replace(',', '/')}" if known else ""
 
 
 class Csv:
@@ -243,7 +256,7 @@ class Csv:
         if column.isdecimal() and not places and 1 <= int(column[:9]) <= len(titles):
             places = [int(column[:9]) - 1]
         if not places:
-            named = ", ".join(title[:SHOWN] for title in titles[:8])
+            named = ", ".join([*(repr(title[:SHOWN]) for title in titles[:TITLES]), *(["…"] if len(titles) > TITLES else [])])
             raise Unreadable(line, text, f"a column to choose by ?column=, of {named}")
         self._place = places[0]
         self.name = f"CSV, column {titles[self._place][:SHOWN] if self._titled else self._place + 1}"
@@ -265,6 +278,6 @@ class Csv:
 
 def _fields(line: str, delimiter: str) -> list[str]:
     """Of a line, without quotation marks, and without the apostrophe that keeps a spreadsheet from computing."""
-    found = re.findall(rf'(?:^|{delimiter})\s*(?:"((?:[^"]|"")*)"[^{delimiter}]*|([^{delimiter}]*))', line)
+    found = re.findall(rf'(?:^|{delimiter})[^\S{delimiter}]*(?:"((?:[^"]|"")*)"[^{delimiter}]*|([^{delimiter}]*))', line)
     fields = [(quoted.replace('""', '"') if quoted else plain).strip() for quoted, plain in found]
     return [field.removeprefix("'") for field in fields]
