@@ -1,9 +1,10 @@
 """The HTTP handler that takes uploads: `POST /jobs`."""
 
 import asyncio
-import codecs
 import math
 import re
+from encodings import normalize_encoding
+from encodings.aliases import aliases
 
 from tornado.web import Finish, stream_request_body
 
@@ -21,6 +22,10 @@ _ASYNC = re.compile(r"(?:^|,)\s*respond-async\s*(?:$|[,;])", re.IGNORECASE)
 LONGEST_COLUMN = 200  # characters of a title
 
 LATE = 1.0  # seconds; a timer that is later than that tells of a standstill of this process, and of its client nothing
+
+# What UTF-8 and ASCII, which is a part of it, are called. codecs.lookup() would know too, and keeps every name that it is asked.
+UTF_8 = {"utf_8", "utf_8_sig", "ascii"}
+CHARSETS = UTF_8 | {alias for alias, name in aliases.items() if name in UTF_8}
 
 GZIP = {"gzip", "x-gzip"}  # RFC 9110, section 8.4.1.3: two names of one coding
 
@@ -182,14 +187,7 @@ def _is_text(kind: str) -> bool:
     """Whether a Content-Type is text/plain in UTF-8 or ASCII, however it spells them; other parameters mean nothing here."""
     name, *parameters = (part.strip() for part in kind.lower().split(";"))
     charsets = [value.strip().strip('"') for key, _, value in (p.partition("=") for p in parameters) if key.strip() == "charset"]
-    return name == "text/plain" and all(map(_is_utf8, charsets))
-
-
-def _is_utf8(charset: str) -> bool:
-    try:
-        return codecs.lookup(charset).name in {"utf-8", "utf-8-sig", "ascii"}
-    except LookupError:
-        return False
+    return name == "text/plain" and all(each.isascii() and normalize_encoding(each) in CHARSETS for each in charsets)
 
 
 @stream_request_body
