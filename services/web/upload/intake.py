@@ -59,7 +59,8 @@ class Intake:
         self._uploads = uploads
         self._share = share
         self._source = Source(most_digits, column, keep=keep)
-        self._digest = hashlib.sha256(column.encode())  # the same text with another column is another request
+        # The same text with another column is another request, and a column is no beginning of the text.
+        self._digest = hashlib.sha256(hashlib.sha256(column.encode()).digest() if column else b"")
         self._inflater: Inflater | None = None
         self._head: bytes | None = b""  # the first bytes, which tell whether a body that is not called gzip is gzip
         self._received = self._size = 0  # bytes as they came, and decompressed

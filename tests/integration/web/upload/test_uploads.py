@@ -105,6 +105,13 @@ def test_a_column_is_chosen_and_belongs_to_the_request(whole: Whole) -> None:
     assert (other.status, json.loads(other.body)["error"]["code"]) == (422, "key_reused")
 
 
+def test_a_column_is_not_taken_for_the_beginning_of_the_text(whole: Whole) -> None:
+    headers = {"Idempotency-Key": "beginning"}
+    assert post(whole.webs[0].port, b"2\n9\n", headers=headers).status == 200
+    other = post(whole.webs[0].port, b"\n9\n", headers=headers, path="/jobs?column=2")
+    assert (other.status, json.loads(other.body)["error"]["code"]) == (422, "key_reused")
+
+
 def test_a_file_of_no_known_form_is_refused_as_a_whole_with_the_line_that_shows_it(whole: Whole) -> None:
     response = post(whole.webs[0].port, b"# a page\n<html>\n7\n")
     assert response.status == 400
