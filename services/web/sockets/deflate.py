@@ -14,6 +14,7 @@ _TAIL = b"\0\0\xff\xff"  # the end of a block, which a sender leaves out
 PIECE = 16_384  # most bytes at a time: a small input is never held as all that it grows to
 RATIO = 100  # most bytes for each that came; batches of requests have 10 to 30
 FREE = 65_536  # bytes for which no ratio counts
+MOST_ENDS = 1_000  # last blocks in one message: a sender has one a part, of two bytes each, and what follows is copied behind each
 
 
 class Broken(ValueError):
@@ -59,6 +60,7 @@ class Inflation:
         """`most`: bytes of it, inflated."""
         self._most = most
         self._came = self._gave = 0  # bytes
+        self._ends = 0  # blocks that said that they are the last ones
         self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -69,6 +71,9 @@ class Inflation:
         more = bool(data)
         while more:
             if self._stream.eof:  # a block said that it is the last one; others may follow all the same (RFC 7692, 7.2.3.4)
+                self._ends += 1
+                if self._ends > MOST_ENDS:
+                    raise TooDense(f"message with more than {MOST_ENDS:,} last blocks")
                 self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
             try:
                 text = self._stream.decompress(data, PIECE)

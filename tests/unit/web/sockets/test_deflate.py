@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.web.sockets import frames
-from services.web.sockets.deflate import FREE, PIECE, RATIO, Broken, Inflation, TooDense, agree
+from services.web.sockets.deflate import FREE, MOST_ENDS, PIECE, RATIO, Broken, Inflation, TooDense, agree
 from tests.unit.web.sockets.rfc6455 import BINARY, CLOSE, PING, TEXT, frame
 from tests.unit.web.sockets.test_lean import MOST_MESSAGE, Site, quiet, site  # noqa: F401 - fixtures
 from tests.unit.web.sockets.test_strict import closing, converse
@@ -78,6 +78,13 @@ def test_a_bomb_is_refused_before_it_is_large() -> None:
         inflated(deflated(random.Random(1).randbytes(2_000)), most=1_999)
     with pytest.raises(TooDense, match=r"^message too big$"):  # nothing comes of it, however long it is
         inflated(b"\0\0\0\xff\xff" * 20_000, most=1_000)
+
+
+def test_so_many_last_blocks_are_taken_and_no_more() -> None:
+    block = deflated(b"7", zlib.Z_FINISH)
+    assert inflated(block * MOST_ENDS) == b"7" * MOST_ENDS
+    with pytest.raises(TooDense, match=r"^message with more than 1,000 last blocks$"):
+        inflated(deflated(b"", zlib.Z_FINISH) * (MOST_ENDS + 2))
 
 
 @given(st.binary(max_size=60))
