@@ -165,18 +165,23 @@ def _read(name: str, loop: asyncio.AbstractEventLoop, queue: asyncio.Queue[list[
 
 
 def _decode(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The same as UTF-8 without a mark, from gzip and UTF-16 too, as they come."""
+    """The same as UTF-8 without a mark, from gzip and UTF-16 too, as they come. Raises zlib.error."""
     decoder, member = Decoder(), None
     for place, chunk in enumerate(chunks):
         if not place and chunk.startswith(GZIP):
             member = zlib.decompressobj(31)
         rest = chunk
         while member is not None and rest:
+            if member.eof:
+                rest = rest.lstrip(b"\0")  # up to the end of a block of a tape
+                member = zlib.decompressobj(31) if rest else member
+                continue
             if text := decoder.feed(member.decompress(rest, LONGEST)):
                 yield text
             rest = member.unconsumed_tail or member.unused_data
-            member = zlib.decompressobj(31) if member.eof else member
         if member is None and (text := decoder.feed(chunk)):
             yield text
+    if member is not None and not member.eof:
+        raise zlib.error("it ended too early")
     if text := decoder.end():
         yield text

@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import gzip
 from pathlib import Path
 from typing import Any
 
@@ -46,3 +47,17 @@ def test_gzip_that_is_broken_cannot_be_read(tmp_path: Path) -> None:
     path.write_bytes(b"\x1f\x8b nothing of the kind")
     with pytest.raises(Unreadable, match="expected gzip"):
         ask(path)
+
+
+@pytest.mark.parametrize("left", [1, 100, 5_000])
+def test_gzip_that_ends_too_early_is_told_of_and_not_taken_for_a_shorter_list(left: int, tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(gzip.compress(b"\n".join(b"%d" % n for n in range(10**9, 10**9 + 50_000)))[:-left])
+    with pytest.raises(Unreadable, match=r"list: expected gzip: it ended too early$"):
+        ask(path)
+
+
+def test_zeros_behind_a_member_of_gzip_are_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "list"
+    path.write_bytes(gzip.compress(b"97\n") + bytes(512) + gzip.compress(b"91\n") + bytes(100_000))
+    assert [question.number for question in ask(path)] == ["97", "91"]
