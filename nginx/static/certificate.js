@@ -248,6 +248,13 @@ class Tree {
   }
 }
 
+/** Without blanks at its end. A regular expression would look at a run of them within the line as often as it has blanks. */
+function trimEnd(line) {
+  let end = line.length;
+  while (end && " \t\r".includes(line[end - 1])) end -= 1;
+  return line.slice(0, end);
+}
+
 /** Hands out the lines that are not empty, one by one; those that begin with `comment` are left out. */
 class Lines {
   #lines;
@@ -256,7 +263,7 @@ class Lines {
   constructor(text, comment) {
     this.#lines = text
       .split("\n")
-      .map((line, index) => ({ number: index + 1, text: line.replace(/[ \t\r]+$/, "") }))
+      .map((line, index) => ({ number: index + 1, text: trimEnd(line) }))
       .filter((line) => line.text && !(comment && line.text.replace(/^[ \t\r]+/, "").startsWith(comment)));
   }
 
