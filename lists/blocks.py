@@ -16,6 +16,7 @@ MOST_VALUES = 1_000_000  # candidates of an ABC2 file, and the largest bound bel
 
 VECTOR = re.compile(r"\s*(?:(?:[A-Za-z_]\w*|%\d*|Out\[\d+\])\s*:?=\s*)?([\[{])")
 ABC2 = re.compile(r"ABC2\s+(.*)", re.IGNORECASE)
+_PIECE = re.compile(r"[,\[\]{};]|\(+|\)+|[^,()\[\]{};]+")
 _CLOSING = {"[": "]", "{": "}"}
 _DEFINITION = re.compile(
     r"([a-z])\s*:\s*(?:in\s*\{([^}]*)\}|(primes )?from\s+(-?\d{1,15})\s+(to|downto)\s+(-?\d{1,15})(?:\s+step\s+(-?\d{1,15}))?)\s*"
@@ -73,7 +74,7 @@ class Vector:
         self._last = number, line
         text, self._skipped = line[self._skipped :].rstrip("\r"), 0
         continued = text.endswith("\\")
-        for piece in re.findall(r"[,\[\]{};]|\(+|\)+|[^,()\[\]{};]+", text.removesuffix("\\")):
+        for piece in (found[0] for found in _PIECE.finditer(text.removesuffix("\\"))):
             if self._closed:
                 if piece.strip(" \t~;"):
                     raise Unreadable(number, line, f"nothing after {self._closing}")

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from lists import syntax
 from lists.item import SHOWN, Item, Unreadable
@@ -23,6 +24,7 @@ _FIELDS = re.compile(r"\s*,\s*|\s+")
 _START = re.compile(r"[+-]?[0-9]{1,4000}")  # Python's int() and str() stop at 4,300 digits, and a million rows add seven
 _DIFFERENCE = re.compile(r"[+-]?[0-9]{1,18}")
 
+COLUMNS = 10_000  # of which one may be chosen
 TITLES = 4  # of columns that an error names
 
 MOST_PARTS = 10_000  # lines of one number: more than bc needs for any that is taken
@@ -246,7 +248,7 @@ class Csv:
     def __init__(self, line: int, text: str, column: str) -> None:
         """`text`: the first line, which may be titles. Raises Unreadable."""
         self._delimiter = next((mark for mark in "\t;," if mark in text), ",")
-        titles = _fields(text, self._delimiter)
+        titles = list(islice(_fields(text, self._delimiter), COLUMNS))
         wanted = column or "number"
         self._head = line
         self._titled = not column.isdecimal() or not (
@@ -263,11 +265,11 @@ class Csv:
 
     def take(self, number: int, line: str) -> Iterator[Item]:
         """The field."""
-        fields = _fields(line, self._delimiter)
+        field = next(islice(_fields(line, self._delimiter), self._place, None), None)
         if not syntax.trim(line) or (number == self._head and self._titled):
             yield Item(number)
-        elif self._place < len(fields) and line.count('"') % 2 == 0:
-            yield Item(number, fields[self._place] or " ") if fields[self._place] else Item(number)
+        elif field is not None and line.count('"') % 2 == 0:
+            yield Item(number, field)
         else:
             yield Item(number, error=f"Expected {self._place + 1} fields or more, got {syntax.trim(line)[:SHOWN]!r}")
 
@@ -276,8 +278,8 @@ class Csv:
         yield from ()
 
 
-def _fields(line: str, delimiter: str) -> list[str]:
+def _fields(line: str, delimiter: str) -> Iterator[str]:
     """Of a line, without quotation marks, and without the apostrophe that keeps a spreadsheet from computing."""
-    found = re.findall(rf'(?:^|{delimiter})[^\S{delimiter}]*(?:"((?:[^"]|"")*)"[^{delimiter}]*|([^{delimiter}]*))', line)
-    fields = [(quoted.replace('""', '"') if quoted else plain).strip() for quoted, plain in found]
-    return [field.removeprefix("'") for field in fields]
+    found = re.finditer(rf'(?:^|{delimiter})[^\S{delimiter}]*(?:"((?:[^"]|"")*)"[^{delimiter}]*|([^{delimiter}]*))', line)
+    fields = ((field[1].replace('""', '"') if field[1] else field[2] or "").strip() for field in found)
+    return (field.removeprefix("'") for field in fields)

@@ -1,6 +1,7 @@
 """Reads the text of an upload, in whatever pieces it comes: tells its form, and gives its numbers in chunks. No I/O."""
 
 from collections.abc import Iterator
+from itertools import chain
 
 from lists.decoder import Decoder
 from lists.item import Item, Unreadable
@@ -115,11 +116,11 @@ class Source:
             for item in items:
                 yield from self._collect(item)
             return
-        held = list(items)
+        first = next(items, None)  # by then the form is known, if this line tells it
         if self._reader.form is not None or self._reader.holding:
             self._first.append(line)
         if not isinstance(self._reader.form, Lines):
-            for item in held:
+            for item in chain(() if first is None else (first,), items):
                 yield from self._collect(item)
 
     def _collect(self, item: Item) -> Iterator[Cut]:

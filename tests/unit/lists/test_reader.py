@@ -75,10 +75,25 @@ VARIABLES = "abcdefghijklmnopqrstuvwxyz"
         f"[{'(' * LINE}",
         f"[{'()' * (LINE // 2)}",
         f"[7{' ' * LINE}7]",
+        f"number{',' * LINE}\n" + f"{',' * LINE}\n" * 40,
         f"ABC2 {'+'.join(f'${name}' for name in VARIABLES)}\n"
         + "\n".join(f"{name}: primes from 2 to 1000000" for name in VARIABLES),
     ],
-    ids=["blanks", "log", "comment", "wide", "hexadecimal", "candidate", "digits", "word", "open", "pairs", "element", "primes"],
+    ids=[
+        "blanks",
+        "log",
+        "comment",
+        "wide",
+        "hexadecimal",
+        "candidate",
+        "digits",
+        "word",
+        "open",
+        "pairs",
+        "element",
+        "columns",
+        "primes",
+    ],
 )
 def test_a_long_line_is_read_in_a_time_that_grows_with_its_length(text: str) -> None:
     began = time.process_time()
