@@ -75,7 +75,8 @@ def test_texts_are_kept_where_they_are_wanted_and_the_chunks_are_the_same(lines:
         for place, (origin, number) in enumerate(zip(found.each, chunk.lines, strict=True), chunk.first):
             line = lines[place - 1]
             assert origin is None or (origin.line == place and origin.text in line)
-            assert not number or (origin is not None and number == candidate.read(origin.text, MOST_DIGITS).number)
+            # Of a short line the leading zeros go out, too.
+            assert not number or (origin is not None and str(int(number)) == candidate.read(origin.text, MOST_DIGITS).number)
 
 
 @given(st.lists(LINES, max_size=80))
