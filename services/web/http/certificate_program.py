@@ -53,7 +53,7 @@ def main(operation: str, seconds: int, memory: int, parent: int) -> int:
 def outcome(certificate: Certificate) -> dict[str, Any]:
     """Whether it proves its number, and why not."""
     number = written(certificate.n)
-    told = {"number": number, "digits": len(number), "kind": certificate.kind, "steps": certificate.length}
+    told = {"number": number, "digits": len(number.lstrip("-")), "kind": certificate.kind, "steps": certificate.length}
     try:
         verify(certificate)
     except Rejected as error:
