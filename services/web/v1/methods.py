@@ -22,7 +22,7 @@ LONGEST = 3_600  # seconds of a request's deadline: above what any job may compu
 CHARACTER_BYTES = 6  # of one character in JSON at most, as it is escaped
 
 _INTEGER = re.compile(rb"-?\d+")
-_OFFSET = re.compile(r"0|\d{1,16}-\d{1,16}")
+_OFFSET = re.compile("0|[0-9]{1,16}-[0-9]{1,16}")
 
 _text = msgspec.json.Decoder(str)
 _id = msgspec.json.Decoder(int | str)
