@@ -13,6 +13,7 @@ import gmpy2
 from prometheus_client import Counter, Gauge
 from redis.exceptions import ResponseError
 
+from certificates import Malformed, Rejected, read, verify
 from services.broker import unreadable
 from services.broker.connection import PASSING
 from services.broker.unreadable import MALFORMED, is_wrong_type
@@ -66,7 +67,15 @@ class Coordinator:
 
         `found` is told each step as soon as it has its curve, as it stands in the certificate.
         """
-        chain = await self._begin(n)
+        if (restored := await self._restore(n)) is not None:
+            told = await self._finish(n, restored, found)
+            if not isinstance(told, Certified) or await asyncio.to_thread(_holds, told.pari):
+                return told
+        _anew.inc()
+        return await self._finish(n, await asyncio.to_thread(Chain, gmpy2.mpz(n)), found)
+
+    async def _finish(self, n: str, chain: Chain, found: Callable[[bytes], None]) -> Certified | Uncertified:
+        """What comes of a chain, once it has come to its end."""
         name = f"{self._worker}:{next(self._numbers)}"
         proof = self._proofs[name] = _Proof(n, name, chain, self._board, self._chains)
         try:
@@ -84,21 +93,18 @@ class Coordinator:
             return Uncertified(chain.failure)
         return Certified(certificate)
 
-    async def _begin(self, n: str) -> Chain:
-        """The chain as far as it came, anew where nothing is kept of it."""
-        kept = await persist(lambda: self._find(n))
-        number = gmpy2.mpz(n)
-        if kept is not None:
-            try:
-                chain = await asyncio.to_thread(Chain.restore, number, kept)
-            except MALFORMED as error:
-                unreadable.note("chain", error)
-            else:
-                _restored.inc()
-                log.info("a proof of %d digits goes on at %d", len(n), chain.digits_left)
-                return chain
-        _anew.inc()
-        return await asyncio.to_thread(Chain, number)
+    async def _restore(self, n: str) -> Chain | None:
+        """The chain as far as it came; None where nothing is kept of it."""
+        if (kept := await persist(lambda: self._find(n))) is None:
+            return None
+        try:
+            chain = await asyncio.to_thread(Chain.restore, gmpy2.mpz(n), kept)
+        except MALFORMED as error:
+            unreadable.note("chain", error)
+            return None
+        _restored.inc()
+        log.info("a proof of %d digits goes on at %d", len(n), chain.digits_left)
+        return chain
 
     async def _find(self, n: str) -> bytes | None:
         try:
@@ -111,6 +117,18 @@ class Coordinator:
 
     def _tell(self) -> str:
         return "; ".join(str(proof) for proof in self._proofs.values())
+
+
+def _holds(pari: bytes) -> bool:
+    """Whether the certificate of a chain that was kept does: its curves come from Redis, and to keep one that does not hold is to
+    fail each time that its number is asked for. Whoever waits for it verifies it all the same.
+    """
+    try:
+        verify(read(pari))
+    except (Malformed, Rejected) as error:
+        unreadable.note("chain", error)
+        return False
+    return True
 
 
 class _Proof:

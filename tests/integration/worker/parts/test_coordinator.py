@@ -1,10 +1,12 @@
 """A proof is put together from parts on a real Redis, kept as far as it came, and left tidily."""
 
 import asyncio
+import zlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import gmpy2
+import msgspec
 import pytest
 
 from certificates import read, verify
@@ -16,7 +18,7 @@ from services.worker.parts.coordinator import Coordinator
 from services.worker.parts.keep import Chains, digest
 from services.worker.parts.lane import PARTS
 from services.worker.parts.part_process import PartProcess
-from services.worker.prove.ecpp.chain import Chain
+from services.worker.prove.ecpp.chain import Chain, read_saved
 from tests.integration.redis_client import connected
 from tests.integration.redis_server import RedisServer
 from tests.integration.worker.parts.board import BOUND, MEMORY, WORKER, Ear, working
@@ -114,6 +116,22 @@ def test_what_is_kept_at_the_end_is_the_whole_proof(server: RedisServer) -> None
 def test_what_cannot_be_read_of_an_earlier_proof_begins_anew(server: RedisServer, kept: bytes) -> None:
     server.admin.set(CHAIN, kept)
     check(prove(server))
+
+
+@pytest.mark.parametrize("changed", ["curve", "tail"])
+def test_a_kept_chain_that_proves_nothing_begins_anew(server: RedisServer, changed: str) -> None:
+    check(prove(server))
+    kept = read_saved(server.admin.get(CHAIN))
+    first, *others = kept.steps
+    if changed == "curve":
+        assert first.curve is not None
+        wrong = msgspec.structs.replace(first, curve=msgspec.structs.replace(first.curve, x=first.curve.y))
+        kept = msgspec.structs.replace(kept, steps=(wrong, *others))
+    else:
+        kept = msgspec.structs.replace(kept, tail="[[7, 3, 1, 1, [2, 3]]]")
+    server.admin.set(CHAIN, zlib.compress(msgspec.msgpack.encode(kept)))
+    made = check(prove(server))
+    assert prove(server) == made
 
 
 def test_a_kept_chain_of_another_type_begins_anew(server: RedisServer) -> None:
