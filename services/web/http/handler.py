@@ -93,9 +93,10 @@ class JSONHandler(RequestHandler):
         return seconds
 
     def on_connection_close(self) -> None:
-        """The client left."""
+        """The client left, so that nobody waits for an answer. Tornado does not finish a request whose body ends early."""
         super().on_connection_close()
         self._gone = True
+        self.settings["requests"].discard(self)
 
     def on_finish(self) -> None:
         """Count the request."""

@@ -163,7 +163,6 @@ class ReceiveHandler(ListHandler):
     def on_connection_close(self) -> None:
         """Nobody waits for an answer any more."""
         super().on_connection_close()
-        self.settings["requests"].discard(self)  # Tornado does not finish a request whose body ends early
         self._stop_waiting()
         self._intake.leave()
 

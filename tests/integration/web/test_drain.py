@@ -105,6 +105,16 @@ def test_a_process_without_clients_ends_at_once_and_a_second_signal_changes_noth
     assert "drained in" in web.tail()
 
 
+@pytest.mark.parametrize("path", ["/certificates", "/jobs", "/jobs/preview"])
+def test_who_left_while_it_sent_a_body_is_not_waited_for(web: Web, path: str) -> None:
+    with uploading.Sender(web.port, 1_000, path=path) as client:
+        client.send(b"97\n")
+        assert web.get("/primes/97").status == 200  # it has begun by now
+    assert web.get("/primes/97").status == 200  # and it is known that it left
+    web.send(signal.SIGTERM)
+    assert web.wait(8) == 0
+
+
 def test_a_second_signal_does_not_cut_the_drain_short(manned: Front, web: Web) -> None:
     child = freeze_child(manned.web0, manned.worker0)
     with RawClient(web.url) as client:
