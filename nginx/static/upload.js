@@ -177,6 +177,19 @@ export class Upload {
   }
 }
 
+// As on the server, which JavaScript's own white space is not: what Unicode calls so, without the byte order mark.
+const BLANK = "[\\t-\\r \\x85\\xa0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]";
+const COMMENT = new RegExp(`${BLANK}(?:#|//|\\\\\\\\).*`, "s");
+const BLANKS = new RegExp(BLANK);
+
+/** Without blanks at both ends. */
+function trim(line) {
+  let [begin, end] = [0, line.length];
+  while (begin < end && BLANKS.test(line[begin])) begin += 1;
+  while (begin < end && BLANKS.test(line[end - 1])) end -= 1;
+  return line.slice(begin, end);
+}
+
 /** How far an answer is in the list: where a line may have several numbers they are counted. */
 const place = ({ item, line }) => item ?? line;
 
@@ -203,9 +216,9 @@ class LineReader {
       this.#number += 1;
       this.position += line.length + 1;
     }
-    line = line.trim();
+    line = trim(line);
     if (line.endsWith("\\") && !line.endsWith("\\\\")) return line.slice(0, -1) + (await this.read(number + 1)); // as bc breaks numbers
-    return line.replace(/\s(?:#|\/\/|\\\\).*/s, "").replace(/;$/, "").trim();
+    return trim(trim(line.replace(COMMENT, "")).replace(/;$/, ""));
   }
 
   async #fill() {

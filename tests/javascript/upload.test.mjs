@@ -38,3 +38,15 @@ test("a file of 50 MB is sent", async () => {
   assert.equal(await end(50 * 2 ** 20, (url) => sent.push(url)), "going_away: As if");
   assert.deepEqual(sent, ["/jobs"]);
 });
+
+test("the number of a line is what the server takes it for", async () => {
+  const file = ["97;  # c", "91\x85# c", "7 ;", "\u0667\u3000// x", " 5\t\\\\ y", "\x8511", "12\\", "34 ; # z", "\ufeff3"].join("\n");
+  const told = [1, 2, 3, 4, 5, 6, 7, 9].map((line) => JSON.stringify({ line, verdict: "neither" }));
+  globalThis.fetch = async (url, { method } = {}) =>
+    method === "POST" ? new Response('{"job":"x"}', { status: 202 }) : new Response(`${told.join("\n")}\n{"done":true}\n`, { status: 200 });
+  const numbers = [];
+  for await (const answers of new Upload(new File([file], "numbers.txt"), new AbortController().signal).answers()) {
+    numbers.push(...answers.map(({ number }) => number));
+  }
+  assert.deepEqual(numbers, ["97", "91", "7", "\u0667", "5", "11", "1234", "\ufeff3"]);
+});
