@@ -60,7 +60,10 @@ class Divisors:
             n //= p**multiplicity
             if len(self._multiplicities) == MOST_FACTORS:
                 break
-        self._add(n, 1)
+        if len(self._multiplicities) == MOST_FACTORS and n > 1:
+            self._multiplicities[n] = 1  # it is left as it is, and so the cofactor
+        else:
+            self._add(n, 1)
 
     @property
     def found(self) -> list[Found]:
@@ -122,13 +125,13 @@ def _split_word(n: mpz) -> mpz:
 
 
 def describe(found: list[Found]) -> Factors:
-    """As the answer has it. What is left is the greatest composite divisor, where it stands there once."""
+    """As the answer has it. What is left is the greatest composite divisor, where it stands there once, or one divisor too many."""
     parts = [Divisor(gmpy2.digits(each.number), each.multiplicity, each.finding.verdict, each.finding.evidence) for each in found]
     composite = [part for part in parts if part.verdict is Verdict.COMPOSITE]
     if composite and composite[-1].multiplicity == 1:
         parts.remove(composite[-1])
         return Factors(parts, composite[-1])
-    return Factors(parts)
+    return Factors(parts[:-1], parts[-1]) if len(parts) > MOST_FACTORS else Factors(parts)
 
 
 def check(n: mpz, factors: Factors) -> Factors:

@@ -128,6 +128,15 @@ def test_no_more_factors_are_told_than_an_answer_holds() -> None:
     assert product(factors) == gmpy2.primorial(20_000)
 
 
+@pytest.mark.parametrize("rest", [1, 7_927, 7_927**2, 7_927 * 7_933], ids=["none", "prime", "square", "product"])
+def test_what_is_left_beside_a_thousand_factors_is_the_cofactor_whatever_it_is(rest: int) -> None:
+    number = gmpy2.primorial(7_919) * rest  # of the first thousand primes
+    factors = factor(number)
+    assert len(factors.found) == MOST_FACTORS
+    assert (factors.cofactor.number if factors.cofactor else "1") == str(rest)
+    assert product(factors) == number
+
+
 def test_notes_what_is_known_of_the_number_before_the_last_test_and_nothing_of_what_is_left() -> None:
     notes: list[Finding] = []
     factorization.factor(7 * Q, notes.append, never)
