@@ -45,7 +45,8 @@ class Cutter:
         self._overlong = False  # whether that line is too long already, and no more of it is kept
         self._waiting: deque[bytes] = deque()  # whole lines
         self._bytes = self._filled = 0  # of these, and how many of them are not empty
-        self._joined = b""  # of a number that goes on in the next line, as bc breaks it
+        self._joined: list[bytes] = []  # of a number that goes on in the next line, as bc breaks it
+        self._length = 0  # bytes of these
         self._parts = 0  # lines of it
         self._chunks = 0
         self.lines = lines  # that went out in chunks
@@ -67,7 +68,7 @@ class Cutter:
         if self._rest:
             self._take(b"")
         if self._parts:
-            self._wait([self._joined + b"\\", *[b""] * (self._parts - 1)])
+            self._wait([b"".join([*self._joined, b"\\"]), *[b""] * (self._parts - 1)])
             self._parts = 0
         while self._fill() or self._waiting:
             yield from self._cut()
@@ -92,15 +93,17 @@ class Cutter:
             if not (goes_on or self._parts):
                 whole.append(line)
                 continue
-            self._joined = (self._joined + text.removesuffix("\\").encode())[: self._longest + 1]
+            if self._length <= self._longest:  # else it is too long already
+                self._joined.append(part := text.removesuffix("\\").encode())
+                self._length += len(part)
             self._parts += 1
             if self._parts > MOST_PARTS:
                 raise Unreadable(
                     self.lines + len(self._waiting) + len(whole) + 1, "\\", f"a number in at most {MOST_PARTS:,} lines"
                 )
             if not goes_on:
-                whole += [self._joined, *[b""] * (self._parts - 1)]
-                self._joined, self._parts = b"", 0
+                whole += [b"".join(self._joined), *[b""] * (self._parts - 1)]
+                self._joined, self._length, self._parts = [], 0, 0
         return whole
 
     def _skip(self, head: bytes) -> bytes:
