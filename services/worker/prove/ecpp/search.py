@@ -43,6 +43,10 @@ FIELD_CLASSES = 100
 
 WEAK = 0.4  # of the bits that a step should gain: so many are taken before another tier is begun; a guess
 
+# The same where no tier is left, for workers that have nothing else to do: one part after the other would occupy one of them alone.
+# What scores less than this has a curve that costs more than a step should gain; a guess, too.
+WEAKEST = -1.0
+
 FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begins with these tiers of discriminants
 
 # The least part of discriminants, in the time of so many tests: to divide the primorial takes one or two, for whatever number.
@@ -154,7 +158,7 @@ class Search:
             if self._ready:
                 return self._take_discriminants()
             usual = self._tier < len(discriminants.TIERS)
-            weak = self._rule.least * WEAK if usual or self._open else -math.inf
+            weak = self._rule.least * (WEAK if usual or not idle else WEAKEST) if usual or self._open else -math.inf
             if self._pool and -self._pool[0][0] >= weak:
                 return self._take_orders(weak)
             if self._tier == len(self._bounds) or (self._open and not (usual and idle)):
