@@ -97,5 +97,5 @@ test("a certificate of anybody's is told with its number, and with the step that
 test("a line with many blanks in it is read in a time that grows with its length", () => {
   const began = performance.now();
   assert.throws(() => read(`[PRIMO - Primality Certificate]\nFormat=4\nTestCount=0\n[Comments]\nx${" ".repeat(300_000)}x\n[Candidate]\nN=x`), /line 7/);
-  assert.ok(performance.now() - began < 2_000); // by squares of the length it takes a minute
+  assert.ok(performance.now() - began < 10_000); // a bound that no machine needs: by squares of the length it takes a minute
 });

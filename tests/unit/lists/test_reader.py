@@ -98,7 +98,8 @@ VARIABLES = "abcdefghijklmnopqrstuvwxyz"
 def test_a_long_line_is_read_in_a_time_that_grows_with_its_length(text: str) -> None:
     began = time.process_time()
     read(text)
-    assert time.process_time() - began < 1.0  # by squares of the length it takes ten seconds, and doubled by each sign for ever
+    # A bound that no machine needs: some hundredths are usual, squares of the length take ten seconds, and powers for ever.
+    assert time.process_time() - began < 5.0
 
 
 @pytest.mark.parametrize(
