@@ -81,13 +81,13 @@ class Writer:
         """One write; returns whether Redis took all of it."""
         self._unwritten.clear()  # who comes from here on is of the next write
         entries = self._ledger.take(self._lane)
-        self._delay.note(now, sum(len(entry.jobs) for entry in entries))
+        part = self._ledger.lanes[self._lane]
+        self._delay.note(now, sum(len(entry.jobs) for entry in entries), len(part.unwritten))
         written = await self._send(entries) if entries else []
         places = [each.place for each in written or ()]
         self._discard(self._ledger.written(self._lane, entries, places))
         self._over.set()
         self._over = asyncio.Event()
-        part = self._ledger.lanes[self._lane]
         if part.unwritten and not part.stalled:
             self._unwritten.set()
         if written is None:

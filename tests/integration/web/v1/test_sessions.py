@@ -459,6 +459,7 @@ def test_an_answer_after_its_socket_closed_keeps_no_session(stack: Stack) -> Non
         await marked(stack, client, 1)
         session, history = names.session(client.token), names.history(client.token)
         await client.drop()
+        await eventually(lambda: web.metric("primes_web_sessions") == 0, "its socket is known to be closed, and renewed no more")
         stack.redis.admin.expire(session, 5)  # as it is some seconds after its socket closed
         thaw(child)
         await kept(stack, client, 1)

@@ -29,6 +29,13 @@ def test_it_waits_for_less_where_it_would_be_as_large_as_the_last_one() -> None:
     assert delay.rest(100.375, MANY) <= 0
 
 
+def test_what_the_last_write_left_is_none_of_those_that_came_since() -> None:
+    delay = CommitDelay(0.5)
+    delay.note(100.0, CROWD, left=MANY)
+    assert delay.rest(100.375, MANY + CROWD - 1) == 0.125
+    assert delay.rest(100.375, MANY + CROWD) <= 0
+
+
 def test_after_a_few_jobs_it_does_not() -> None:
     delay = CommitDelay(0.5)
     delay.note(100.0, CROWD)
