@@ -30,7 +30,8 @@ def test_no_row_is_lost_or_doubled_when_its_web_container_is_killed(page: Page, 
     expect(page.locator("#connection")).to_contain_text("Connected to web")
     instance = page.locator("#connection-text").inner_text().removeprefix("Connected to ")
     wanted = {str(n): "Prime" if gmpy2.is_prime(n) else "Composite" for n in range(QUICK)} | {"0": "Neither", "1": "Neither"}
-    wanted |= {f"10^999+7+{n}-{n}": "Probably prime" for n in range(SLOW)}  # a prime of 1,000 digits
+    # A prime of 2,000 digits: all of them take some seconds, and to kill a container one.
+    wanted |= {f"10^1999+7321+{n}-{n}": "Probably prime" for n in range(SLOW)}
     ask(page, *wanted)
     wait_until(lambda: page.locator('tbody tr[data-verdict="open"]').count() < SLOW, "some slow rows have their answers")
     stack.kill_named(f"{instance}-1")
