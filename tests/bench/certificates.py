@@ -9,9 +9,10 @@ import time
 import gmpy2
 import msgspec
 
-from certificates import Chain, read, verify, write
+from certificates import read, verify
 from services.worker.compute.frames import LENGTH, framed
 from services.worker.prove.certify import MEMORY, Made, Route
+from services.worker.prove.proof import checked
 
 COLUMNS = ("Digits", "Steps", "Certify: CPU, wall", "Verify Primo's text", "Verify PARI's text", "Size: Primo's, PARI's", "Memory")
 
@@ -36,12 +37,11 @@ def row(digits: int, kind: Route, memory: int) -> str:
     wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     made = msgspec.msgpack.decode(ran.stdout[LENGTH:], type=Made)
-    certificate = read(made.pari)
-    primo = b"".join(write(certificate, "primo")) if isinstance(certificate, Chain) else b""
-    verified = [time_verifying(text) if text else "none" for text in (primo, made.pari)]
-    sizes = f"{len(primo) / 1000:.1f}, {len(made.pari) / 1000:.1f} kB"
+    proof = checked(n, made.pari)
+    verified = [time_verifying(text) if text else "none" for text in (proof.primo, proof.pari)]
+    sizes = f"{len(proof.primo) / 1000:.1f}, {len(proof.pari) / 1000:.1f} kB"
     memory_used = f"{after.ru_maxrss >> 10} MiB"  # the most that any of the processes so far used: grow the sizes
-    return line(f"{digits:,}", str(certificate.length), f"{cpu:.2f}, {wall:.2f} s", *verified, sizes, memory_used)
+    return line(f"{digits:,}", str(proof.steps), f"{cpu:.2f}, {wall:.2f} s", *verified, sizes, memory_used)
 
 
 def line(*cells: str) -> str:

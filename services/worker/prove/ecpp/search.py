@@ -158,12 +158,18 @@ class Search:
             if self._ready:
                 return self._take_discriminants()
             usual = self._tier < len(discriminants.TIERS)
-            weak = self._rule.least * (WEAK if usual or not idle else WEAKEST) if usual or self._open else -math.inf
+            weak = self._weak(usual, idle)
             if self._pool and -self._pool[0][0] >= weak:
                 return self._take_orders(weak)
             if self._tier == len(self._bounds) or (self._open and not (usual and idle)):
                 return None
             self._open_tier()
+
+    def _weak(self, usual: bool, idle: bool) -> float:
+        """The least score of an order that is tested now, where no discriminants are ready; `usual`: usual ones are left."""
+        if not usual and not self._open:
+            return -math.inf
+        return self._rule.least * (WEAKEST if idle and not usual else WEAK)
 
     @property
     def exhausted(self) -> bool:
