@@ -5,7 +5,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -18,6 +18,16 @@ from tests.integration.processes import ROOT
 from tests.unit.spans import SAMPLED, TRACE, Kept
 
 BOUND = 30  # seconds that a thread is waited for
+
+
+@pytest.fixture(autouse=True)
+def ended_threads() -> Iterator[None]:
+    """A thread that still tries to reach its collector would write into the log of a later test."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        thread.join(BOUND)
+        assert not thread.is_alive(), thread
 
 
 class Held(SpanExporter):
@@ -94,6 +104,7 @@ def test_a_collector_that_raises_has_failed(monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.mark.parametrize("listens", [False, True], ids=["nobody listens", "it accepts and says nothing"])
 def test_a_process_ends_though_its_collector_is_away_or_silent(listens: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tracing, "LAST", 0.1)
+    monkeypatch.setattr(tracing, "TIMEOUT", 1.0)
     with socket.create_server(("127.0.0.1", 0)) as collector:
         port = collector.getsockname()[1]
         if not listens:
