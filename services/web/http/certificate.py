@@ -111,7 +111,7 @@ class CheckHandler(_CertificateHandler):
         """Refuse what is too long before it comes."""
         self._text = bytearray()
         turn = super().prepare()
-        if int(self.request.headers.get("Content-Length", "0")) > MOST_BYTES:
+        if self.announced > MOST_BYTES:
             self._refuse()
         return turn
 

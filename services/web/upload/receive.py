@@ -64,9 +64,8 @@ class ReceiveHandler(ListHandler):
         if (turn := super().prepare()) is not None:
             await turn
         self.request.connection.set_max_body_size(1 << 62)  # type: ignore[union-attr]  # counted here, for a better answer
-        length = self.request.headers.get("Content-Length", "")
-        if re.fullmatch("[0-9]{1,20}", length) and int(length) > MAX_BODY:
-            self.fail(413, "body_too_large", f"Expected at most {MAX_BODY:,} bytes, got {int(length):,}")
+        if self.announced > MAX_BODY:
+            self.fail(413, "body_too_large", f"Expected at most {MAX_BODY:,} bytes, got {self.announced:,}")
             raise Finish
         encoding = self.request.headers.get("Content-Encoding", "identity").strip().lower()
         if rejection := self._read_head(encoding):

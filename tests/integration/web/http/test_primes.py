@@ -2,6 +2,7 @@
 
 import socket
 import time
+from urllib.parse import quote
 
 import gmpy2
 import pytest
@@ -129,7 +130,10 @@ def test_the_evidence_shows_that_a_number_is_composite(whole: Whole, number: int
         ("/primes/7.0", 400, "not_an_integer", "got '7.0'"),
         ("/primes/1%2F3", 400, "no_integer", "1/3 is no integer"),
         ("/primes/" + "9" * 10_001, 413, "too_large", "10,001 digits came, at most 10,000 are taken"),
-        *((f"/primes/7?timeout={bad}", 400, "bad_request", f"got '{bad}'") for bad in ("0", "-1", "61", "nan", "inf", "soon")),
+        *(
+            (f"/primes/7?timeout={quote(bad)}", 400, "bad_request", f"got '{bad}'")
+            for bad in ("0", "-1", "61", "nan", "inf", "soon", "1_0", "٣", "1e1", ".", "1" * 39)
+        ),
         ("/nothing", 404, "not_found", "No resource at /nothing"),
     ],
     ids=lambda value: str(value)[:30],

@@ -22,8 +22,8 @@ def asking(fields: bytes = USUAL, line: bytes = GET) -> bytes:
     return line + fields + b"\r\n"
 
 
-def sending(fields: bytes, body: bytes = b"97\n") -> bytes:
-    return b"POST /jobs HTTP/1.1\r\nContent-Type: text/plain\r\n" + USUAL + fields + b"\r\n" + body
+def sending(fields: bytes, body: bytes = b"97\n", path: bytes = b"/jobs") -> bytes:
+    return b"POST %b HTTP/1.1\r\nContent-Type: text/plain\r\n" % path + USUAL + fields + b"\r\n" + body
 
 
 def target(path: bytes, method: bytes = b"GET", version: bytes = b"HTTP/1.1") -> bytes:
@@ -66,7 +66,8 @@ REQUESTS: dict[str, tuple[bytes, set[int], set[int]]] = {
     "encoding on a line of its own": (sending(b"Transfer-Encoding:\r\n chunked\r\n", TEXT), {400}, {400}),
     "two lengths": (sending(b"Content-Length: 3\r\nContent-Length: 4\r\n", b"97\n\n"), {400}, {400}),
     **{
-        f"length {length!r}": (sending(b"Content-Length: %b\r\n" % length), {400}, {400})
+        f"length {length!r} to {path.decode()}": (sending(b"Content-Length: %b\r\n" % length, path=path), {400}, {400})
+        for path in (b"/jobs", b"/certificates")
         for length in (b"+3", b"-3", b"0x3", b"1_0", b"\xd9\xa3", b"9" * 30, b"9" * 5_000)
     },
     # lines and bytes
