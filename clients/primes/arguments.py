@@ -8,10 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from websockets.exceptions import InvalidURI
-from websockets.uri import parse_uri
-
-from .client import URL
+from .client import URL, check_url
 from .conversation import WINDOW
 from .lines import printable
 from .questions import STDIN
@@ -74,13 +71,14 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str], terminal: bo
         numbers = [STDIN]
     if [*numbers, given.file].count(STDIN) > 1:
         parser.error("expected standard input (-) once")
+    secure = False
     try:
-        parse_uri(given.url)
-    except InvalidURI as error:
-        parser.error(f"--url (PRIMES_URL): expected ws://HOST/chatsocket, got {error.uri!r}")
+        secure = check_url(given.url)
+    except ValueError as error:
+        parser.error(f"--url (PRIMES_URL): {error}")
     tls = None
     if given.ca is not None:
-        if not parse_uri(given.url).secure:
+        if not secure:
             parser.error(f"--ca: expected --url wss://HOST/chatsocket to go with it, got {given.url!r}")
         try:
             tls = ssl.create_default_context(cafile=given.ca)

@@ -13,7 +13,16 @@ from types import TracebackType
 from typing import Any, Self
 
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidMessage, InvalidStatus
+from websockets.exceptions import (
+    ConnectionClosed,
+    InvalidHandshake,
+    InvalidMessage,
+    InvalidProxy,
+    InvalidProxyMessage,
+    InvalidProxyStatus,
+    InvalidStatus,
+    InvalidURI,
+)
 from websockets.typing import Subprotocol
 from websockets.uri import parse_uri
 
@@ -65,6 +74,16 @@ Notice = Joined | Leaving | Waiting | Fault
 Told = Verdict | Progress
 
 
+def check_url(url: str) -> bool:
+    """Whether it is one of TLS. Raises ValueError for one that no client could connect to."""
+    try:
+        address = parse_uri(url)
+        address.host.encode("idna")  # as it is looked up: no part is empty or too long
+    except (InvalidURI, ValueError):
+        raise ValueError(f"expected ws://HOST/chatsocket, got {url!r}") from None
+    return address.secure
+
+
 def ignore(_: object) -> None:
     """For whoever does not listen."""
 
@@ -90,7 +109,7 @@ class Client:
     ) -> None:
         if give_up_after is not None and not give_up_after >= 0:
             raise ValueError(f"Expected seconds from 0 on to give up after, got {give_up_after}")
-        secure = parse_uri(url).secure  # raises ValueError here, not at the first attempt
+        secure = check_url(url)  # here, not at the first attempt
         if tls is not None and not secure:
             raise ValueError(f"Expected wss://HOST/chatsocket to go with `tls`, got {url!r}")
         self._url = url
@@ -126,10 +145,12 @@ class Client:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Ask nothing more. What is open fails with `closed`; the server keeps its answers for ten minutes."""
         assert self._driver is not None
-        await self._say_last_words()
-        self._driver.cancel()
-        await asyncio.gather(self._driver, return_exceptions=True)
-        self._end(PrimesError("closed", "The client is closed"))
+        try:
+            await self._say_last_words()
+        finally:  # also when whoever waits for the end of this is cancelled meanwhile
+            self._driver.cancel()
+            self._end(PrimesError("closed", "The client is closed"))
+            await asyncio.gather(self._driver, return_exceptions=True)
 
     async def ask(
         self,
@@ -184,7 +205,7 @@ class Client:
         is used for another question, is longer than 121 bytes as JSON, or is one of the client's own.
         """
         if self._over:
-            raise self._over
+            raise self._over.with_traceback(None)  # else it would keep the frames of all who came before
         text = str(number) if isinstance(number, str) else hex(number)  # str() ends at 4,300 digits
         id = self._conversation.ask(operation, {"number": text, **options}, id)
         answer = asyncio.get_running_loop().create_future()
@@ -229,13 +250,19 @@ class Client:
             )
         except ssl.SSLCertVerificationError as error:  # whoever it is, it is not whom we want, and a second try is no other
             raise Unreachable(f"{self._url}: {error.verify_message}") from None
-        except (OSError, TimeoutError, InvalidMessage) as error:
+        except (OSError, TimeoutError, InvalidMessage, InvalidProxyMessage) as error:
             return None, _describe(error)
-        except InvalidStatus as error:
+        except (InvalidStatus, InvalidProxyStatus) as error:
             status = error.response.status_code
+            said = f"HTTP status {status}{' of the proxy' if isinstance(error, InvalidProxyStatus) else ''}"
             if status < 500 and status not in PASSING:
-                raise Unreachable(f"{self._url}: expected a WebSocket of primes.v1, got HTTP status {status}") from None
-            return None, f"HTTP status {status}"
+                raise Unreachable(f"{self._url}: expected a WebSocket of primes.v1, got {said}") from None
+            return None, said
+        except (
+            InvalidProxy,
+            ImportError,
+        ) as error:  # the environment names one of no kind that is known, or whose package is missing
+            raise Unreachable(f"{self._url}: {error}") from None
         except InvalidHandshake as error:
             raise Unreachable(f"{self._url}: expected a WebSocket of primes.v1, got {error}") from None
         try:
@@ -244,7 +271,7 @@ class Client:
             return await self._talk(socket)
         finally:
             self._socket = None
-            await socket.close()
+            await _close(socket)
 
     async def _talk(self, socket: ClientConnection) -> tuple[int | None, str]:
         self._socket = socket
@@ -324,7 +351,8 @@ class Client:
     async def _wait(self, code: int | None, reason: str) -> None:
         # Full jitter: at random up to the bound, so that clients that lost the same server do not come back in the same moment.
         bound = min(LONGEST_WAIT, FIRST_WAIT * 2 ** min(self._failures, MOST_DOUBLINGS))
-        seconds = 0.0 if code == LEFT_AT_ONCE else random.random() * bound
+        # Not the second time in a row: who is always sent away so would come back without a pause.
+        seconds = 0.0 if code == LEFT_AT_ONCE and not self._failures else random.random() * bound
         self._failures += 1
         away = time.monotonic() - self._last_good
         if self._give_up_after is not None and away >= self._give_up_after:
@@ -362,6 +390,16 @@ class Client:
                 answer.exception()  # whoever waits gets it all the same; that nobody does is no fault to log
 
 
+async def _close(socket: ClientConnection) -> None:
+    """With the words that go with it, unless the server does not even read what was said before."""
+    try:
+        async with asyncio.timeout(CLOSING):
+            await socket.close()
+    except TimeoutError:  # else only a ping that fails would end it
+        socket.transport.abort()
+        await socket.wait_closed()
+
+
 def _close_code(socket: ClientConnection) -> int | None:
     """The code with which the server closed; None for an echo of ours, when what it sent could not be read."""
     echoed = socket.protocol.close_sent is not None and not socket.protocol.close_rcvd_then_sent
@@ -372,7 +410,7 @@ def _describe(error: Exception) -> str:
     """What a person wants to know of a failed connection."""
     if isinstance(error, TimeoutError):
         return "no answer in time"
-    if isinstance(error, InvalidMessage):
+    if isinstance(error, InvalidMessage | InvalidProxyMessage):
         return "the connection ended in the handshake"
     if isinstance(error, OSError) and (codes := re.findall(r"\[Errno (\d+)\]", str(error))):  # one for each address that was tried
         return " and ".join(dict.fromkeys(os.strerror(int(code)) for code in codes))

@@ -195,7 +195,8 @@ export class Client extends EventTarget {
     if (socket !== this.#socket) return;
     this.#drop(code);
     // Full jitter: at random up to the bound, so that clients that lost the same server do not come back in the same moment.
-    const bound = code === LEFT_AT_ONCE ? 0 : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
+    // At once the first time only: who is always sent away so would come back without a pause.
+    const bound = code === LEFT_AT_ONCE && !this.#failures ? 0 : Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** this.#failures);
     const wait = Math.random() * bound;
     this.#failures += 1;
     this.#timers.waiting = setTimeout(() => this.#connect(), wait);

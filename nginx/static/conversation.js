@@ -269,7 +269,8 @@ export class Conversation {
   }
 
   #postpone(request, now, seconds = FIRST_RETRY) {
-    request.notBefore = now + 1000 * (seconds + Math.random() * Math.min(LONGEST_RETRY, seconds * 2 ** request.refusals));
+    const more = Math.min(LONGEST_RETRY, (seconds || FIRST_RETRY) * 2 ** request.refusals); // a server that names 0 s is not asked without a pause
+    request.notBefore = now + 1000 * (seconds + Math.random() * more);
     request.refusals = Math.min(request.refusals + 1, 32); // more would only overflow
     this.#suspects.drop(request.id); // it was read
     if (!request.asked) return;
