@@ -21,11 +21,19 @@ SIGNALLED = 128  # and the signal's number: the status of a program that a signa
 
 def main() -> int:
     """Do what the command line asks; the status."""
+    # These are None where whoever started this closed them: the next file that is opened would be read in place of the first.
+    nothing_to_read = sys.stdin is None or sys.stdin.isatty()
+    if sys.stdin is None:
+        os.open(os.devnull, os.O_RDONLY)
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the end
+    if sys.stdout is None:
+        return complain("standard output is closed", FAILED)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # for a terminal that has not all characters
     if sys.argv[1:2] == [VERIFY]:
         return verify(sys.argv[2:], "primes verify")
-    request = parse(sys.argv[1:], os.environ, sys.stdin.isatty())
+    request = parse(sys.argv[1:], os.environ, nothing_to_read)
     kind = {"operation": request.operation, **request.options}
     try:
         checkpoint = Checkpoint(request.state, kind)
@@ -70,15 +78,16 @@ async def go(request: Request, checkpoint: Checkpoint) -> int:
 
 def explain(group: BaseExceptionGroup[BaseException]) -> int:
     """Tell what ended the run; the status. Raises what it does not know."""
-    known, unknown = group.split((Unreachable, Unreadable, Unusable, BrokenPipeError))
+    known, unknown = group.split((Unreachable, Unreadable, Unusable, OSError))
     if unknown is not None or known is None:
         raise group
     error: BaseException = known
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    if isinstance(error, BrokenPipeError):  # `primes … | head`
+    if isinstance(error, OSError):  # of standard output: what others there are have become one of these
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
-        return FAILED
+        told = isinstance(error, BrokenPipeError)  # `primes … | head`
+        return FAILED if told else complain(f"standard output: {error.strerror}", FAILED)
     return complain(str(error), FAILED if isinstance(error, Unreachable) else WRONG)
 
 

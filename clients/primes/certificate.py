@@ -45,7 +45,7 @@ class FetchedCertificate:
 
 def address(url: str, sha256: str) -> str:
     """Where the server that is asked over this WebSocket keeps the certificate."""
-    return urljoin(re.sub(r"^ws", "http", url), f"certificates/{sha256}")
+    return urljoin(re.sub(r"^ws", "http", url, flags=re.IGNORECASE), f"certificates/{sha256}")
 
 
 def fetch(url: str, sha256: object, tls: ssl.SSLContext | None = None) -> FetchedCertificate:
@@ -81,5 +81,12 @@ def _get(address: str, tls: ssl.SSLContext | None) -> bytes:
 def _describe(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.loads(error.read(10_000))["error"]["message"])
-    except (ValueError, KeyError, TypeError):
+    except (
+        OSError,
+        http.client.HTTPException,
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ):  # it broke off, or is none of ours
         return f"{error.url}: HTTP status {error.code}"

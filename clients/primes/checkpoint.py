@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from .conversation import Saved
 from .questions import Question
 
-VERSION = 1
+VERSION = 2
 
 
 class Unusable(Exception):
@@ -38,8 +39,7 @@ class Checkpoint:
         self._digest = hashlib.sha256(self._kind.encode())  # of all questions asked so far
         self._asked_digest = ""  # of those by former runs
         self._asked = 0  # by this run, those of former ones included
-        self._done = 0  # all questions up to here are answered
-        self._beyond: set[int] = set()  # answered though one before is not
+        self._open: set[int] = set()  # positions of those asked, by any run, that are not answered: few, however many are
         self._lock = -1
         if path is not None:
             self._load(path)
@@ -47,29 +47,28 @@ class Checkpoint:
     @property
     def done(self) -> int:
         """How many questions are answered."""
-        return self._done + len(self._beyond)
+        return max(self._asked, self.asked) - len(self._open)
 
     def has(self, position: int) -> bool:
         """Whether this question is answered and its answer printed."""
-        return position <= self._done or position in self._beyond
+        return position <= max(self._asked, self.asked) and position not in self._open
 
     def ask(self, question: Question) -> None:
         """The question, the next in order, is to be asked now. Raises Unusable when former runs asked others."""
         self._digest.update(f"\n{question.number}".encode())
         self._asked = question.position
+        if self._asked > self.asked:
+            self._open.add(self._asked)
         if self._asked == self.asked and self._digest.hexdigest() != self._asked_digest:
             raise Unusable(f"{self._path}: it belongs to other numbers; delete it, or give the same numbers again")
 
     def note(self, position: int, *, failed: bool) -> None:
         """The answer to this question is printed."""
-        self._beyond.add(position)
+        self._open.remove(position)
         self.failed += failed
-        while self._done + 1 in self._beyond:
-            self._done += 1
-            self._beyond.remove(self._done)
 
     def save(self, saved: Saved | None) -> None:
-        """Write it, whole or not at all."""
+        """Write it, whole or not at all. Raises Unusable."""
         if self._path is None or self._asked < self.asked:  # not even the former run's questions have come yet
             return
         state = {
@@ -80,15 +79,26 @@ class Checkpoint:
             "offset": saved and saved.offset,
             "asked": self._asked,
             "digest": self._digest.hexdigest(),
-            "done": self._done,
-            "beyond": sorted(self._beyond),
+            "open": sorted(self._open),
             "failed": self.failed,
         }
-        part = self._path.with_name(self._path.name + ".part")
+        try:
+            self._replace(self._path, json.dumps(state).encode())
+        except OSError as error:
+            raise Unusable(f"{self._path}: {error.strerror}") from None
+
+    def _replace(self, path: Path, text: bytes) -> None:
+        part = path.with_name(path.name + ".part")
         lock = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        fcntl.flock(lock, fcntl.LOCK_EX)  # before it has its name: nobody else can have it
-        os.write(lock, json.dumps(state).encode())
-        part.replace(self._path)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)  # before it has its name: nobody else can have it
+            with os.fdopen(lock, "wb", closefd=False) as file:
+                file.write(text)  # all of it: os.write() may write a part, and say no more than that, where a disk is full
+            part.replace(path)
+        except OSError:
+            os.close(lock)
+            part.unlink(missing_ok=True)
+            raise
         os.close(self._lock)
         self._lock = lock
 
@@ -103,6 +113,8 @@ class Checkpoint:
     def _load(self, path: Path) -> None:
         try:
             self._lock = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+            if not stat.S_ISREG(os.fstat(self._lock).st_mode):  # a device would be replaced, and a pipe never ends
+                raise Unusable(f"{path}: expected a file, got something else")
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if os.fstat(self._lock).st_ino != path.stat().st_ino:
                 raise BlockingIOError  # another run has put a new one in its place
@@ -115,7 +127,7 @@ class Checkpoint:
             self._restore(path, text)
 
     def _restore(self, path: Path, text: bytes) -> None:
-        with contextlib.suppress(ValueError, KeyError, TypeError):
+        with contextlib.suppress(ValueError, KeyError, TypeError, RecursionError):
             state = json.loads(text)
             if state["version"] == VERSION:
                 if state["kind"] != self._kind:
@@ -124,7 +136,7 @@ class Checkpoint:
                     )
                 if state["session"]:
                     self.saved = Saved(state["session"], state["offset"])
-                self.prefix, self.asked, self._asked_digest = state["prefix"], state["asked"], state["digest"]
-                self._done, self._beyond, self.failed = state["done"], set(state["beyond"]), state["failed"]
+                self.prefix, self._asked_digest = str(state["prefix"]), str(state["digest"])
+                self.asked, self.failed, self._open = int(state["asked"]), int(state["failed"]), set(map(int, state["open"]))
                 return
         raise Unusable(f"{path}: expected a file that --resume made, got something else")

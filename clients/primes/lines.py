@@ -90,7 +90,8 @@ def _tell_known(data: Mapping[str, Any]) -> str:
     """What is known though there is no answer."""
     if "factors" in data:
         return _tell_factors(data)
-    return str(VERDICTS.get(data["best"], data["best"]))
+    best = str(data["best"])  # what came may be anything
+    return VERDICTS.get(best, best)
 
 
 def encode(question: Question, operation: Operation, answer: Answer, judgement: Judgement | None, saved: Path | None) -> str:

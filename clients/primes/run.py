@@ -13,7 +13,7 @@ from .bar import Bar, Standing
 from .certificate import Mismatch, Unavailable, fetch
 from .checkpoint import Checkpoint, Unusable
 from .client import Client, Notice, Told, Waiting
-from .conversation import Answer, Progress
+from .conversation import Answer, Fault, Progress
 from .evidence import Judgement, Outcome
 from .questions import Question, count, read
 from .requests import PrimesError
@@ -29,7 +29,7 @@ class Run:
 
     def __init__(self, request: Request, checkpoint: Checkpoint, out: TextIO, err: TextIO) -> None:
         self.done = 0  # answers printed by this run
-        self.total = count(request.numbers, request.file) if err.isatty() else None
+        self.total: int | None = None  # while they are counted, and where nobody knows
         self._request = request
         self._checkpoint = checkpoint
         self._out = out
@@ -51,16 +51,18 @@ class Run:
         self._held: dict[int, tuple[str, bool]] = {}  # by position: lines that wait for their turn, and whether they tell a failure
         self._turn = 1  # position of the next line to print in order
         self._waiting = ""  # what for, while there is no connection
+        self._fault = False  # the connection is left for what the server said
+        self._unkept = ""  # why the checkpoint could not be kept the last time
         self._began = time.monotonic()
         self._dirty = False  # something is not in the checkpoint
 
     async def go(self) -> None:
-        """Until all is answered. Raises Unreachable, Unreadable, Unusable, BrokenPipeError."""
+        """Until all is answered. Raises Unreachable, Unreadable, Unusable, and OSError where nothing can be printed."""
         async with aclosing(read(self._request.numbers, self._request.file)) as questions:
             restored = await self._restore(questions)
             # Before there is a connection: the answers that a former run missed are the first thing that comes.
             asked = [(question, *self._submit(question)) for question in restored]
-            ticking = asyncio.create_task(self._tick())
+            beside_it = [asyncio.create_task(self._tick()), asyncio.create_task(self._count())]
             try:
                 async with self._client, asyncio.TaskGroup() as group:
                     for one in asked:
@@ -71,8 +73,9 @@ class Run:
                         self._checkpoint.ask(question)
                         group.create_task(self._settle(question, *self._submit(question)))
             finally:
-                ticking.cancel()
-                await asyncio.gather(ticking, return_exceptions=True)
+                for task in beside_it:
+                    task.cancel()
+                await asyncio.gather(*beside_it, return_exceptions=True)
                 self._bar.clear()
                 self._checkpoint.save(self._client.saved)
 
@@ -176,24 +179,38 @@ class Run:
         self._dirty = True  # the session may be another
         if isinstance(notice, Waiting):
             self._waiting = f"no connection: {notice.reason}"
-            if not notice.joined:
+            if not notice.joined or self._fault:
                 again = f"attempt {notice.attempt} failed, the next in {notice.seconds:.1f} s"
                 self._complain(f"{self._request.url}: {notice.reason}; {again}")
+        self._fault = isinstance(notice, Fault)
 
     def _complain(self, sentence: str) -> None:
         self._bar.clear()
         self._err.write(f"primes: {lines.printable(sentence)}\n")
         self._err.flush()
 
+    async def _count(self) -> None:
+        if self._bar.shown:  # in a thread: of a million lines it takes seconds
+            self.total = await beside(count, self._request.numbers, self._request.file)
+
     async def _tick(self) -> None:
         """Draw the bar and keep the checkpoint, again and again."""
         while True:
             await asyncio.sleep(TICK)
             if self._dirty:
-                self._dirty = False
-                self._checkpoint.save(self._client.saved)
+                self._keep()
             rate = self.done / (time.monotonic() - self._began)
             self._bar.draw(Standing(self._checkpoint.done, self.total, rate, self._waiting or self._tell_longest()))
+
+    def _keep(self) -> None:
+        """Save the checkpoint; what is in the way may pass."""
+        try:
+            self._checkpoint.save(self._client.saved)
+            self._dirty, self._unkept = False, ""
+        except Unusable as error:
+            if str(error) != self._unkept:
+                self._complain(str(error))
+            self._unkept = str(error)
 
     def _tell_longest(self) -> str:
         """The running question that was asked first, or, if none is known to run, the one that was asked first."""

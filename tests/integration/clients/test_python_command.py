@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+import http.server
 import json
 import os
 import pty
@@ -11,6 +12,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -198,12 +200,89 @@ def test_certificates_are_fetched_checked_and_saved(whole: Whole, tmp_path: Path
         (["--resume", "README.md", "97"], "README.md: expected a file that --resume made, got something else"),
         (["--next", "--previous", "97"], "not allowed with argument"),
         (["--factor", "--proof", "97"], "--factor: expected it without --proof"),
+        (["--url", "ws://[::1", "97"], "--url (PRIMES_URL): expected ws://HOST/chatsocket, got 'ws://[::1'"),
+        (["--url", "ws://here:99999/", "97"], "--url (PRIMES_URL): expected ws://HOST/chatsocket, got 'ws://here:99999/'"),
     ],
 )
 def test_what_is_wrong_is_named_and_the_status_is_2(whole: Whole, arguments: list[str], words: str) -> None:
     done = run(whole.webs[0].url, *arguments)
     assert (done.returncode, done.stdout) == (2, "")
     assert words in done.stderr and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("streams", "status", "out", "err"),
+    [
+        (">&-", 1, "", "primes: standard output is closed\n"),
+        (">/dev/full", 1, "", "primes: standard output: No space left on device\n"),
+        ("2>&-", 0, "97: prime, checked", ""),
+        ("<&-", 0, "97: prime, checked", ""),
+    ],
+)
+def test_streams_that_are_closed_or_full_are_told_of(whole: Whole, streams: str, status: int, out: str, err: str) -> None:
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$@" {streams}', "sh", sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "97"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (status, err)
+    assert done.stdout.startswith(out) and bool(done.stdout) == bool(out)
+
+
+def test_without_numbers_or_standard_input_the_status_is_2() -> None:
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "clients.primes"],
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (2, "") and "expected numbers: as arguments" in done.stderr
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Reaches no server at first, and lets nobody in afterwards."""
+
+    asked = 0
+
+    def do_CONNECT(self) -> None:
+        type(self).asked += 1
+        self.send_error(503 if self.asked < 3 else 403)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+def test_a_proxy_that_reaches_no_server_now_is_asked_again_and_one_that_refuses_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as proxy:
+        threading.Thread(target=proxy.serve_forever, daemon=True).start()
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{proxy.server_port}")
+        done = run("ws://primes.example/chatsocket", "97")
+        proxy.shutdown()
+    assert done.returncode == 1
+    first, second, last = done.stderr.splitlines()
+    assert "HTTP status 503 of the proxy; attempt 1 failed" in first and "attempt 2 failed" in second
+    assert last == ("primes: ws://primes.example/chatsocket: expected a WebSocket of primes.v1, got HTTP status 403 of the proxy")
+
+
+@pytest.mark.parametrize("proxy", ["strange://localhost", "http://"])
+def test_a_proxy_that_is_none_is_named(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("http_proxy", proxy)
+    done = run("ws://primes.example/chatsocket", "97")
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"primes: ws://primes.example/chatsocket: {proxy} isn't a valid proxy")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_checkpoint_that_cannot_be_kept_is_told_of_and_the_former_one_stays(whole: Whole, tmp_path: Path) -> None:
+    url, state = whole.webs[0].url, tmp_path / "state"
+    assert run(url, "--resume", str(state), "97").returncode == 0
+    kept = state.read_bytes()
+    command = [sys.executable, "-m", "clients.primes", "--url", url, "--resume", str(state), "97", "91"]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command],  # as on a full disk
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert done.stdout.startswith("91: composite")
+    assert set(done.stderr.splitlines()) == {f"primes: {state}: File too large"}
+    assert state.read_bytes() == kept and os.listdir(tmp_path) == ["state"]
 
 
 def test_gives_up_a_server_that_cannot_be_reached_and_says_what_was_tried() -> None:

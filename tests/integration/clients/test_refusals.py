@@ -1,34 +1,39 @@
-"""Both reference clients, as programs, before a server that closes the socket over some messages and cannot read others."""
+"""Both reference clients before a server that closes the socket over some messages, or always, and cannot read others."""
 
 import asyncio
 import json
+import re
 import subprocess
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from clients.primes import Client, PrimesError
-from tests.integration.clients.test_reference_clients import CLIENTS, ROOT
+from clients.primes import Client, PrimesError, Waiting
+from tests.integration.clients.test_reference_clients import CLIENTS, NODE, ROOT
 from tests.integration.conftest import Whole
+from tests.integration.processes import killed_at_last
 
 LARGEST = 1_000  # bytes of a message; ours takes so much more that the clients send nothing that is too large for it
-LONG, UNREADABLE = "9" * 2_000, "unreadable"
+LONG, UNREADABLE, STRANGE = "9" * 2_000, "unreadable", "strange"
 OTHERS = [str(number) for number in range(2, 302)]  # more than are asked at once
 
 
 class Narrow:
-    """A server of primes.v1 that closes with 1009 over far shorter messages than ours; that loses ids; or that takes nobody."""
+    """A server of primes.v1 that closes with 1009 over far shorter messages than ours; that loses ids; or that takes nobody.
 
-    def __init__(self, *, takes_nobody: bool = False) -> None:
+    `closes`: the code with which it closes every connection.
+    """
+
+    def __init__(self, *, closes: int | None = None) -> None:
         self.connections = 0
         self.asked: Counter[str] = Counter()  # by number
         self.url = ""
-        self._takes_nobody = takes_nobody
+        self._closes = closes
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._end = asyncio.Event()
@@ -53,14 +58,15 @@ class Narrow:
 
     async def _answer(self, socket: ServerConnection) -> None:
         self.connections += 1
-        if self._takes_nobody:
-            return await socket.close(1008, "not you")
+        if self._closes:
+            return await socket.close(self._closes, "not you")
         session = {"session": f"s{self.connections}", "offset": "0", "expires_in": 600, "instance": "narrow"}
         await socket.send(json.dumps({"jsonrpc": "2.0", "method": "session", "params": session}))
         async for message in socket:
-            await socket.send(json.dumps({"jsonrpc": "2.0"} | self._respond(json.loads(message), session)))
+            response = self._respond(json.loads(message), session)
+            await socket.send(json.dumps({"jsonrpc": "2.0"} | response if isinstance(response, dict) else response))
 
-    def _respond(self, asked: dict[str, object], session: dict[str, object]) -> dict[str, object]:
+    def _respond(self, asked: dict[str, object], session: dict[str, object]) -> dict[str, object] | list[int]:
         match asked:
             case {"method": "resume"}:
                 return {"id": asked["id"], "result": {**session, "recovered": False, "pending": []}}
@@ -68,6 +74,8 @@ class Narrow:
                 return {"id": asked["id"], "result": {"cancelled": False}}
             case {"params": {"number": str(number)}}:
                 self.asked[number] += 1
+                if number == STRANGE:
+                    return [7]
                 if number == UNREADABLE:
                     error = {"code": -32700, "message": "Expected JSON", "data": {"code": "parse_error", "retryable": False}}
                     return {"id": None, "error": error}
@@ -106,9 +114,63 @@ def test_a_question_whose_error_names_none_fails_and_all_others_are_answered(nar
 
 @pytest.mark.parametrize("client", CLIENTS)
 def test_a_server_that_closes_every_connection_over_its_client_is_tried_three_times(client: str) -> None:
-    with Narrow(takes_nobody=True) as server:
+    with Narrow(closes=1008) as server:
         assert ask(client, server.url, ["97"]) == {"97": "refused"}
     assert server.connections == 3
+
+
+def waits_in_python(url: str) -> list[float]:
+    """Seconds until the first four attempts to come back."""
+
+    async def scenario() -> list[float]:
+        waits: list[float] = []
+        heard = asyncio.Event()
+
+        def hear(notice: object) -> None:
+            if isinstance(notice, Waiting):
+                waits.append(notice.seconds)
+                if len(waits) == 4:
+                    heard.set()
+
+        async with Client(url, notice=hear), asyncio.timeout(60):
+            await heard.wait()
+        return waits
+
+    return asyncio.run(scenario())
+
+
+def waits_in_javascript(url: str) -> list[float]:
+    program = """
+        import { Client } from "./nginx/static/client.js";
+        const client = new Client(process.argv[1]);
+        const waits = [];
+        client.addEventListener("state", () => {
+          if (client.state.name !== "waiting") return;
+          waits.push((client.state.until - Date.now()) / 1_000);
+          if (waits.length < 4) return;
+          console.log(JSON.stringify(waits));
+          client.close();
+        });
+    """
+    command = [NODE, "--experimental-websocket", "--input-type=module", "--eval", program, url]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=60, check=True)
+    waits: list[float] = json.loads(done.stdout)
+    return waits
+
+
+@pytest.mark.parametrize("waits", [waits_in_python, waits_in_javascript])
+def test_a_client_that_is_always_sent_away_comes_back_at_once_the_first_time_only(waits: Callable[[str], list[float]]) -> None:
+    with Narrow(closes=1012) as server:
+        first, *others = waits(server.url)
+    assert first <= 0 < max(others)  # each is drawn from up to 1, 2 and 4 s
+
+
+def test_the_command_tells_of_a_server_that_says_what_none_should(narrow: Narrow) -> None:
+    command = [word.format(url=narrow.url, window=200) for word in CLIENTS["python"]]
+    with killed_at_last(subprocess.Popen([*command, STRANGE], cwd=ROOT, stderr=subprocess.PIPE, text=True)) as process:
+        assert process.stderr
+        said = process.stderr.readline()
+    assert re.fullmatch(rf"primes: {narrow.url}: Expected a message of primes.v1, got '\[7\]'; attempt 1 failed, .*\n", said)
 
 
 def test_a_question_above_the_servers_bound_fails_in_javascript_and_the_others_are_answered(whole: Whole) -> None:

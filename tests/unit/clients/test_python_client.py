@@ -7,6 +7,8 @@ import io
 import json
 import math
 import os
+import re
+import resource
 import threading
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +19,7 @@ import pytest
 
 from clients.primes import Client, bar, evidence, lines
 from clients.primes.arguments import parse
-from clients.primes.certificate import Mismatch, address, fetch
+from clients.primes.certificate import Mismatch, Unavailable, address, fetch
 from clients.primes.checkpoint import Checkpoint, Unusable
 from clients.primes.conversation import (
     Answer,
@@ -272,11 +274,18 @@ def test_ids_that_were_given_long_ago_are_forgotten(talk: Talk) -> None:
         ({"window": 0}, "Expected a window of at least 1 request, got 0"),
         ({"give_up_after": math.nan}, "Expected seconds from 0 on to give up after, got nan"),
         ({"give_up_after": -1}, "Expected seconds from 0 on to give up after, got -1"),
-        ({"url": "http://localhost/"}, "isn't a valid URI"),
+        ({"url": "http://localhost/"}, "expected ws://HOST/chatsocket, got 'http://localhost/'"),
+        ({"url": "ws://"}, "expected ws://HOST/chatsocket"),
+        ({"url": "ws://[::1/chatsocket"}, "expected ws://HOST/chatsocket"),
+        ({"url": "ws://localhost:99999/chatsocket"}, "expected ws://HOST/chatsocket"),
+        ({"url": "ws://localhost:port/chatsocket"}, "expected ws://HOST/chatsocket"),
+        ({"url": "ws://a..b/chatsocket"}, "expected ws://HOST/chatsocket"),
+        ({"url": f"ws://{'a' * 64}/chatsocket"}, "expected ws://HOST/chatsocket"),
+        ({"url": "ws://localhost/\udcff"}, "expected ws://HOST/chatsocket"),
     ],
 )
 def test_a_client_that_could_never_ask_is_not_made(options: dict[str, Any], words: str) -> None:
-    with pytest.raises(Exception, match=words):
+    with pytest.raises(ValueError, match=re.escape(words)):
         Client(**options)
 
 
@@ -288,6 +297,17 @@ def test_what_is_refused_for_now_is_asked_again_not_before_its_time(asked: Talk)
     assert asked.take(due) == ["is_prime t-1 97"]
     assert asked.conversation.due is None
     assert asked.codes == []
+
+
+def test_a_server_that_always_says_at_once_is_asked_again_ever_later(asked: Talk) -> None:
+    for times in range(1, 21):
+        asked.refuse("t-1", "busy", retryable=True, retry_after=0)
+        due = asked.conversation.due
+        assert due is not None and 0 <= due <= min(30, 2 ** (times - 1))
+        if due > 1:
+            return  # which without a growing pause it never is
+        assert asked.take(due) == ["is_prime t-1 97"]
+    raise AssertionError("it is asked again within a second each time")
 
 
 def test_what_is_refused_for_good_fails_with_its_code_and_sentence(asked: Talk) -> None:
@@ -472,6 +492,46 @@ def test_a_checkpoint_knows_what_was_printed_and_what_failed(tmp_path: Path) -> 
     assert second.done == 4
 
 
+def test_a_checkpoint_stays_small_while_one_question_waits_for_its_answer(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    first = Checkpoint(path, {})
+    for position in range(1, 10_001):
+        first.ask(Question(position, "97"))
+        if position != 5:
+            first.note(position, failed=False)
+    first.save(None)
+    first.close()
+    assert path.stat().st_size < 500
+    second = Checkpoint(path, {})
+    assert (second.done, [position for position in range(1, 10_002) if not second.has(position)]) == (9_999, [5, 10_001])
+
+
+def test_a_checkpoint_that_cannot_be_written_leaves_the_former_one(tmp_path: Path) -> None:
+    path = tmp_path / "state"
+    checkpoint = Checkpoint(path, {})
+    ask(checkpoint, "2" * 500)
+    checkpoint.save(None)
+    kept = path.read_bytes()
+    ask(checkpoint, "2" * 1_000, first=501)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(kept) + 1, before[1]))  # as on a full disk, a part can still be written
+    try:
+        with pytest.raises(Unusable, match="File too large"):
+            checkpoint.save(None)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == kept and os.listdir(tmp_path) == ["state"]
+    checkpoint.save(None)  # what was in the way has passed
+    checkpoint.close()
+    assert Checkpoint(path, {}).asked == 1_500
+
+
+def test_what_is_no_file_is_no_checkpoint_and_stays() -> None:
+    with pytest.raises(Unusable, match="/dev/null: expected a file, got something else"):
+        Checkpoint(Path("/dev/null"), {})
+    assert Path("/dev/null").is_char_device()
+
+
 def test_a_checkpoint_in_use_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state"
     first = Checkpoint(path, {})
@@ -491,7 +551,16 @@ def test_a_checkpoint_that_was_never_saved_leaves_no_file(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["x", "[]", "{}", '{"version": 2}', '{"version": 1, "kind": "{}", "session": null, "offset": null, "prefix": "p"}', "\xff"],
+    [
+        "x",
+        "[]",
+        "[" * 100_000,
+        "{}",
+        '{"version": 2}',
+        '{"version": 1, "kind": "{}", "session": null, "offset": null, "prefix": "p"}',
+        '{"version": 1, "kind": "{}", "session": null, "prefix": "p", "digest": "", "asked": "x", "open": [], "failed": 0}',
+        "\xff",
+    ],
 )
 def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "state"
@@ -549,6 +618,12 @@ def test_malformed_evidence_is_printed_as_it_came(evidence: dict[str, Any]) -> N
     assert json.loads(lines.encode(Question(1, "97"), Operation.IS_PRIME, told, None, None))["evidence"] == evidence
 
 
+@pytest.mark.parametrize("best", [["prime"], {}, None, 7])
+def test_what_is_no_verdict_is_printed_as_it_came(best: object) -> None:
+    error = PrimesError("deadline", "over", {"best": best})
+    assert lines.tell_failure(Question(1, "97"), error) == f"97: no answer, deadline: over (so far: {best})"
+
+
 @pytest.mark.parametrize("sha256", [7, None, "ab", "G" * 64, "a" * 64 + "\n", "\uff21" * 64])
 def test_what_names_no_certificate_is_not_asked_for(sha256: object) -> None:
     with pytest.raises(Mismatch, match="expected the SHA-256 of a certificate, got"):
@@ -577,8 +652,34 @@ def test_a_sha256_in_capitals_names_the_same_certificate() -> None:
     assert (fetched.text, fetched.sha256) == (Keeper.text, sha256)
 
 
+class Babbler(http.server.BaseHTTPRequestHandler):
+    """Has no certificate, and says so in no words of ours."""
+
+    def do_GET(self) -> None:
+        self.send_response(404)
+        if "/chunks/" in self.path:
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            self.wfile.write(b"5\r\n{")  # and it ends
+        else:
+            self.end_headers()
+            self.wfile.write(b"[" * 100_000)
+
+    def log_message(self, *_: object) -> None:
+        """Nobody reads it."""
+
+
+@pytest.mark.parametrize("path", ["", "chunks/"])
+def test_a_refusal_in_no_words_is_told_by_its_status(path: str) -> None:
+    with http.server.HTTPServer(("127.0.0.1", 0), Babbler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(Unavailable, match="HTTP status 404"):
+            fetch(f"ws://127.0.0.1:{server.server_port}/{path}chatsocket", "a" * 64)
+
+
 def test_certificates_are_beside_the_socket() -> None:
     assert address("wss://host/under/chatsocket", "ab") == "https://host/under/certificates/ab"
+    assert address("WSS://host/chatsocket", "ab") == "https://host/certificates/ab"
 
 
 def test_the_bar_tells_how_far_it_is() -> None:
