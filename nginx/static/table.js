@@ -8,6 +8,7 @@ const FACTORS = 20; // of a number that are shown without being asked for
 const COLUMNS = ["Number", "Verdict", "Evidence", "Time", "Instance", "Actions"];
 
 const VERDICTS = {
+  __proto__: null, // else "constructor" would be one
   prime: "Prime",
   composite: "Composite",
   neither: "Neither",
