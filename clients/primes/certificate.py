@@ -3,6 +3,7 @@
 import hashlib
 import http.client
 import json
+import os
 import re
 import ssl
 import time
@@ -36,11 +37,15 @@ class FetchedCertificate:
     format: str  # primo or pari
 
     def save(self, directory: Path) -> Path:
-        """Write it whole or not at all; the file's path."""
+        """Write it whole or not at all; the file's path. Raises OSError."""
         path = directory / f"{self.sha256[:NAMED]}.{self.format}"
-        part = path.with_suffix(".part")
-        part.write_bytes(self.text)
-        return part.replace(path)
+        part = path.with_suffix(f".{os.getpid()}.part")  # another run may write the same one
+        try:
+            part.write_bytes(self.text)
+            return part.replace(path)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def address(url: str, sha256: str) -> str:

@@ -10,7 +10,7 @@ from typing import TextIO
 from . import evidence, lines
 from .arguments import Request
 from .bar import Bar, Standing
-from .certificate import Mismatch, Unavailable, fetch
+from .certificate import FetchedCertificate, Mismatch, Unavailable, fetch
 from .checkpoint import Checkpoint, Unusable
 from .client import Client, Notice, Told, Waiting
 from .conversation import Answer, Fault, Progress
@@ -146,14 +146,21 @@ class Run:
             try:
                 certificate = await beside(fetch, self._request.url, answer.evidence["certificate"], self._request.tls)
                 judgement = await beside(evidence.judge, question.number, self._request.operation, answer, certificate.text)
-                saved = None
-                if self._request.certificates and judgement.outcome is not Outcome.REFUTED:
-                    saved = certificate.save(self._request.certificates)
             except Mismatch as error:
                 return evidence.refuted(str(error)), None
-            except (Unavailable, OSError) as error:
+            except Unavailable as error:
                 return evidence.agreed(f"its certificate is not to be had: {error}"), None
-        return judgement, saved
+        return judgement, None if judgement.outcome is Outcome.REFUTED else self._save(certificate)
+
+    def _save(self, certificate: FetchedCertificate) -> Path | None:
+        """The file that it is in, if it was wanted and could be written."""
+        if (directory := self._request.certificates) is None:
+            return None
+        try:
+            return certificate.save(directory)
+        except OSError as error:
+            self._complain(f"{directory}: {error.strerror}")
+            return None
 
     def _print(self, position: int, line: str, failed: bool) -> None:
         if not self._request.in_order:

@@ -285,6 +285,17 @@ def test_a_checkpoint_that_cannot_be_kept_is_told_of_and_the_former_one_stays(wh
     assert state.read_bytes() == kept and os.listdir(tmp_path) == ["state"]
 
 
+def test_a_certificate_that_cannot_be_saved_is_checked_all_the_same_and_leaves_no_part(whole: Whole, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "--save-certificates", str(tmp_path), LARGE]
+    done = subprocess.run(
+        ["sh", "-c", 'ulimit -f 0; exec "$@"', "sh", *command],  # as on a full disk
+        cwd=ROOT, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr) == (1, f"primes: {tmp_path}: File too large\n")
+    assert re.match(r"10\^30\+57: prime, checked: .*its certificate holds?; certificate [0-9a-f]{16}…", done.stdout), done.stdout
+    assert os.listdir(tmp_path) == []
+
+
 def test_gives_up_a_server_that_cannot_be_reached_and_says_what_was_tried() -> None:
     url = f"ws://127.0.0.1:{free_port()}/chatsocket"
     done = run(url, "--give-up-after", "1", "97")
