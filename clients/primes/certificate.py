@@ -1,5 +1,6 @@
 """Fetches certificates, and checks that they are what the answer named; what they prove is for evidence.py to say."""
 
+import base64
 import hashlib
 import http.client
 import json
@@ -11,7 +12,7 @@ import urllib.error
 import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 LARGEST = 64 << 20  # bytes: 10,000 digits take about 20 MB
 TIMEOUT = 30.0  # s without a byte
@@ -65,9 +66,10 @@ def fetch(url: str, sha256: object, tls: ssl.SSLContext | None = None) -> Fetche
 
 
 def _get(address: str, tls: ssl.SSLContext | None) -> bytes:
+    request, address = _request(address)
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            with urllib.request.urlopen(address, timeout=TIMEOUT, context=tls) as response:  # noqa: S310 - the scheme is http or https: see `address`
+            with urllib.request.urlopen(request, timeout=TIMEOUT, context=tls) as response:  # noqa: S310 - the scheme is http or https: see `address`
                 text: bytes = response.read(LARGEST + 1)
         except urllib.error.HTTPError as error:
             if error.code < 500 or attempt == ATTEMPTS:
@@ -81,6 +83,16 @@ def _get(address: str, tls: ssl.SSLContext | None) -> bytes:
             return text
         time.sleep(PAUSE)
     raise AssertionError("the last attempt returns or raises")
+
+
+def _request(address: str) -> tuple[urllib.request.Request, str]:
+    """As a WebSocket's, the address may name a user and a password; what is returned of it, to be told, does not."""
+    parts = urlsplit(address)
+    user, _, host = parts.netloc.rpartition("@")
+    request = urllib.request.Request(bare := parts._replace(netloc=host).geturl())  # noqa: S310 - the scheme is http or https: see `address`
+    if user:
+        request.add_unredirected_header("Authorization", f"Basic {base64.b64encode(user.encode()).decode()}")
+    return request, bare
 
 
 def _describe(error: urllib.error.HTTPError) -> str:

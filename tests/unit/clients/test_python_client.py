@@ -1,6 +1,7 @@
 """The Python client without a socket: what it says and hears, what it checks, what it remembers and prints."""
 
 import asyncio
+import base64
 import hashlib
 import http.server
 import io
@@ -634,8 +635,11 @@ class Keeper(http.server.BaseHTTPRequestHandler):
     """Keeps one text, under its SHA-256 in small letters."""
 
     text = b"[PRIMO - Primality Certificate]"
+    known: str | None = None  # who alone gets it
 
     def do_GET(self) -> None:
+        if self.headers["Authorization"] != self.known:
+            return self.send_error(401)
         self.send_response(200 if self.path == f"/certificates/{hashlib.sha256(self.text).hexdigest()}" else 404)
         self.end_headers()
         self.wfile.write(self.text)
@@ -675,6 +679,20 @@ def test_a_refusal_in_no_words_is_told_by_its_status(path: str) -> None:
         threading.Thread(target=server.handle_request, daemon=True).start()
         with pytest.raises(Unavailable, match="HTTP status 404"):
             fetch(f"ws://127.0.0.1:{server.server_port}/{path}chatsocket", "a" * 64)
+
+
+def test_a_user_and_a_password_in_the_url_are_told_with_the_request_for_a_certificate_and_to_nobody_else() -> None:
+    class Guarded(Keeper):
+        known = f"Basic {base64.b64encode(b'user:pass').decode()}"
+
+    sha256 = hashlib.sha256(Keeper.text).hexdigest()
+    with http.server.HTTPServer(("127.0.0.1", 0), Guarded) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = server.server_port
+        assert fetch(f"ws://user:pass@127.0.0.1:{port}/chatsocket", sha256).text == Keeper.text
+        with pytest.raises(Unavailable, match=f"^http://127.0.0.1:{port}/certificates/{sha256}: HTTP status 401$"):
+            fetch(f"ws://user:wrong@127.0.0.1:{port}/chatsocket", sha256)
+        server.shutdown()
 
 
 def test_certificates_are_beside_the_socket() -> None:
