@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+from .client import PASSING
+
 LARGEST = 64 << 20  # bytes: 10,000 digits take about 20 MB
 TIMEOUT = 30.0  # s without a byte
 ATTEMPTS = 4  # when the server is busy or cannot be reached, with a second between: more outages than one seldom come in a row
@@ -71,8 +73,10 @@ def _get(address: str, tls: ssl.SSLContext | None) -> bytes:
         try:
             with urllib.request.urlopen(request, timeout=TIMEOUT, context=tls) as response:  # noqa: S310 - the scheme is http or https: see `address`
                 text: bytes = response.read(LARGEST + 1)
+                if response.length and len(text) <= LARGEST:  # with a bound, read() passes over an end that comes too early
+                    raise http.client.IncompleteRead(text, response.length)
         except urllib.error.HTTPError as error:
-            if error.code < 500 or attempt == ATTEMPTS:
+            if (error.code < 500 and error.code not in PASSING) or attempt == ATTEMPTS:
                 raise Unavailable(_describe(error)) from None
         except (OSError, http.client.HTTPException) as error:
             if attempt == ATTEMPTS:

@@ -656,6 +656,27 @@ def test_a_sha256_in_capitals_names_the_same_certificate() -> None:
     assert (fetched.text, fetched.sha256) == (Keeper.text, sha256)
 
 
+def test_a_certificate_that_is_refused_for_now_or_breaks_off_is_fetched_again_and_not_taken_for_another() -> None:
+    class Breaking(Keeper):
+        sent = -1  # how often
+
+        def do_GET(self) -> None:
+            type(self).sent += 1
+            if not self.sent:
+                return self.send_error(429)
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(self.text)))
+            self.end_headers()
+            self.wfile.write(self.text[: 9 if self.sent == 1 else None])
+
+    sha256 = hashlib.sha256(Keeper.text).hexdigest()
+    with http.server.HTTPServer(("127.0.0.1", 0), Breaking) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert fetch(f"ws://127.0.0.1:{server.server_port}/chatsocket", sha256).text == Keeper.text
+        server.shutdown()
+    assert Breaking.sent == 2
+
+
 class Babbler(http.server.BaseHTTPRequestHandler):
     """Has no certificate, and says so in no words of ours."""
 
