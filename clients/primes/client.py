@@ -236,6 +236,9 @@ class Client:
     async def _attempt(self) -> tuple[int | None, str]:
         """One connection from its beginning to its end: the close code, if it had one, and a few words."""
         self._joined = False
+        tls: dict[str, Any] = (
+            {"ssl": self._tls} if self._tls else {}
+        )  # without, the library decides: a server may send us to wss://
         try:
             socket = await connect(
                 self._url,
@@ -246,7 +249,7 @@ class Client:
                 ping_timeout=PING,
                 close_timeout=CLOSING,
                 max_size=LARGEST,
-                ssl=self._tls,
+                **tls,
             )
         except ssl.SSLCertVerificationError as error:  # whoever it is, it is not whom we want, and a second try is no other
             raise Unreachable(f"{self._url}: {error.verify_message}") from None
@@ -258,11 +261,10 @@ class Client:
             if status < 500 and status not in PASSING:
                 raise Unreachable(f"{self._url}: expected a WebSocket of primes.v1, got {said}") from None
             return None, said
-        except (
-            InvalidProxy,
-            ImportError,
-        ) as error:  # the environment names one of no kind that is known, or whose package is missing
+        except (InvalidProxy, ImportError) as error:  # one of no kind that is known, or whose package is missing
             raise Unreachable(f"{self._url}: {error}") from None
+        except (InvalidURI, ValueError) as error:  # not ours, which was checked
+            raise Unreachable(f"{self._url}: expected a WebSocket of primes.v1, was sent elsewhere: {error}") from None
         except InvalidHandshake as error:
             raise Unreachable(f"{self._url}: expected a WebSocket of primes.v1, got {error}") from None
         try:

@@ -1,9 +1,12 @@
 """Both reference clients over TLS, with an authority that only they are told of, through the real nginx."""
 
+import contextlib
+import http.server
 import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -69,6 +72,44 @@ def test_the_python_client_asks_nobody_whom_it_cannot_trust(secure: tuple[str, P
     done = python(url)
     assert done.returncode == 1
     assert "certificate" in done.stderr, done.stderr
+
+
+@contextlib.contextmanager
+def sending_to(place: str) -> Iterator[str]:
+    """The URL of a server that sends everybody there."""
+
+    class Sending(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(308)
+            self.send_header("Location", place)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Nobody reads it."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Sending) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.server_port}/chatsocket"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("place", ["https://localhost/chatsocket", "wss://[::1", f"wss://{'a' * 64}/chatsocket"])
+def test_the_python_client_tells_where_it_was_sent_if_it_cannot_follow(place: str) -> None:
+    with sending_to(place) as url:
+        done = python(url)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(f"primes: {url}: expected a WebSocket of primes.v1, was sent elsewhere: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_the_python_client_that_is_sent_to_tls_asks_nobody_whom_it_cannot_trust(secure: tuple[str, Path]) -> None:
+    with sending_to(secure[0]) as url:
+        done = python(url)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"primes: {url}: ") and "certificate" in done.stderr and len(done.stderr.splitlines()) == 1
 
 
 def test_the_javascript_client_asks_over_tls(secure: tuple[str, Path]) -> None:
