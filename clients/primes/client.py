@@ -236,9 +236,8 @@ class Client:
     async def _attempt(self) -> tuple[int | None, str]:
         """One connection from its beginning to its end: the close code, if it had one, and a few words."""
         self._joined = False
-        tls: dict[str, Any] = (
-            {"ssl": self._tls} if self._tls else {}
-        )  # without, the library decides: a server may send us to wss://
+        # Without it the library decides, since a server may send us to wss://.
+        tls: dict[str, Any] = {"ssl": self._tls} if self._tls else {}
         try:
             socket = await connect(
                 self._url,

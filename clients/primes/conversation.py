@@ -356,9 +356,8 @@ class Conversation:
 
     def _postpone(self, request: _Request, retry_after: float | None, now: float) -> None:
         seconds = FIRST_RETRY if retry_after is None else retry_after
-        more = min(
-            LONGEST_RETRY, (seconds or FIRST_RETRY) * 2**request.refusals
-        )  # a server that names 0 s is not asked without a pause
+        # A server that names 0 s is not asked without a pause.
+        more = min(LONGEST_RETRY, (seconds or FIRST_RETRY) * 2**request.refusals)
         request.not_before = now + seconds + random.random() * more
         request.refusals = min(request.refusals + 1, 32)  # more would only overflow
         self._suspects.drop(request.id)  # it was read

@@ -1,25 +1,29 @@
 """Measures how one proof by elliptic curves scales over workers, in virtual time: `make bench-parts`.
 
 A chain proves a random prime. Its parts are computed one after another in this process, and the CPU time of each is how long a
-virtual worker takes for it. The chain's own time is spent between them, as it is by the one coordinator of all workers.
+virtual worker takes for it, and the chain's own how long its coordinator does. What is handed out when is decided as in a worker.
 """
 
 import argparse
 import heapq
+import itertools
 import random
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 import gmpy2
 from gmpy2 import mpz
 
 from certificates import read, verify
+from services.worker.parts.handout import Handout, Move
 from services.worker.prove.certify import load_pari
+from services.worker.prove.ecpp import discriminants
 from services.worker.prove.ecpp.chain import Chain
-from services.worker.prove.ecpp.parts import Failed, Outcome, compute
+from services.worker.prove.ecpp.parts import Failed, Outcome, compute, decode_part
 from tests.bench.engine import circumstances
 
 MEMORY = 256  # MiB of PARI's stack
@@ -42,6 +46,12 @@ class Run:
     unwanted: float = 0.0  # seconds of parts whose outcome was not wanted any more
     steps: int = 0
 
+    def note(self, kind: str, seconds: float) -> None:
+        """A part was computed."""
+        self.seconds[kind] += seconds
+        self.parts[kind] += 1
+        self.longest = max(self.longest, seconds)
+
     @property
     def cpu(self) -> float:
         """Seconds of all workers."""
@@ -53,7 +63,9 @@ def main() -> int:
     options = build_parser().parse_args()
     n = draw(options.digits, options.seed)
     try:
-        load_pari(MEMORY)  # so that no part is charged for it
+        load_pari(MEMORY)  # so that no part is charged for it, nor the chain for tables that its process makes once
+        for bit in range(sum(abs(prime) < discriminants.TIERS[-1] for prime in discriminants.PRIMES)):
+            discriminants.groups(bit)
         paris = prove_by_pari(n) if options.pari else None
         print(*head(options, paris), sep="\n", flush=True)
         alone = None
@@ -79,7 +91,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--digits", type=int, default=300, help="of the prime; 1,000 take some minutes for each count of workers")
     parser.add_argument("--workers", type=counts, default=(1, 2, 8, 64), metavar="N,…", help="how many there are")
     parser.add_argument("--seed", type=int, default=1, help="by which the prime is drawn")
-    parser.add_argument("--latency", type=float, default=3.0, metavar="MS", help="of handing a part out and its outcome back")
+    parser.add_argument("--latency", type=float, default=1.0, metavar="MS", help="of a command to Redis; each part takes three")
     parser.add_argument("--pari", action="store_true", help="measure PARI's own proof of the same prime, too")
     return parser
 
@@ -106,76 +118,90 @@ def prove_by_pari(n: mpz) -> float:
 
 
 class Simulation:
-    """List scheduling: a worker that is free takes the part that is wanted most."""
+    """Workers with one child process each, the board between them, and the coordinator, which hands out as it does in a worker."""
 
     def __init__(self, n: mpz, workers: int, latency: float) -> None:
+        """`latency`: seconds until a command to Redis, or what it publishes, has arrived."""
         self._latency = latency
         self._run = Run(workers)
-        self._free = workers
         self._now = 0.0  # virtual seconds
-        self._running: list[tuple[float, int]] = []  # a heap: when parts will come back
-        self._outcomes: dict[int, Outcome] = {}  # of these
-        start = time.thread_time()
+        self._order = itertools.count()
+        self._events: list[tuple[float, int, Callable[[], None]]] = []  # a heap: when, in which order, and what happens then
+        self._idle = [f"worker{number}" for number in range(workers)]  # they looked in vain, and wait for the bell
+        self._board: dict[int, bytes] = {}  # parts that wait
+        self._told: list[tuple[int, str, Outcome]] = []  # what the coordinator has not learnt yet
+        self._busy = False  # whether it learns or offers
         self._chain = Chain(n)
-        self._spend(start)
-
-    def _spend(self, start: float) -> None:
-        """The coordinator's time since then passes."""
-        spent = time.thread_time() - start
-        self._run.chain += spent
-        self._now += spent
+        self._handout = Handout(self._chain)
 
     def run(self) -> Run:
         """Prove it, and check the certificate. Raises Unproven."""
-        while not self._chain.failure and self._chain.certificate is None:
-            self._hand_out()
-            if not self._running:
-                raise Unproven("the chain wants no part, and has no certificate")
-            self._take_back()
-        if self._chain.failure or self._chain.certificate is None:
-            raise Unproven(self._chain.failure)
+        self._go_on()
+        while self._events and not self._chain.over:
+            self._now, _, happens = heapq.heappop(self._events)
+            happens()
+        if self._chain.certificate is None:
+            raise Unproven(self._chain.failure or "nothing is under way, and there is no certificate")
         certificate = read(self._chain.certificate)
         verify(certificate)
-        run = self._run
-        run.wall, run.steps = self._now, certificate.length
-        return run
+        self._run.wall, self._run.steps = self._now, certificate.length
+        return self._run
 
-    def _hand_out(self) -> None:
-        while self._free:
-            start = time.thread_time()
-            wanted = self._chain.next()
-            self._spend(start)
-            if wanted is None:
-                return
-            number, part = wanted
-            start = time.thread_time()
-            outcome = compute(part, MEMORY)
-            seconds = time.thread_time() - start
-            if isinstance(outcome, Failed):
-                print(f"a {type(part).__name__} failed: {outcome.reason}", file=sys.stderr)
-            kind = type(part).__name__
-            self._run.seconds[kind] += seconds
-            self._run.parts[kind] += 1
-            self._run.longest = max(self._run.longest, seconds)
-            self._outcomes[number] = outcome
-            heapq.heappush(self._running, (self._now + self._latency + seconds, number))
-            self._free -= 1
+    def _later(self, seconds: float, happens: Callable[[], None]) -> None:
+        heapq.heappush(self._events, (self._now + seconds, next(self._order), happens))
 
-    def _take_back(self) -> None:
-        when, number = heapq.heappop(self._running)
-        self._now = max(self._now, when)
-        self._free += 1
-        outcome = self._outcomes.pop(number)
-        if not self._chain.is_wanted(number):
-            self._run.unwanted += outcome.compute_us / 1e6
+    def _go_on(self) -> None:
+        """The coordinator learns what it was told, and offers what follows from that."""
         start = time.thread_time()
-        self._chain.learn(number, outcome)
-        self._spend(start)
+        while self._told and not self._chain.over:
+            number, worker, outcome = self._told.pop(0)
+            if not self._chain.is_wanted(number):
+                self._run.unwanted += outcome.compute_us / 1e6
+            self._handout.learn(number, worker, outcome, self._now)
+        move = self._handout.move(self._now)
+        spent = time.thread_time() - start
+        self._run.chain += spent
+        self._busy = True
+        self._later(spent + self._latency, partial(self._offer, move))
+
+    def _offer(self, move: Move) -> None:
+        rings = not self._board
+        for number in move.withdrawn:
+            self._board.pop(number, None)
+        self._board.update(move.parts)
+        if rings and self._board:
+            idle, self._idle = self._idle, []
+            for worker in idle:
+                self._later(2 * self._latency, partial(self._take, worker))  # the bell, and the command
+        self._handout.see(len(self._board), self._now)
+        self._busy = False
+        if self._told:
+            self._go_on()
+
+    def _take(self, worker: str) -> None:
+        if not self._board:
+            self._idle.append(worker)
+            return
+        number = next(iter(self._board))
+        start = time.thread_time()
+        part = decode_part(self._board.pop(number))
+        outcome = compute(part, MEMORY)
+        seconds = time.thread_time() - start
+        if isinstance(outcome, Failed):
+            print(f"a {type(part).__name__} failed: {outcome.reason}", file=sys.stderr)
+        self._run.note(type(part).__name__, seconds)
+        self._later(seconds + self._latency, partial(self._tell, number, worker, outcome))
+        self._later(seconds + self._latency, partial(self._take, worker))
+
+    def _tell(self, number: int, worker: str, outcome: Outcome) -> None:
+        self._told.append((number, worker, outcome))
+        if not self._busy:
+            self._go_on()
 
 
 def head(options: argparse.Namespace, paris: float | None) -> Iterator[str]:
     """What stands above the table's rows."""
-    yield f"A prime of {options.digits} digits, seed {options.seed}; {options.latency:g} ms for each part's way out and back."
+    yield f"A prime of {options.digits} digits, seed {options.seed}; {options.latency:g} ms for each command to Redis."
     if paris is not None:
         yield f"PARI alone takes {paris:.1f} s of CPU."
     yield ""

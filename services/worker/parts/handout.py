@@ -1,15 +1,16 @@
 """Which parts of one proof are given out, which are needed no longer, and which were lost; it does no I/O and asks no clock."""
 
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from services.worker.prove.ecpp.chain import Chain
 from services.worker.prove.ecpp.parts import Outcome, encode_part
 
-# Parts that are given out at once: twice as many as children are at work on this proof, so that none waits for the next one, and
-# not more, since those of a step are in vain once it is found.
-EACH = 2
-LEAST = 8  # while nobody has answered yet
+# Parts that are given out at once, for each child that is at work on this proof: so many that none waits for the next one, and not
+# more, since those of a step are in vain once it is found, and those that were given out first are not those that are wanted most.
+EACH = 1.5
+FIRST = 8  # while nobody has answered yet
 MOST = 64
 
 LATELY = 10.0  # seconds in which a child that is at work answers
@@ -68,12 +69,21 @@ class Handout:
         for number in withdrawn:
             self._out.pop(number, None)
         self._take_back_lost(now)
-        parts: dict[int, bytes] = {}
-        while len(self._out) < self._room(now) and (given := self._chain.next()) is not None:
+        self._tellers = {teller: told for teller, told in self._tellers.items() if now - told < LATELY}
+        return Move(dict(self._give(self._room(now))), withdrawn)
+
+    def _give(self, room: int) -> Iterator[tuple[int, bytes]]:
+        for _ in range(room):
+            if (given := self._chain.next(len(self._tellers) or 1)) is None:
+                return
             number, part = given
             self._out[number] = None
-            parts[number] = encode_part(part)
-        return Move(parts, withdrawn)
+            yield number, encode_part(part)
+
+    def _room(self, now: float) -> int:
+        """How many more may be out. A child that is at work on a part for long is no teller now, and so its part does not count."""
+        most = min(MOST, math.ceil(EACH * len(self._tellers))) if self._tellers else FIRST
+        return max(0, most - sum(taken is None or now - taken < LATELY for taken in self._out.values()))
 
     def _take_back_lost(self, now: float) -> None:
         for number, taken in [*self._out.items()]:
@@ -81,8 +91,3 @@ class Handout:
                 del self._out[number]
                 self._lost[number] = self._lost.get(number, 0) + 1
                 self._chain.again(number)
-
-    def _room(self, now: float) -> int:
-        """How many may be out at once."""
-        self._tellers = {teller: told for teller, told in self._tellers.items() if now - told < LATELY}
-        return min(MOST, max(LEAST, EACH * len(self._tellers)))

@@ -4,7 +4,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from functools import partial
 
 from prometheus_client import Counter
 
@@ -54,9 +53,7 @@ class PartLane:
                 try:
                     while self._free and not self.bell.stopped and (taken := await self._board.take()) is not None:
                         backoff.reset()
-                        child = self._free.pop()
-                        task = running.create_task(self._answer(child, taken))
-                        task.add_done_callback(partial(self._release, child))
+                        running.create_task(self._answer(self._free.pop(), taken))
                 except MALFORMED as error:
                     unreadable.note("part", error)
                     self.bell.ring()
@@ -68,11 +65,6 @@ class PartLane:
         for child in self._free:
             await child.close()
 
-    def _release(self, child: PartProcess, _: "asyncio.Task[None]") -> None:
-        """What a child did has ended, however it did."""
-        self._free.append(child)
-        self.bell.ring()
-
     async def _end_idle(self) -> None:
         for child in self._free:
             if child.idle > IDLE:
@@ -82,7 +74,7 @@ class PartLane:
         """Compute a part and tell what came of it."""
         counted = _dropped
         try:
-            outcome, counts = await _compute(child, taken.part)
+            outcome, counts = await self._compute(child, taken.part)
             if outcome:
                 await self._board.tell(Told(taken.proof, taken.number, self._names[child], outcome))
                 counted = counts
@@ -90,20 +82,27 @@ class PartLane:
                 unreadable.note("part", "its child cannot read it")
         except NotStarted as error:
             log.warning("%s", error)
-            await asyncio.sleep(AGAIN)
         except PASSING as error:
             log.warning("could not tell what came of a part of a proof, which will be given out again: %s", error)
         counted.inc()
 
+    async def _compute(self, child: PartProcess, part: bytes) -> tuple[bytes, Counter]:
+        """What came of a part, and what that counts as; nothing (b"") of one that this version cannot read. Raises NotStarted.
+
+        Then the child is free: it need not wait until that is told.
+        """
+        started = time.monotonic()
+        try:
+            return await child.compute(part), _told
+        except Died as error:
+            log.warning("a part of a proof: %s", error)
+            return encode_outcome(Failed(reason=str(error), compute_us=int((time.monotonic() - started) * 1e6))), _failed
+        except NotStarted:
+            await asyncio.sleep(AGAIN)
+            raise
+        finally:
+            self._free.append(child)
+            self.bell.ring()
+
     def _tell(self) -> str:
         return f"{len(self._names) - len(self._free)} of {len(self._names)} children are at work"
-
-
-async def _compute(child: PartProcess, part: bytes) -> tuple[bytes, Counter]:
-    """What came of a part, and what that counts as; nothing (b"") of one that this version cannot read. Raises NotStarted."""
-    started = time.monotonic()
-    try:
-        return await child.compute(part), _told
-    except Died as error:
-        log.warning("a part of a proof: %s", error)
-        return encode_outcome(Failed(reason=str(error), compute_us=int((time.monotonic() - started) * 1e6))), _failed

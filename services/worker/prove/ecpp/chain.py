@@ -139,15 +139,15 @@ class Chain:
         untold, self._untold = self._untold, []
         return [step.text(step.curve).encode() for step in untold if step.curve]
 
-    def next(self) -> tuple[int, Part] | None:
-        """A part to hand out, and its number; None where nothing is wanted until an outcome comes."""
+    def next(self, workers: int = 1) -> tuple[int, Part] | None:
+        """A part to hand out, and its number; None where nothing is wanted until an outcome comes. `workers`: how many compute."""
         if self.failure:
             return None
         while self._lost:
             number = self._lost.popleft()
             if number in self._tasks:
                 return number, self._tasks[number].part
-        self._paces.notice(len(self._tasks) + 1)
+        self._paces.workers = workers
         task = self._descend() or self._ascend() or self._descend(idle=True)
         if task is None:
             return None
@@ -231,7 +231,6 @@ class Chain:
 
     def _go_on(self) -> None:
         """From the last number; what was wanted for the one before is not any more."""
-        self._paces.begin()
         self._tasks = {number: task for number, task in self._tasks.items() if task.step in self._steps}
         n = self.last
         self._search = Search(n, self._refused, self._paces, not self._steps) if n.bit_length() > TAIL_BITS else None

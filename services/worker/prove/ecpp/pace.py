@@ -5,10 +5,9 @@ import math
 # Microseconds of a part: fifty times what it costs to hand one out. Where there are more workers, parts are smaller, so that a step
 # has some for each of them.
 TARGET_US = 150_000
-LEAST_TARGET_US = 20_000
-SHARED_US = 300_000  # by the workers
+LEAST_TARGET_US = 15_000
+SHARED_US = 160_000  # by the workers
 LEAST_US = 10_000  # of a part of what several workers share
-KEPT = 0.9  # of the workers that were noticed, from step to step
 
 # Microseconds of one item at 1,000 bits, and the power of the bits by which they grow: measured on one machine, and only a start.
 TEST = (600.0, 2.8)  # a power modulo n: a root, or the test of a cofactor
@@ -49,27 +48,14 @@ class Paces:
     def __init__(self) -> None:
         self.tests = Pace(TEST)
         self.orders = Pace(ORDER)
-        self._workers = 1.0
+        self.workers = 1  # how many compute
 
     @property
     def target_us(self) -> float:
         """Of a part."""
-        return min(max(SHARED_US / self._workers, LEAST_TARGET_US), TARGET_US)
+        return min(max(SHARED_US / self.workers, LEAST_TARGET_US), TARGET_US)
 
     def share(self, pace: Pace, bits: int, waiting: int, least_us: float = 0.0) -> int:
         """Items of one part where so many wait: each worker gets some, if that makes no part shorter than is worth handing out."""
         least = pace.count(bits, max(least_us, LEAST_US))
         return min(max(math.ceil(waiting / self.workers), least), max(pace.count(bits, self.target_us), least))
-
-    def notice(self, workers: int) -> None:
-        """So many compute at this moment, or could."""
-        self._workers = max(self._workers, workers)
-
-    @property
-    def workers(self) -> int:
-        """How many compute, as far as was noticed."""
-        return math.ceil(self._workers)
-
-    def begin(self) -> None:
-        """A step: workers that are gone are forgotten after some of these."""
-        self._workers = max(1.0, self._workers * KEPT)

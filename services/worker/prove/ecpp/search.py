@@ -43,10 +43,6 @@ FIELD_CLASSES = 100
 
 WEAK = 0.4  # of the bits that a step should gain: so many are taken before another tier is begun; a guess
 
-# The same where no tier is left, for workers that have nothing else to do: one part after the other would occupy one of them alone.
-# What scores less than this has a curve that costs more than a step should gain; a guess, too.
-WEAKEST = -1.0
-
 FIRST_TIERS = (1100, 1900, 3600, 6000)  # bits of n up to which the search begins with these tiers of discriminants
 
 # The least part of discriminants, in the time of so many tests: to divide the primorial takes one or two, for whatever number.
@@ -166,10 +162,11 @@ class Search:
             self._open_tier()
 
     def _weak(self, usual: bool, idle: bool) -> float:
-        """The least score of an order that is tested now, where no discriminants are ready; `usual`: usual ones are left."""
-        if not usual and not self._open:
-            return -math.inf
-        return self._rule.least * (WEAKEST if idle and not usual else WEAK)
+        """The least score of an order that is tested now, where no discriminants are ready; `usual`: usual ones are left.
+
+        The last orders are shared by all who are idle: one part after the other would occupy one worker alone.
+        """
+        return self._rule.least * WEAK if usual or (self._open and not idle) else -math.inf
 
     @property
     def exhausted(self) -> bool:

@@ -1,9 +1,11 @@
 """Parts are given out as children answer, again where they were lost, and withdrawn where they are needed no longer."""
 
+import math
+
 import gmpy2
 import pytest
 
-from services.worker.parts.handout import EACH, LATELY, LEAST, LONGEST, MOST, PATIENCE, Handout
+from services.worker.parts.handout import EACH, FIRST, LATELY, LONGEST, MOST, PATIENCE, Handout
 from services.worker.prove.ecpp.chain import Chain
 from services.worker.prove.ecpp.parts import Failed, Outcome, Part, Tail, TailProven, decode_part
 
@@ -18,8 +20,10 @@ class Script(Chain):
         self.repeated: list[int] = []
         self.wanted: set[int] = set()
         self.learnt: list[int] = []
+        self.workers = 0
 
-    def next(self) -> tuple[int, Part] | None:
+    def next(self, workers: int = 1) -> tuple[int, Part] | None:
+        self.workers = workers
         number = self.repeated.pop(0) if self.repeated else next(self._next, None)
         if number is None:
             return None
@@ -46,19 +50,31 @@ def numbers(handout: Handout, now: float) -> list[int]:
 def test_a_few_are_given_out_before_anybody_answers() -> None:
     handout = Handout(Script(100))
     move = handout.move(0.0)
-    assert list(move.parts) == list(range(1, LEAST + 1))
+    assert list(move.parts) == list(range(1, FIRST + 1))
     assert decode_part(move.parts[3]) == Tail("3")
     assert handout.move(0.1).parts == {}
 
 
-@pytest.mark.parametrize(("tellers", "out"), [(1, LEAST), (10, 10 * EACH), (1000, MOST)])
-def test_twice_as_many_are_out_as_children_answer(tellers: int, out: int) -> None:
-    handout = Handout(Script(5_000))
+@pytest.mark.parametrize(("tellers", "out"), [(1, 2), (3, 5), (10, 15), (1000, MOST)])
+def test_half_as_many_again_are_out_as_children_answer(tellers: int, out: int) -> None:
+    chain = Script(5_000)
+    handout = Handout(chain)
     handout.move(0.0)
-    for teller in range(tellers):
-        handout.learn(teller + 1, f"child {teller}", DONE, 1.0)
+    for number in range(1, max(tellers, FIRST) + 1):
+        handout.learn(number, f"child {number % tellers}", DONE, 1.0)
     handout.move(1.0)
-    assert len(handout.out) == out
+    assert (len(handout.out), chain.workers) == (out, tellers)
+
+
+def test_children_that_compute_one_part_for_long_leave_room_for_others() -> None:
+    handout = Handout(Script(100))
+    handout.move(0.0)
+    for number in range(1, FIRST + 1):
+        handout.learn(number, f"child {number % 4}", DONE, 1.0)
+    assert len(handout.move(1.0).parts) == 4 * EACH
+    handout.see(0, 1.0)  # five of these six occupy somebody
+    handout.learn(FIRST + 6, "child 0", DONE, 1.0 + LATELY)
+    assert len(handout.move(1.0 + LATELY).parts) == math.ceil(EACH)
 
 
 def test_children_that_answer_no_longer_are_no_reason_for_more() -> None:
@@ -67,10 +83,10 @@ def test_children_that_answer_no_longer_are_no_reason_for_more() -> None:
     for teller in range(20):
         handout.learn(teller + 1, f"child {teller}", DONE, 1.0)
     assert len(handout.move(1.0).parts) == 20 * EACH
-    for number in list(handout.out)[: 20 * EACH - 3]:
+    for number in list(handout.out)[:-1]:
         handout.learn(number, "child 0", DONE, 2.0 + LATELY)
     handout.move(2.0 + LATELY)
-    assert len(handout.out) == LEAST
+    assert len(handout.out) == math.ceil(EACH)
 
 
 def test_what_waits_is_not_lost_however_long() -> None:
@@ -129,7 +145,7 @@ def test_what_is_not_wanted_any_more_is_withdrawn_and_makes_room() -> None:
     handout.move(0.0)
     chain.wanted -= {2, 5}
     move = handout.move(1.0)
-    assert (move.withdrawn, list(move.parts)) == ([2, 5], [LEAST + 1, LEAST + 2])
+    assert (move.withdrawn, list(move.parts)) == ([2, 5], [FIRST + 1, FIRST + 2])
 
 
 def test_what_failed_is_given_out_when_the_chain_wants_it_again() -> None:
@@ -141,4 +157,4 @@ def test_what_failed_is_given_out_when_the_chain_wants_it_again() -> None:
 
 def test_a_real_chain_gives_out_parts() -> None:
     handout = Handout(Chain(gmpy2.next_prime(gmpy2.mpz(10) ** 300)))
-    assert 0 < len(handout.move(0.0).parts) <= LEAST
+    assert 0 < len(handout.move(0.0).parts) <= FIRST

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.worker.prove.ecpp.pace import LEAST_TARGET_US, LEAST_US, TARGET_US, TEST, Pace, Paces
+from services.worker.prove.ecpp.pace import LEAST_TARGET_US, LEAST_US, SHARED_US, TARGET_US, TEST, Pace, Paces
 
 
 @pytest.mark.parametrize("speed", [0.1, 1.0, 10.0])
@@ -24,20 +24,18 @@ def test_a_wrong_clock_makes_no_endless_parts() -> None:
 def test_more_workers_get_smaller_parts() -> None:
     paces = Paces()
     assert paces.target_us == TARGET_US
-    paces.notice(8)
+    paces.workers = 8
     assert LEAST_TARGET_US < paces.target_us < TARGET_US
-    paces.notice(1_000)
+    paces.workers = 1_000
     assert paces.target_us == LEAST_TARGET_US
-    for _ in range(100):
-        paces.begin()  # nobody else comes any more
-    assert paces.target_us == TARGET_US
 
 
 def test_workers_share_what_waits() -> None:
     paces = Paces()
     alone = paces.share(paces.tests, 1_000, 40)
     assert alone == 40
-    paces.notice(4)
-    assert paces.share(paces.tests, 1_000, 400) == 100
+    paces.workers = 4
+    assert paces.share(paces.tests, 1_000, 200) == 50
+    assert paces.share(paces.tests, 1_000, 4_000) == round(SHARED_US / 4 / 600)
     assert paces.share(paces.tests, 1_000, 4) == round(LEAST_US / 600)
     assert paces.share(paces.tests, 1_000, 4, 60_000) == 100
