@@ -12,7 +12,6 @@ ABSENT = Raw(b"")  # a parameter that was not given
 
 P = TypeVar("P", bound=msgspec.Struct)
 
-_list = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 _flag = msgspec.json.Decoder(bool)
 
@@ -24,9 +23,14 @@ class Params(Generic[P]):
         self._struct = struct
         self._by_name = msgspec.json.Decoder(struct)
         fields = msgspec.structs.fields(struct)
+        # By position, too, so that reading ends at the first one too many, rather than with a million of them in memory.
+        given = [(field.name, Raw, ABSENT) for field in fields]
+        self._by_position = msgspec.json.Decoder(
+            msgspec.defstruct(f"{struct.__name__}List", given, array_like=True, forbid_unknown_fields=True, gc=False)
+        )
         required = [field.name for field in fields if field.required]
         optional = [field.name for field in fields if not field.required]
-        self._least, self._most = len(required), len(fields)
+        self._least = len(required)
         self._expected = f"Expected params {', '.join(required)}" + (f" and perhaps {', '.join(optional)}" if optional else "")
 
     def read(self, given: Raw) -> P:
@@ -37,10 +41,10 @@ class Params(Generic[P]):
         try:
             if not text.startswith(b"["):
                 return self._by_name.decode(text)
-            values = _list.decode(text)
+            values = [value for value in msgspec.structs.astuple(self._by_position.decode(text)) if value]
         except msgspec.DecodeError as error:
             raise Refused(Code.INVALID_PARAMS, f"{self._expected}: {error}") from None
-        if not self._least <= len(values) <= self._most:
+        if len(values) < self._least:
             raise Refused(Code.INVALID_PARAMS, f"{self._expected}, got {len(values)}")
         return self._struct(*values)
 

@@ -375,6 +375,7 @@ MALFORMED = {
     "a long id": USUAL % (b'"' + b"1" * LARGEST + b'"', b"97"),
     "an id of digits": USUAL % (b"1" * LARGEST, b"97"),
     "a long method": (USUAL % (b"7", b"97")).replace(b"is_prime", b"is_prime" * (LARGEST // 8)),
+    "params by position": (USUAL % (b"7", b"97")).replace(b'{"number":"97"}', b"[" + b"1," * (LARGEST // 2) + b"1]"),
     "a long deadline": (USUAL % (b"7", b"97")).replace(b'"}}', b'","deadline":1' + b"0" * LARGEST + b"}}"),
 }
 
