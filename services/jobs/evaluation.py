@@ -7,6 +7,11 @@ import gmpy2
 from services.jobs import cyclotomic, primes
 from services.jobs.sizes import Node
 
+# Measured with GMP 6.3: factors of a binomial coefficient that double what its bits cost, where they are multiplied one by one,
+# which is where they are fewer than a part of n.
+_BINOMIAL_FACTORS = 1_300
+_BINOMIAL_PART = 16
+
 
 class NoInteger(ArithmeticError):
     """A division in the expression leaves a remainder, or is one by zero."""
@@ -25,10 +30,22 @@ def effort(tree: Node) -> float:
 
 
 def _effort(tree: Node) -> float:
-    if tree.operator != "Phi":
-        return tree.bits
-    index, point = tree.operands
-    return cyclotomic.effort(index.value or 1, point.bits)
+    if tree.operator == "Phi":
+        index, point = tree.operands
+        return cyclotomic.effort(index.value or 1, point.bits)
+    if tree.operator == "binomial":
+        return tree.bits * _binomial_effort(*tree.operands)
+    return tree.bits
+
+
+def _binomial_effort(upper: Node, lower: Node) -> float:
+    """How many times as much as its bits tell a binomial coefficient costs."""
+    n, k = upper.value, lower.value or 0
+    if n is not None:
+        k = max(0, min(k, n - k))
+        if k > n // _BINOMIAL_PART:
+            return 1.0
+    return 1.0 + k / _BINOMIAL_FACTORS
 
 
 def _divide(a: gmpy2.mpz, b: gmpy2.mpz) -> gmpy2.mpz:

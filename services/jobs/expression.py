@@ -71,6 +71,7 @@ class Expression(NamedTuple):
     text: str  # in ASCII, without shorter ways to write what the syntax has, blanks, and a plus sign before all
     digits: int  # of the value, and of all on the way to it, at most
     tree: Node
+    nodes: int  # numbers and operators
 
 
 def read(text: str, most_digits: int) -> Expression:
@@ -92,7 +93,7 @@ def read(text: str, most_digits: int) -> Expression:
     tree = parser.read_whole()
     if parser.ahead:
         raise parser.unexpected("an operator or the end")
-    return Expression("".join(text.split()).removeprefix("+"), max(1, math.ceil(tree.size / BITS)), tree)
+    return Expression("".join(text.split()).removeprefix("+"), max(1, math.ceil(tree.size / BITS)), tree, parser.nodes)
 
 
 def _spell(text: str) -> str:
@@ -109,7 +110,7 @@ class _Parser:
     def __init__(self, text: str, most_digits: int) -> None:
         self._text = text
         self._most_digits = most_digits
-        self._nodes = 0
+        self.nodes = 0
         self._end = 0
         self.ahead = ""  # "" at the end
         self._advance()
@@ -231,8 +232,8 @@ class _Parser:
 
     def _keep(self, node: Node) -> Node:
         """A node within bounds."""
-        self._nodes += 1
-        if self._nodes > NODES:
+        self.nodes += 1
+        if self.nodes > NODES:
             raise TooLarge(f"more than {NODES} numbers and operators came")
         if node.bits > self._most_digits * BITS + 1:
             raise TooLarge(f"{self._shorten()} has {_tell_digits(node.bits)}, at most {self._most_digits:,} are taken")

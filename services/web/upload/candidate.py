@@ -8,7 +8,9 @@ from services.web.ask import number, question
 
 SHOWN = 40  # characters of a bad line that its error repeats
 MOST_EFFORT = 16  # values of the largest size that are computed on the way to one: it is done while others wait
-READING = 30  # µs that reading an expression takes, measured
+READING = 10  # µs that reading an expression takes, and
+NODE = 4  # for each number and operator, measured
+CHARACTERS = 2  # of one that is none, or too large, in a µs: how far it was read is not known
 BITS = 300  # of values on the way that are computed in a µs, measured with factorials, which take longest
 
 
@@ -32,18 +34,21 @@ def read(text: str, most_digits: int) -> Candidate:
 
 
 def _read_expression(text: str, most_digits: int) -> Candidate:
+    cost = READING + len(text) // CHARACTERS
     try:
         read = expression.read(text, most_digits)
         work = effort(read.tree)
+        cost = READING + NODE * read.nodes
         if work > MOST_EFFORT * most_digits * 4:
             raise expression.TooLarge("too many large numbers on the way to its value for a line of a file")
+        cost += int(work / BITS)
         digits = evaluate(read.tree).digits()
         if len(digits.lstrip("-")) > most_digits:
             raise number.TooManyDigits(len(digits.lstrip("-")), most_digits)
     except (*number.TOO_LARGE, expression.TooLarge) as error:
-        return Candidate("", "too_large", f"Number too large: {error}", READING)
+        return Candidate("", "too_large", f"Number too large: {error}", cost)
     except (expression.Indivisible, NoInteger) as error:
-        return Candidate("", "no_integer", f"The expression has no integer value: {error}", READING)
+        return Candidate("", "no_integer", f"The expression has no integer value: {error}", cost)
     except expression.NotAnExpression as error:
-        return Candidate("", "not_an_integer", f"{question.EXPECTED}, got {text[:SHOWN]!r}: {error}", READING)
-    return Candidate(digits, cost=READING + int(work / BITS))
+        return Candidate("", "not_an_integer", f"{question.EXPECTED}, got {text[:SHOWN]!r}: {error}", cost)
+    return Candidate(digits, cost=cost)

@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Iterator
 
-PIECE = 16_384  # most bytes at a time: what a small input grows to is never held whole, and others have their turn in between
+PIECE = 4_096  # most bytes at a time: what a small input grows to is never held whole, and others have their turn in between
 RATIO = 250  # most bytes for each that came, lists of numbers have 2 to 20; what has more is a few lines again and again
 FREE = 4 << 20  # bytes for which no ratio counts
 MAGIC = b"\x1f\x8b"  # how each member begins

@@ -35,6 +35,24 @@ def told(cuts: list[Cut]) -> list[tuple[int, str]]:
     return [(place, text) for place, text in found if text]
 
 
+@pytest.mark.parametrize("template", [False, True])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "+".join(["fib(64)"] * 66),
+        "+".join(["1"] * 101),  # of which one is too many
+        "+".join(["1e1"] * 200),
+        f"({'+'.join(['binomial(10000,600)^0'] * 12)})/7",
+    ],
+    ids=["many numbers", "too many", "many more", "large values"],
+)
+def test_lines_that_are_costly_to_read_make_small_chunks(line: str, template: bool) -> None:
+    text = f"ABC {line}+$a\n" + "1\n" * 50 if template else f"{line}\n" * 50
+    _, cuts = cut(text.encode())
+    assert sum(len(chunk.lines) for _, chunk, _ in cuts) >= 50
+    assert max(len(chunk.lines) for _, chunk, _ in cuts) <= 10
+
+
 @pytest.mark.parametrize("size", [1, 7, 0], ids=["bytes", "pieces", "whole"])
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
 def test_the_table_is_followed_wherever_pieces_end(case: dict[str, Any], size: int) -> None:
