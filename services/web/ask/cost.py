@@ -10,11 +10,16 @@ BASE = 2  # µs: a 64-bit test with its share of decoding and encoding
 HUNDRED_DIGITS = 400  # µs: gmpy2.is_prime of a 100-digit prime, measured
 EXPONENT = 2.5  # between what 100 to 300 digits (1.8) and 1,000 to 3,000 digits (3.1) showed; a guess in the middle
 
+READING = 20  # µs: to read an expression of two or three numbers and compute its value, and
+SIGN = 2  # for each character that is no digit; measured, by a factor of two
+
 START = 200_000  # µs: a proof's process
 THOUSAND_PROVEN = 89_000_000  # µs: of 1,000 digits, measured
 PROVING = 4  # exponent: 300 digits took 1.3 s, 500 took 5.5 s
 
 QUICKEST_HEAVY = 500  # µs: a job that costs more, the worker's event loop would notice
+
+_NO_DIGITS = str.maketrans("", "", "0123456789")
 
 
 def estimate(number: str, operation: Operation = Operation.IS_PRIME, digits: int = 0) -> int:
@@ -41,6 +46,11 @@ def _estimate(digits: int, operation: Operation) -> int:
     test = BASE if digits < 20 else BASE + int(HUNDRED_DIGITS * (digits / 100) ** EXPONENT)
     traits = OPERATIONS[operation]
     return test * traits.tests(digits) + traits.search(digits)
+
+
+def reading(expression: str) -> int:
+    """Microseconds that a worker takes to read an expression and to compute its value, beside what is asked of that."""
+    return READING + SIGN * len(expression.translate(_NO_DIGITS))
 
 
 def proof(digits: int) -> int:

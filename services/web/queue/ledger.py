@@ -167,6 +167,9 @@ class Ledger:
         """Take a job on; `answered` is called once, `noted` with what is known before the answer. Raises LedgerFull."""
         number, digits, operation, wanted = question.number, question.digits, question.operation, question.wanted
         estimate, name = cost.weigh(cost.size(number, digits), operation, wanted)
+        if digits:
+            estimate += cost.reading(number)
+            name = cost.lane(estimate, wanted)
         now = time.monotonic()
         more_places = len(number) // PLACE
         account = self._charge(client.name, more_places, estimate, now)

@@ -222,6 +222,15 @@ def test_an_entry_carries_a_bounded_cost() -> None:
     assert ids(book.take(Lane.QUICK)) == [[1, 2], [3, 4], [5]]
 
 
+def test_expressions_count_what_it_takes_to_read_them() -> None:
+    book = Ledger(1_000)
+    for _ in range(200):
+        book.accept(Question("+".join(["1"] * 40), 3), ANYBODY, nobody)
+    assert max(len(entry.jobs) for entry in book.take(Lane.QUICK)) <= 10
+    dense = book.accept(Question("+".join(["fib(64)"] * 66), 15), ANYBODY, nobody)
+    assert dense.lane is Lane.HEAVY
+
+
 def test_an_entry_is_filled_to_the_last_microsecond() -> None:
     book = Ledger(10)
     accept(book, *["9" * 109] * 2, "2", "3", "5")  # 498, 498, 2, 2, 2 µs
