@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from typing import TypeVar
 
 from prometheus_client import Gauge
 
@@ -26,6 +27,9 @@ NARROWEST = 1 / 4  # of its part, which a client has in any case
 STEP = 1 / 16  # of its part, by which it grows in each `LOOK` at a machine that is not full
 MOST = 10_000  # shares that are remembered of clients that have no socket; 2 MB
 MOST_WAITING = 256  # requests of one client that wait for their turn, handshakes too: some 20 KB each
+
+
+T = TypeVar("T")
 
 
 class Crowded(Exception):
@@ -55,6 +59,27 @@ class Share:
     def idle(self) -> bool:
         """Whether nothing is under way that holds on to it."""
         return not (self.sockets or self._waiting)
+
+    def spend(self, since: float, counted: float = 0.0) -> float:
+        """Count what this thread has done since `time.thread_time()` was that, as far as it is more than the µs that were counted
+        for it; returns how much more.
+        """
+        more = max(0.0, (time.thread_time() - since) * 1e6 - counted)
+        self.left -= more
+        return more
+
+    def meter(self, items: Iterable[T]) -> Iterator[T]:
+        """The same ones; what it takes to make each is counted."""
+        iterator = iter(items)
+        while True:
+            since = time.thread_time()
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+            finally:
+                self.spend(since)
+            yield item
 
     async def turn(self) -> bool:
         """Wait for the next turn of the loop; for its own turn, if it had its share. Returns whether that was so."""
@@ -108,7 +133,8 @@ class Shares:
     The part is halved, down to `NARROWEST`, while the machine is full: this process' time is not all that a client takes then, and
     what others ask waits for a processor at each of its parts.
     A token bucket, which is not looked at before it is empty: a client that takes less pays a subtraction for what one read brings.
-    Time is estimated, so that nothing has to be measured, and what is done elsewhere for a message counts too.
+    Time is estimated, so that nothing has to be measured, and what is done elsewhere for a message counts too. What may take a
+    thousand times as long as its size tells (to read an expression, a file or its answers) is measured, as time of this thread.
     """
 
     def __init__(self, part: float, full: Callable[[], bool] = bool) -> None:

@@ -128,6 +128,9 @@ class ServerSocket:
         self._hearing = None
         self._hear_on()
 
+    def spend(self, since: float) -> None:
+        """Nobody else waits for this process."""
+
     def send(self, *messages: bytes) -> None:
         if self._closing or self._gone:
             raise WebSocketClosedError

@@ -24,6 +24,8 @@ SLOWNESS = 0.05  # seconds in which a block of a list is read
 HEAVY_LINES = 6  # of an upload of many lines, more or less; a short one has fewer
 PIECE = 200  # bytes of a body that come at once
 
+ALONE = Shares(1.0).get("192.0.2.3")  # a client without a bound
+
 Handler = Callable[[Instance, WebSettings], Coroutine[Any, Any, Any]]
 Request = Callable[[Random, Handler], "asyncio.Future[Any]"]  # what a web process replies; None if it died
 
@@ -118,7 +120,7 @@ async def _receive(
     instance: Instance, settings: WebSettings, lines: list[str], key: str, pause: float, listing: bool
 ) -> tuple[str, bytes] | None:
     """As the handler of `POST /jobs` takes a body that comes in pieces: the upload's id, and its list if that is wanted."""
-    intake = Intake(instance.uploads, settings.max_digits, Shares(1.0).get("192.0.2.3"))
+    intake = Intake(instance.uploads, settings.max_digits, ALONE)
     await intake.begin(key, compressed=False)
     async for piece in _pieces("\n".join(lines).encode(), pause):
         await intake.take(piece)
@@ -138,7 +140,7 @@ async def _list(instance: Instance, id: str, after: int, patience: float = PATIE
     told = b""
     try:
         listing = AnswerList(after, await instance.uploads.find(id, after + 1))
-        async for block in follow(instance.uploads, id, listing, patience, sealed=sealed):
+        async for block in follow(instance.uploads, id, listing, patience, ALONE, sealed=sealed):
             told += block
             await asyncio.sleep(SLOWNESS)
     except Unavailable:

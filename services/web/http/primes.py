@@ -28,6 +28,7 @@ from services.web.http.handler import JSONHandler
 from services.web.queue.dispatcher import Dispatcher
 from services.web.queue.ledger import ON_ITS_WAY, LedgerFull, OverBudget
 from services.web.settings import WebSettings
+from services.web.shares import REQUEST
 
 ABOUT_ITSELF = (Operation.IS_PRIME, Operation.FACTOR)  # what these find is said of the number that was asked
 
@@ -60,7 +61,7 @@ class Primes(JSONHandler):
         started = time.monotonic()
         try:
             most = self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.max_proof_digits
-            asked = question.read(text, most, self.OPERATION, wanted)
+            asked = self._read(text, most, wanted)
             answer = await self._ask(asked, timeout)
         except question.TOO_LARGE as error:
             return self.fail(413, "too_large", f"Number too large: {error}")
@@ -81,6 +82,14 @@ class Primes(JSONHandler):
             self._tell_timeout(timeout, describe_unknown(answer))
         else:
             self._tell(asked.number, answer, time.monotonic() - started)
+
+    def _read(self, text: str, most_digits: int, wanted: Wanted) -> question.Question:
+        """What is asked. Raises as `question.read`."""
+        since = time.thread_time()
+        try:
+            return question.read(text, most_digits, self.OPERATION, wanted)
+        finally:
+            self.share.spend(since, REQUEST)
 
     def _tell_timeout(self, seconds: float, known: dict[str, Any]) -> None:
         self.fail(504, "timeout", f"No answer within {seconds:g} s; ask again", retryable=True, **known)

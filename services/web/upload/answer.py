@@ -52,7 +52,7 @@ class ListHandler(JSONHandler):
                 self._end_incomplete(listing)
 
     async def _tell(self, id: str, listing: AnswerList, patience: float, *, sealed: bool) -> None:
-        async with contextlib.aclosing(follow(self._uploads, id, listing, patience, sealed=sealed)) as blocks:
+        async with contextlib.aclosing(follow(self._uploads, id, listing, patience, self.share, sealed=sealed)) as blocks:
             async for block in blocks:
                 self.write(block)
                 await self.flush()

@@ -135,9 +135,11 @@ class Intake:
 
     async def _queue(self, upload: Upload, cuts: Iterable[Cut]) -> None:
         try:
-            for cut in cuts:
+            for cut in self._share.meter(cuts):
                 self._share.left -= CHUNKS[cut.lane]
                 await self._uploads.append(upload, cut)
+                if self._share.left <= 0:  # a piece may stand for a thousand numbers that are costly to read
+                    await self._share.turn()
         except Unreadable as error:
             self.reject(Rejection(400, "bad_request", str(error)))
         except TooMuch as error:

@@ -17,7 +17,6 @@ MOST_TEXT = 2 * MOST_BYTES  # bytes that are looked at of what a compressed one 
 MOST_NUMBERS = 5_000  # that are counted; a template of a few bytes may stand for a million
 FIRST = 5  # numbers that are told
 MOST_SHOWN = 1_000  # characters of each of them
-ITEM = 10  # µs that a line and each of its numbers count of its client's share: what reading them takes, about
 
 TOO_LARGE = Rejection(413, "body_too_large", f"Expected at most {MOST_BYTES:,} bytes of a file to be looked at; more came")
 
@@ -85,9 +84,8 @@ class Preview:
         share.left -= len(text) * BYTE
         turn = loop.time()
         for items in self._take(text):
-            for item in items:
+            for item in share.meter(items):
                 self._count(item)
-                share.left -= ITEM
                 if self._enough:
                     return
                 if loop.time() - turn > TURN or share.left <= 0:

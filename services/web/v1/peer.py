@@ -1,6 +1,7 @@
 """A socket's side of `primes.v1`."""
 
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from functools import partial
 
@@ -59,7 +60,7 @@ class V1Peer:
         log.debug("session begun", extra=about(request=connection, session=veil(self._session.token)))
         self._limits = Limits(settings.max_digits, settings.max_proof_digits)
         self._begun = False  # whether a request was accepted: too late to resume
-        self.paused = False  # its socket is always read, or soon again
+        self.paused = False  # whether frames, and so pongs, are left unread
         self._outbox.send(responses.notification(self._standing()))
 
     def hear(self, message: str | bytes) -> Awaitable[None] | None:
@@ -67,6 +68,13 @@ class V1Peer:
         usual = requests.read_usual(message, self._limits)
         if usual is not None:
             return self._hear(usual, None)
+        since = time.thread_time()  # of expressions and errors the length says little
+        try:
+            return self._hear_unusual(message)
+        finally:
+            self._socket.spend(since)
+
+    def _hear_unusual(self, message: str | bytes) -> Awaitable[None] | None:
         read = requests.read(message, self._limits)
         if read.batch:
             return self._hear_batch(read)
@@ -98,14 +106,22 @@ class V1Peer:
 
         What is left when the socket closes is not taken: its client asks again, perhaps elsewhere, where its session is by now.
         """
-        share = self._socket.share
-        await share.turn()
-        while not self._socket.closing and (calls := next(turns, None)) is not None:
+        await self._wait_for_turn()
+        while not self._socket.closing:
+            since = time.thread_time()
+            if (calls := next(turns, None)) is None:
+                break
             waits += self._hear_turn(calls, batch)
-            await share.turn()
+            self._socket.spend(since)
+            await self._wait_for_turn()
         for wait in waits:
             await wait
         self._outbox.release(batch)
+
+    async def _wait_for_turn(self) -> None:
+        self.paused = True
+        await self._socket.share.turn()
+        self.paused = False
 
     def _hear(self, call: Call, batch: Batch | None) -> Awaitable[None] | None:
         """One request: submit it, or find what became of it. A repeated one is answered where it was asked first."""

@@ -4,7 +4,7 @@ import asyncio
 import functools
 import math
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
 import pytest
 
@@ -61,6 +61,42 @@ async def test_one_that_had_its_share_waits_while_another_is_served() -> None:
     for task in waiting:
         task.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def work(seconds: float) -> None:
+    """Compute for so long."""
+    since = time.thread_time()
+    while time.thread_time() - since < seconds:
+        pass
+
+
+def test_what_is_measured_is_counted_as_far_as_it_was_not_yet() -> None:
+    share = Shares(0.5).get("one")
+    since = time.thread_time()
+    work(0.01)
+    assert share.spend(since, counted=4_000) >= 6_000
+    assert share.left <= BURST - 6_000
+    left = share.left
+    assert share.spend(time.thread_time(), counted=1e9) == 0
+    assert share.left == left
+
+
+def test_what_it_takes_to_make_each_is_counted_and_nothing_else() -> None:
+    def make() -> Iterator[int]:
+        for number in range(3):
+            work(0.01)
+            yield number
+        work(0.01)
+
+    share = Shares(0.5).get("one")
+    begun, elsewhere, made = time.thread_time(), 0.0, []
+    for number in share.meter(make()):
+        since = time.thread_time()
+        made.append(number)
+        work(0.01)
+        elsewhere += time.thread_time() - since
+    assert made == [0, 1, 2]
+    assert 40_000 <= BURST - share.left <= (time.thread_time() - begun - elsewhere) * 1e6
 
 
 @in_loop

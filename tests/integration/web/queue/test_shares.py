@@ -5,6 +5,7 @@ import json
 import re
 import select
 import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import gmpy2
 import pytest
@@ -17,6 +18,7 @@ from tests.integration.conftest import Front
 from tests.integration.plain_clients import NOT_PRIME, PRIME, SLOW, RawClient
 from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
+from tests.integration.uploading import post, posting
 from tests.integration.waiting import wait_until
 
 GREEDY, POLITE = "127.0.0.1", "127.0.0.2"  # both are this machine
@@ -31,6 +33,81 @@ def costly(count: int, after: int = 1 << 20) -> list[str]:
         factor = gmpy2.next_prime(factor)
         numbers.append(str(LARGE * factor))
     return numbers
+
+
+LABOUR = "+".join(["fib(64)"] * 66)  # is read in some hundred times as long as its length tells
+LABOURS = 1_000  # of them: half a second, and 40 ms as their length tells
+
+
+def ask_meanwhile(polite: RawClient) -> None:
+    """Be served for some seconds, so that the other one is not alone."""
+    until = polite.pings + 4
+    while polite.pings < until:
+        polite.send("91")
+        assert polite.receive() == NOT_PRIME
+
+
+def test_messages_that_are_costly_to_read_count_as_what_they_take(manned: Front) -> None:
+    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
+    manned.wait_ready()
+    with RawClient(web.url, address=POLITE) as polite, RawClient(web.url, subprotocol="primes.v1", address=GREEDY) as greedy:
+        json.loads(greedy.receive())
+        request = {"jsonrpc": "2.0", "id": 1, "method": "is_prime", "params": {"number": f"{LABOUR}+"}}
+        for _ in range(LABOURS):
+            polite.send("91")
+            assert polite.receive() == NOT_PRIME
+            greedy.send(json.dumps(request))
+        ask_meanwhile(polite)
+        assert 0 < web.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
+        assert web.metric("primes_web_closes_total", code="1011") == 0
+        for _ in range(LABOURS):  # once it is alone
+            assert json.loads(greedy.receive())["error"]["data"]["code"] == "not_an_integer"
+
+
+def test_batches_that_are_costly_to_read_count_as_what_they_take(manned: Front) -> None:
+    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
+    manned.wait_ready()
+    with RawClient(web.url, address=POLITE) as polite, RawClient(web.url, subprotocol="primes.v1", address=GREEDY) as greedy:
+        json.loads(greedy.receive())
+        request = {"jsonrpc": "2.0", "id": 1, "method": "is_prime", "params": {"number": f"{LABOUR}+"}}
+        polite.send("91")
+        assert polite.receive() == NOT_PRIME
+        for _ in range(LABOURS // 100):
+            greedy.send(json.dumps([request] * 100))
+        ask_meanwhile(polite)
+        assert 0 < web.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
+        assert web.metric("primes_web_closes_total", code="1011") == 0  # though its pongs were not read
+        for _ in range(LABOURS // 100):  # once it is alone
+            assert len(json.loads(greedy.receive())) == 100
+
+
+def test_a_file_that_is_costly_to_read_counts_as_what_it_takes(manned: Front) -> None:
+    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
+    manned.wait_ready()
+    body = b"number,more\n" + b",\n" * 500_000  # a second to read, and 7 ms as its length tells
+    with RawClient(web.url, address=POLITE) as polite:
+        polite.send("91")
+        assert polite.receive() == NOT_PRIME
+        with posting(web.port, body) as response:
+            ask_meanwhile(polite)
+            assert not response.done()
+            polite.socket.close()
+            assert response.result().status == 200  # once it is alone
+
+
+def test_answers_to_a_file_count_as_what_it_takes_to_tell_them(manned: Front) -> None:
+    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
+    manned.wait_ready()
+    location = post(web.port, b"9\n" * 200_000, {"Prefer": "respond-async"}).headers["Location"]  # a second of answers
+    with RawClient(web.url, address=POLITE) as polite:
+        polite.send("91")
+        assert polite.receive() == NOT_PRIME
+        with ThreadPoolExecutor(1) as pool:
+            listed = pool.submit(web.get, f"{location}?timeout=60")
+            ask_meanwhile(polite)
+            assert not listed.done()
+            polite.socket.close()
+            assert listed.result().body.endswith(b'"answers":200000}\n')  # once it is alone
 
 
 @pytest.mark.parametrize("address", [POLITE, GREEDY])  # of the same address another socket

@@ -7,6 +7,7 @@ import logging
 import re
 import resource
 import socket
+import time
 import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -135,6 +136,16 @@ class Shared(Lean):
         self.share = SHARES[-1].get(self.request.path)
 
 
+class Costly(Lean):
+    """Each message takes a second of the process, as far as it says."""
+
+    turn = 0  # of the loop, which a test counts
+
+    def on_message(self, message: str | bytes) -> None:
+        self.told.append(("turn", Costly.turn))
+        self.spend(time.thread_time() - 1.0)
+
+
 SHARES: list[Shares] = []  # of the test that runs
 
 ROUTES: list[Any] = [
@@ -147,7 +158,7 @@ ROUTES: list[Any] = [
         "compressed": {"compressed": True},
     }.items()
 ]
-ROUTES.append((r"/of/.*", Shared))
+ROUTES += [(r"/of/.*", Shared), (r"/costly", Costly)]
 
 
 async def turns(count: int) -> None:
@@ -606,6 +617,26 @@ def test_without_one_of_its_names_it_is_tornado_as_it_is(
 
 def test_a_client_that_had_its_share_is_read_no_further_while_others_are_served(site: Site) -> None:
     site.run(share_out(site))
+
+
+def test_between_messages_that_take_long_others_have_their_turn(site: Site) -> None:
+    site.run(take_turns(site))
+
+
+async def take_turns(site: Site) -> None:
+    async def count() -> None:
+        while True:
+            Costly.turn += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    async with asyncio.timeout(SECONDS), site.client("/costly") as (client, handler):
+        await asyncio.get_running_loop().sock_sendall(client, frame(b"97") * 5)
+        await until(lambda: len(handler.told) == 5)
+        client.shutdown(socket.SHUT_WR)
+        await handler.closed.wait()
+    counting.cancel()
+    assert len({turn for _, turn in handler.told[:5]}) == 5
 
 
 MANY = 5_000  # messages: twice what a client may send before its share counts
