@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from services.jobs.names import CHAINS_LENGTH, HISTORY
+from services.jobs.names import CHAINS_LENGTH, HISTORY, HISTORY_BYTES
 from services.web.queue.ledger import ACCOUNTS, HEAVY_ENTRIES, PLACE, QUICK_WORK
 from services.web.settings import WebSettings
 from services.web.shares import BURST, MOST, MOST_WAITING
@@ -106,6 +106,7 @@ def redis() -> Iterator[tuple[str, str, str, str]]:
     yield "parts of one proof that are given out", "fixed", f"{PARTS_OUT:,}", "the next one leaves when one comes back"
     yield "proofs in parts whose progress is kept, of 1 MiB at most", "fixed", f"{CHAINS_LENGTH:,}", "the oldest begin anew"
     yield "answers of a session", "fixed", f"{HISTORY:,}", "the oldest go"
+    yield "bytes of these that are told at once", "fixed", f"{HISTORY_BYTES:,}", "the rest is told after the next resume"
     yield "seconds of a session after its socket", "`SESSION_TTL`", f"{has.session_ttl:,}", "its client is told"
     yield "seconds of a costly answer", "`CACHE_TTL`", f"{works.cache_ttl:,}", "it is computed again"
     yield (

@@ -20,6 +20,9 @@ GROUP = "workers"  # consumer group on all job streams
 DEAD = f"{KEYS}:dead"  # stream: dead letters, {lane, jobs, reason, worker}, trimmed to about DEAD_LENGTH
 DEAD_LENGTH = 1_000
 HISTORY = 1_024  # answers that a session keeps for a client that comes back
+# Bytes of these after which no more is read at once: as much as a client may leave unread, and as JSON they take more. So a client
+# that is sent them is closed, and gets on with the next resume. All of them may take a hundred megabytes, as factors do.
+HISTORY_BYTES = 1 << 20
 KNOWN = f"{KEYS}:known"  # sorted set: digests of the questions with a kept answer, by the time (ms) of its keeping
 KNOWN_LENGTH = 4_096  # kept answers: 2 MB of verdicts, 40 MB if each names a prime of 10,000 digits
 PROOFS = 2_000  # runs in the lane of proofs; above, a client that wants another is told so: an hour of work or more waits there

@@ -13,7 +13,9 @@ from services.web.v1.session import Place, Session
 
 SCRIPTS = Path(__file__).parent / "scripts"
 
-_read_history = Script(TRY, EPOCH, SCRIPTS / "read_history.lua")
+MISSED = SCRIPTS / "missed.lua"  # for those that tell answers
+
+_read_history = Script(TRY, EPOCH, MISSED, SCRIPTS / "read_history.lua")
 
 
 class History:
@@ -23,12 +25,14 @@ class History:
         self._redis = redis
 
     async def read(self, session: Session) -> list[Delivery]:
-        """What comes after the last answer that was sent; nothing when Redis has the session no longer."""
+        """What comes after the last answer that was sent, as far as it is read at once; nothing when Redis has the session no
+        longer.
+        """
         epoch, after = session.epoch, session.last
         assert epoch is not None  # only what Redis is known to hold is read
-        last, entries = await self._read(session.token, epoch, after, names.HISTORY)
+        to, entries = await self._read(session.token, epoch, after, names.HISTORY)
         try:
-            return number(session.token, epoch, last, entries)
+            return number(session.token, epoch, to, entries)
         except UNREADABLE_ERRORS as error:
             await self._lose(session, error)
             return []
@@ -49,9 +53,10 @@ class History:
         await forget(self._redis, session.token)
 
     async def _read(self, token: str, epoch: int, after: int, most: int) -> tuple[int, list[bytes]]:
-        """The number of the last answer of all, and the entries after a number."""
-        reply = await _read_history(self._redis, [names.session(token), names.history(token)], epoch, after, most, names.TERM)
-        return (0, []) if reply is None else (int(reply[0]), reply[1])
+        """The entries after a number, and before them the number of the last of these."""
+        keys = [names.session(token), names.history(token)]
+        reply = await _read_history(self._redis, keys, epoch, after, most, names.TERM, names.HISTORY_BYTES)
+        return (0, []) if reply is None else (int(reply[2]), reply[1])
 
 
 async def forget(redis: redis.asyncio.Redis, token: str) -> None:
@@ -62,7 +67,7 @@ async def forget(redis: redis.asyncio.Redis, token: str) -> None:
         await step.execute()
 
 
-def number(token: str, epoch: int, last: int, entries: list[bytes]) -> list[Delivery]:
-    """The end of a session's history, whose last answer has this number."""
-    first = last - len(entries) + 1
+def number(token: str, epoch: int, to: int, entries: list[bytes]) -> list[Delivery]:
+    """A part of a session's history, whose last answer has this number."""
+    first = to - len(entries) + 1
     return [Delivery(token, request, "", answer, epoch, n) for n, (request, answer) in enumerate(map(decode_kept, entries), first)]

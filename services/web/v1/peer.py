@@ -204,7 +204,9 @@ class V1Peer:
             return self._outbox.fail(call.id, refused.code, str(refused), None)
         self._begun = True
         self._outbox.send(responses.result(call.id, self._standing(recovered, self._session.start)))
+        since = time.thread_time()
         self.deliver(missed)
+        self._socket.spend(since)
         if self._session.move_on():
             self.tell_offset()
 

@@ -16,7 +16,7 @@ from services.jobs.messages import Delivery
 from services.jobs.names import Mark
 from services.web.v1.calls import Resuming
 from services.web.v1.errors import Code, Refused
-from services.web.v1.history import SCRIPTS, forget, number
+from services.web.v1.history import MISSED, SCRIPTS, forget, number
 from services.web.v1.seats import Seat, Seats
 from services.web.v1.session import Kept, Session
 
@@ -27,7 +27,7 @@ _resumed = {recovered: RESUMES.labels(str(recovered).lower()) for recovered in (
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{22}")
 
-_resume = Script(TRY, CLOCK, EPOCH, SCRIPTS / "resume.lua")
+_resume = Script(TRY, CLOCK, EPOCH, MISSED, SCRIPTS / "resume.lua")
 
 
 @dataclass(slots=True)
@@ -43,7 +43,7 @@ class Moved:
     """A session that this web process owns from now on."""
 
     kept: Kept
-    missed: list[Delivery]  # after the client's offset
+    missed: list[Delivery]  # after the client's offset, as far as they are read at once
     heard: Heard
 
     @property
@@ -111,7 +111,7 @@ class Resumption:
             return None
         try:
             kept = _read_hash(reply[0])
-            return Moved(kept, number(call.session, kept.epoch, kept.last, reply[1]), heard)
+            return Moved(kept, number(call.session, kept.epoch, int(reply[2]), reply[1]), heard)
         except UNREADABLE_ERRORS as error:
             unreadable.note("session", error)
             await forget(self._redis, call.session)
@@ -120,7 +120,10 @@ class Resumption:
 
 def _arrange(token: str, web: str, lifetime: int, epoch: str, after: int) -> tuple[list[str], list[str | int]]:
     """Keys and arguments of the script, in the order in which it names them."""
-    return [names.session(token), names.history(token)], [web, lifetime, epoch, after, names.evictions(""), names.TERM]
+    return [names.session(token), names.history(token)], [
+        *(web, lifetime, epoch, after, names.evictions(""), names.TERM),
+        *(names.HISTORY, names.HISTORY_BYTES),
+    ]
 
 
 def _read_hash(fields: list[bytes]) -> Kept:

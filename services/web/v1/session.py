@@ -237,9 +237,11 @@ class Session:
 
         `heard`: deliveries that came while Redis was asked. Returns whether everything after the offset is there, and
         what to send. If it is not, nothing of the past is sent: the client asks again for what it misses.
+        Of `missed` the end may not be there, which is read later.
         """
         self.epoch, self.moves = kept.epoch, kept.moves
-        complete = epoch in {"", str(kept.epoch)} and number <= kept.last and len(missed) == kept.last - number
+        whole = missed[0].number == number + 1 if missed else number == kept.last
+        complete = epoch in {"", str(kept.epoch)} and number <= kept.last and whole
         self.last = number if complete else kept.last
         if epoch not in {"", str(kept.epoch)}:
             self._former = f"{epoch}-{number}"

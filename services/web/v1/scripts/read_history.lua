@@ -1,10 +1,10 @@
--- Reads a session's history after a number: as much of it as is kept, and at most so many answers. It
--- changes nothing. Returns {number of the session's last answer, answers (MessagePack)}; nil where the
--- session is of another epoch, or not there, or cannot be read, which goes. One step, since without the
--- number of the last one nobody knows which answers these are.
+-- Reads a session's history after a number: as much of it as is kept, at most so many answers, and no more
+-- once they have so many bytes. It changes nothing. Returns {number of the session's last answer, answers
+-- (MessagePack), number of the last of these}; nil where the session is of another epoch, or not there, or
+-- cannot be read, which goes. One step, since without a number nobody knows which answers these are.
 -- KEYS: the session and its history.
 local session, history = unpack(KEYS)
-local epoch, after, most, term = unpack(ARGV)
+local epoch, after, most, term, bytes = unpack(ARGV)
 
 local function read_history()
     local found, last = unpack(redis.call('HMGET', session, 'epoch', 'last'))
@@ -13,9 +13,9 @@ local function read_history()
     end
     local behind = last - after
     if behind <= 0 then
-        return { last, {} }
+        return { last, {}, last }
     end
-    return { last, redis.call('LRANGE', history, -behind, math.min(most - behind, 0) - 1) }
+    return { last, missed(history, last, behind, tonumber(most), tonumber(bytes)) } -- missed.lua
 end
 
 local read, answers = try(read_history) -- try.lua

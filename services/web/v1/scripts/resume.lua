@@ -1,11 +1,11 @@
 -- Moves a session to a web process and tells the one that held it. Returns {its hash, its history after the
--- client's offset}, the latter empty if the offset is of another epoch; nil if there is no such session,
--- or none that can be read, which goes. One step: what is answered after it is delivered to the new owner,
--- what was answered before it is in the history.
+-- client's offset as far as it is read at once (empty if the offset is of another epoch), number of the last
+-- answer of that}; nil if there is no such session, or none that can be read, which goes. One step: what is
+-- answered after it is delivered to the new owner, what was answered before it is in the history.
 -- KEYS: the session and its history. `epoch` is empty where the client has seen nothing: of a session that
 -- is older than the term it may meanwhile have seen, over another socket, what had former numbers.
 local session, history = unpack(KEYS)
-local web, lifetime, epoch, after, evictions_to, term = unpack(ARGV)
+local web, lifetime, epoch, after, evictions_to, term, most, bytes = unpack(ARGV)
 
 -- The session moves to `web`. Its moves are not the next number but the time (ms), if that is later: a Redis
 -- that comes back older gives none twice, and one that lost the session gives later ones than before.
@@ -28,12 +28,12 @@ local function resume()
     end
     local since = began(term) -- epoch.lua
     found = later(found, since)
-    local missed, behind = {}, last - after
+    local answers, to, behind = {}, last, last - after
     if behind > 0 and (epoch == found or epoch == '' and found ~= since) then
-        missed = redis.call('LRANGE', history, -behind, -1)
+        answers, to = missed(history, last, behind, tonumber(most), tonumber(bytes)) -- missed.lua
     end
     take(owner, known, found)
-    return { redis.call('HGETALL', session), missed }
+    return { redis.call('HGETALL', session), answers, to }
 end
 
 local read, resumed = try(resume) -- try.lua

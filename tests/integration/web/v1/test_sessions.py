@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
 from services.jobs import names
-from services.jobs.messages import Answer, Asker, Promotion, Verdict
+from services.jobs.messages import Answer, Asker, Divisor, Factors, Promotion, Verdict
 from services.jobs.names import Lane
 from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, PRIME, SLOW, RawClient
@@ -593,6 +593,41 @@ def test_a_client_that_does_not_read_is_closed(stack: Stack) -> None:
     grown = web.metric("process_resident_memory_bytes") - before
     print(f"grown by {grown / 1e6:.1f} MB")
     assert grown < 16e6
+
+
+def test_a_history_of_large_answers_is_told_in_parts_and_is_held_by_no_process(front: Front) -> None:
+    web, admin = front.web0, front.redis.admin
+    worker = front.worker()
+    front.wait_ready()
+    with RawClient(web.url, subprotocol="primes.v1") as client:
+        token = json.loads(client.receive())["params"]["session"]
+        client.send(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "is_prime", "params": {"number": "97"}}))
+        assert json.loads(client.receive())["result"]["verdict"] == "prime"
+    worker.kill()
+    factors = Factors([Divisor(str(10_000 + n), 1, Verdict.PRIME) for n in range(1_000)])  # as of the product of so many primes
+    answers = {str(id): Answer(0, Verdict.COMPOSITE, "trial division", factors=factors) for id in range(2, names.HISTORY + 1)}
+    admin.rpush(names.history(token), *map(msgspec.msgpack.encode, answers.items()))
+    admin.hset(names.session(token), mapping={"last": names.HISTORY, **{f"?{id}": id for id in answers}})
+    before, offset, sockets = web.metric("process_resident_memory_bytes"), "0", 0
+    told: list[int] = []
+    while len(told) < names.HISTORY:
+        sockets += 1
+        with RawClient(web.url, subprotocol="primes.v1") as client:
+            client.receive()
+            resume = {"jsonrpc": "2.0", "id": "again", "method": "resume", "params": {"session": token, "offset": offset}}
+            client.send(json.dumps(resume))
+            assert json.loads(client.receive())["result"]["recovered"]
+            with contextlib.suppress(AssertionError):  # the close frame, before the last
+                while len(told) < names.HISTORY:
+                    answer = json.loads(client.receive())
+                    told.append(answer["id"])
+                    offset = answer["result"]["offset"]
+            if len(told) < names.HISTORY:
+                assert client.wait_closed() == 4002
+    assert told == list(range(1, names.HISTORY + 1))
+    grown = web.metric("process_resident_memory_bytes") - before
+    print(f"{sockets} sockets, grown by {grown / 1e6:.1f} MB")
+    assert grown < 64e6
 
 
 @pytest.mark.timeout(200)

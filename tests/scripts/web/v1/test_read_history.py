@@ -7,11 +7,13 @@ import pytest
 from services.jobs import messages, names
 from services.web.v1.history import _read_history as read_history
 from tests.scripts.conftest import Node, run
-from tests.scripts.sessions import EPOCH, HISTORY, SESSION, put
+from tests.scripts.sessions import EPOCH, HISTORY, SESSION, kept, put
+
+ENTRY = len(kept("abc", 100))  # bytes of a small one
 
 
 def read(node: Node, after: int, most: int = names.HISTORY, epoch: int = EPOCH) -> Any:
-    reply = run(node.web, read_history, [SESSION, HISTORY], epoch, after, most, names.TERM)
+    reply = run(node.web, read_history, [SESSION, HISTORY], epoch, after, most, names.TERM, names.HISTORY_BYTES)
     return None if reply is None else (int(reply[0]), [messages.decode_kept(entry)[0] for entry in reply[1]])
 
 
@@ -38,6 +40,15 @@ def test_reads_what_is_left_of_a_history_that_let_answers_go(node: Node) -> None
     node.admin.lpop(HISTORY, 2)
     assert read(node, 0) == (5, ["3", "4", "5"])
     assert read(node, 0, most=1) == (5, [])  # the first one is gone
+
+
+@pytest.mark.parametrize(("bytes", "read"), [(1, 1), (ENTRY, 1), (ENTRY + 1, 2), (40 * ENTRY, 40), (1_000 * ENTRY, 90)])
+def test_reads_no_more_once_it_has_so_many_bytes_and_says_where_it_ended(node: Node, bytes: int, read: int) -> None:
+    node.admin.hset(SESSION, mapping={"epoch": EPOCH, "last": 100, "moves": 0, "ttl": 900})
+    node.admin.rpush(HISTORY, *(kept("abc", n) for n in range(101)[1:]))
+    last, entries, to = run(node.web, read_history, [SESSION, HISTORY], EPOCH, 10, names.HISTORY, names.TERM, bytes)
+    assert [messages.decode_kept(entry)[1].id for entry in entries] == list(range(11, 11 + read))
+    assert (int(last), int(to)) == (100, 10 + read)
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -21,7 +21,7 @@ def move(node: Node, web: str = "web1", after: int = 0, epoch: int | str = EPOCH
     reply = run(node.web, resume, keys, *arguments)
     if reply is None:
         return None
-    fields, missed = reply
+    fields, missed, _ = reply
     return dict(zip(fields[::2], fields[1::2], strict=True)), [messages.decode_kept(entry)[0] for entry in missed]
 
 

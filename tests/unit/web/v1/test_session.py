@@ -37,6 +37,13 @@ def resumed(
     return session, recovered, numbers(ready)
 
 
+def test_of_a_long_history_the_beginning_comes_first_and_the_rest_is_missing() -> None:
+    kept = Kept(EPOCH, 9, 1, [], {})
+    session, recovered, sent = resumed(kept, str(EPOCH), 2, [delivery(3, "a"), delivery(4, "b")], [delivery(10, "c")])
+    assert (recovered, sent) == (True, [3, 4])
+    assert session.behind and place(session) == (str(EPOCH), 4)
+
+
 def test_a_new_session_stands_at_the_beginning() -> None:
     assert Session("token").offset == "0"
 
