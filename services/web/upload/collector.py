@@ -68,7 +68,9 @@ class Collector:
         self._texts.append(read.number)
         self._origins.append(origin := origins.of(item))
         self._cost += spent
-        self._size += 1 + len(read.number) + len(origin.text)
+        # Where the text is too long to be kept, these may be a hundred thousand characters all the same.
+        values = sum(len(value) for _, value in origin.variables)
+        self._size += 1 + len(read.number) + len(origin.text) + values
         self._filled += 1
 
     def end(self) -> Iterator[Cut]:

@@ -35,6 +35,17 @@ def told(cuts: list[Cut]) -> list[tuple[int, str]]:
     return [(place, text) for place, text in found if text]
 
 
+def test_variables_count_where_the_text_is_too_long_to_be_kept() -> None:
+    names = "abcdefghijklmnopqrstuvwxyz"
+    head = f"ABCD {'+'.join(f'${name}' for name in names + 'ab')} [{','.join(['9' * 2_400] * len(names))}]\n"
+    _, cuts = cut(head.encode() + b"1\n" * 20)
+    packed = [origins.unpack(each.origins) for each in cuts]
+    assert [len(kept.each) for kept in packed if kept] == [1] * 21
+    assert all(
+        origin and not origin.text and len(origin.variables) == len(names) for kept in packed if kept for origin in kept.each
+    )
+
+
 @pytest.mark.parametrize("template", [False, True])
 @pytest.mark.parametrize(
     "line",
