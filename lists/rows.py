@@ -22,6 +22,7 @@ PIECE = re.compile(r"(?:P|PRP|C|prp|p|c)(\d+)\s*[:=]\s*(\d+)")
 _STARTS = re.compile(r"\[([-+0-9,\s]+)\]\s*$")
 _FIELDS = re.compile(r"\s*,\s*|\s+")
 _START = re.compile(r"[+-]?[0-9]{1,4000}")  # Python's int() and str() stop at 4,300 digits, and a million rows add seven
+MOST_STARTING = 4_000  # characters of all of them: each row of a few bytes writes them anew
 _DIFFERENCE = re.compile(r"[+-]?[0-9]{1,18}")
 
 COLUMNS = 10_000  # of which one may be chosen
@@ -126,8 +127,8 @@ class Abc:
                 return template, None
             self.name = "ABCD file"
             fields = _FIELDS.split(syntax.trim(starts[1])) if starts else []
-            if not all(map(_START.fullmatch, fields)):
-                raise ValueError("integers of at most 4,000 digits between [ and ]")
+            if not all(map(_START.fullmatch, fields)) or sum(map(len, fields)) > MOST_STARTING:
+                raise ValueError(f"integers of at most {MOST_STARTING:,} digits together between [ and ]")
             values = list(map(int, fields))
             template.fill(list(map(str, values)))
         except ValueError as error:

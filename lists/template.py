@@ -34,9 +34,10 @@ class Template:
         known = dict(zip(self.names, values, strict=True))
         if self._fixed + sum(len(value) * self._uses[name] for name, value in known.items()) > LONGEST:
             raise ValueError(f"an expression of at most {LONGEST:,} characters")
-        text = self._parts[0]
+        pieces = [before := self._parts[0]]
         for name, after in zip(self._parts[1::2], self._parts[2::2], strict=True):
-            if text[-1:].isalnum() and known[name][0].isdigit():
+            if before[-1:].isalnum() and known[name][0].isdigit():
                 raise ValueError(f"a sign before ${name}")
-            text += known[name] + after
-        return text
+            pieces += known[name], after
+            before = after or known[name]
+        return "".join(pieces)

@@ -28,7 +28,7 @@ def read(text: str, most_digits: int) -> Candidate:
     try:
         return Candidate(number.read(text, most_digits))
     except number.TOO_LARGE as error:
-        return Candidate("", "too_large", f"Number too large: {error}")
+        return Candidate("", "too_large", f"Number too large: {error}", len(text) // CHARACTERS)
     except number.NotAnInteger:
         return _read_expression(text, most_digits)
 

@@ -11,6 +11,7 @@ from services.web.upload.cutter import CHUNK_BYTES, CHUNK_COST, CHUNK_LINES, Cut
 from services.web.upload.origins import Origin, Origins
 
 MOST_TEXT = 50 << 20  # characters of all expressions: a template of a kilobyte with a row of two bytes is one of them
+ERROR = 10  # µs that a line without a number takes; a row of differences may take twenty times as much
 MOST_LINES = 2 * CHUNK_LINES  # of a chunk, blank ones too
 
 
@@ -42,7 +43,8 @@ class Collector:
         self._expanded += len(item.text)
         if self._expanded > MOST_TEXT:
             raise TooMuch(f"Expected at most {MOST_TEXT:,} characters of expressions, got more, up to line {item.line:,}")
-        read = candidate.Candidate("", "not_an_integer", item.error) if item.error else candidate.read(item.text, self._most_digits)
+        wrong = candidate.Candidate("", "not_an_integer", item.error, ERROR)
+        read = wrong if item.error else candidate.read(item.text, self._most_digits)
         estimate = cost.estimate(read.number) if read.number else 0
         heavy = cost.lane(estimate) is Lane.HEAVY
         if heavy or self._cost + estimate + read.cost > CHUNK_COST:

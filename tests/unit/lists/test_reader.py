@@ -136,5 +136,9 @@ def test_an_element_that_is_too_long_is_not_taken_for_its_beginning(element: str
 def test_values_of_differences_may_be_long_and_none_is_too_long_to_be_written() -> None:
     first, then = "9" * 4_000, f"1{'0' * 4_000}"
     assert read(f"ABCD $a+1 [{first}]\n1") == ("ABCD file", [[1, f"{first}+1", {"a": first}], [2, f"{then}+1", {"a": then}]])
-    with pytest.raises(Unreadable, match=r"^Expected integers of at most 4,000 digits between \[ and \] after ABC, got line 1: "):
+    with pytest.raises(
+        Unreadable, match=r"^Expected integers of at most 4,000 digits together between \[ and \] after ABC, got line 1: "
+    ):
         list(Reader().take(1, f"ABCD $a+1 [{first}9]"))
+    with pytest.raises(Unreadable, match="together"):
+        list(Reader().take(1, f"ABCD $a+$b [{first},9]"))
