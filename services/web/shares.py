@@ -134,7 +134,7 @@ class Shares:
     what others ask waits for a processor at each of its parts.
     A token bucket, which is not looked at before it is empty: a client that takes less pays a subtraction for what one read brings.
     Time is estimated, so that nothing has to be measured, and what is done elsewhere for a message counts too. What may take a
-    thousand times as long as its size tells (to read an expression, a file or its answers) is measured, as time of this thread.
+    hundred times as long as its size tells (to read an expression, a file or its answers) is measured, as time of this thread.
     """
 
     def __init__(self, part: float, full: Callable[[], bool] = bool) -> None:
