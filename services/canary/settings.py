@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.jobs.names import Lane
-from services.runtime.settings import Port, ServiceSettings
+from services.runtime.settings import URL, Port, ServiceSettings
 
 Pause = Annotated[float, Field(ge=0.1, le=3600)]
 
@@ -15,7 +15,7 @@ class CanarySettings(ServiceSettings):
 
     metrics_port: Port = Field(9020, description="port for /metrics, /healthz, /readyz")
     metrics_address: str = Field("", description="address of that port; all interfaces if empty")
-    canary_url: str = Field("ws://127.0.0.1/chatsocket", pattern=r"^wss?://\S+$", description="the WebSocket to ask")
+    canary_url: URL = Field("ws://127.0.0.1/chatsocket", pattern=r"^wss?://\S+$", description="the WebSocket to ask")
     canary_interval: Pause = Field(5.0, description="seconds between two rounds of quick questions")
     canary_timeout: Pause = Field(3.0, description="seconds from the opening of the socket until a missing answer counts as none")
     # A proof takes 0.3 s of CPU, 1 % of a core at this pace; each answer is kept, 240 an hour in 4,096 places.

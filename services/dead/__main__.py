@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import re
 import sys
 
 from redis.asyncio import Redis
@@ -14,7 +13,7 @@ from services.dead.inbox import Inbox
 from services.dead.letter import table
 from services.dead.retrial import GONE, Retrial, complain
 from services.dead.shelf import Shelf
-from services.runtime.settings import Settings, load, refuse
+from services.runtime.settings import Settings, hide_password, load, refuse
 
 INTERRUPTED = 130  # status of a program that Ctrl-C ended, as shells have it
 
@@ -25,21 +24,19 @@ def main() -> None:
     settings = load(Settings, PROGRAM, request.connection)
     if isinstance(request, DeleteLetters) and not request.yes:
         confirm(f"Delete {len(request.ids) or 'all'} dead letters for good?")
-    try:
-        redis = connect(settings)
-    except ValueError as error:  # a port that is no number, an unknown option
-        refuse(PROGRAM, [f"--redis-url (PRIMES_REDIS_URL): {error}"])
+    redis = connect(settings)
     try:
         done = asyncio.run(run(request, redis, settings.redis_timeout))
         sys.stdout.flush()
     except KeyboardInterrupt:
         raise SystemExit(INTERRUPTED) from None
     except RedisError as error:
-        place = re.sub(r"//.*@", "//", settings.redis_url)  # without a password that it may hold
-        complain(f"could not ask Redis at {place}: {error}")
+        complain(f"could not ask Redis at {hide_password(settings.redis_url)}: {error}")
         raise SystemExit(1) from None
-    except BrokenPipeError:  # `list | head`
+    except OSError as error:  # `list | head`, or a disk is full
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # for what Python flushes at its end
+        if not isinstance(error, BrokenPipeError):
+            complain(f"could not write to standard output: {error.strerror}")
         raise SystemExit(1) from None
     raise SystemExit(0 if done else 1)
 

@@ -1,9 +1,11 @@
 """Settings that several services share, read once from command line and environment."""
 
+import re
 import socket
 import sys
 from pathlib import Path
 from typing import Annotated, NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
@@ -12,7 +14,8 @@ from pydantic_settings import BaseSettings, CliApp, SettingsConfigDict, Settings
 # Where Redis is: itself, or Sentinels that know which of several servers is the primary of this name.
 REDIS_URL = r"^((redis|rediss|unix)://|(rediss\+)?sentinel://[^/,:]+:[0-9]+(,[^/,:]+:[0-9]+)*/[A-Za-z0-9._-]+$)"
 
-Port = Annotated[int, Field(ge=0, le=65535)]
+MOST_PORT = 65_535  # of a higher one the C library takes the last 16 bits, and says nothing
+Port = Annotated[int, Field(ge=0, le=MOST_PORT)]
 Seconds = Annotated[float, Field(gt=0, le=3600)]
 
 
@@ -28,6 +31,36 @@ def _check_file(path: Path) -> Path:
 
 
 TextFile = Annotated[Path, AfterValidator(_check_file)]
+
+
+def _check_url(url: str) -> str:
+    """Refuse what nothing could ever connect to: later it would end the process, or be tried again for ever."""
+    try:
+        place = urlsplit(url)
+        servers = place.netloc.split(",") if place.scheme.endswith("sentinel") else [place.netloc]
+        for server in servers:
+            _ = urlsplit(f"//{server}").port  # raises for one that is no number, or too high
+    except ValueError:
+        # not the error's own words, which may quote a password that has a / or a ? in it
+        raise PydanticCustomError("url", "Expected a host and a port, which is a number up to 65535") from None
+    if place.scheme.startswith(("http", "ws")) and not place.hostname:
+        raise PydanticCustomError("url", "Expected a host")
+    return url
+
+
+URL = Annotated[str, AfterValidator(_check_url)]
+
+
+def _check_redis(url: str) -> str:
+    """Refuse what redis-py would take for an option that it does not have, or pass over."""
+    place = urlsplit(url)
+    if place.query or place.fragment:
+        raise PydanticCustomError("url", "Expected no ? and no # (in a password they are %3F and %23)")
+    if place.scheme == "unix" and not place.path:
+        raise PydanticCustomError("url", "Expected a path")
+    if place.scheme in ("redis", "rediss") and not re.fullmatch(r"/?|/[0-9]{1,5}", place.path):
+        raise PydanticCustomError("url", "Expected nothing behind the port, or the number of a database")
+    return url
 
 
 class ServiceSettings(BaseSettings):
@@ -57,7 +90,7 @@ class ServiceSettings(BaseSettings):
 class Settings(ServiceSettings):
     """What web process and worker need for Redis, and for their end."""
 
-    redis_url: str = Field(
+    redis_url: Annotated[URL, AfterValidator(_check_redis)] = Field(
         "redis://127.0.0.1:6379",
         pattern=REDIS_URL,
         description="where Redis listens: `redis://HOST:PORT`, `rediss://` (TLS) or `unix://PATH`; or the Sentinels that know where"
@@ -72,7 +105,7 @@ class Settings(ServiceSettings):
     sentinel_password_file: TextFile | None = Field(None, description="file that holds the password of the Sentinels' user")
     redis_timeout: Seconds = Field(5.0, description="seconds until a silent Redis connection counts as lost")
     drain: Seconds = Field(10.0, description="seconds that SIGTERM leaves for work under way")
-    traces: str = Field(
+    traces: URL = Field(
         "",
         pattern=r"^(https?://\S+)?$",
         description="where spans are sent, by OTLP over HTTP: `http://HOST:4318/v1/traces`; empty: nothing is traced",
@@ -122,7 +155,12 @@ def load(settings: type[S], program: str, arguments: list[str]) -> S:
 def describe(location: tuple[int | str, ...], expected: str, came: object) -> str:
     """One bad setting: its name, what was expected, what came."""
     name = ".".join(map(str, location))
-    return f"--{name.replace('_', '-')} (PRIMES_{name.upper()}): {expected}, got {came!r}"
+    return f"--{name.replace('_', '-')} (PRIMES_{name.upper()}): {expected}, got {hide_password(repr(came))}"
+
+
+def hide_password(url: str) -> str:
+    """The same without user and password, if it holds them: for logs."""
+    return re.sub(r"//.*@", "//", url)
 
 
 def refuse(program: str, complaints: list[str]) -> NoReturn:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from services.runtime.settings import Port, Seconds, Settings
+from services.runtime.settings import URL, Port, Seconds, Settings
 
 # What browsers send: scheme and host, no path, not even a final slash.
 _ORIGIN = re.compile(r"https?://[^/\s,*]+")
@@ -20,7 +20,7 @@ class WebSettings(Settings):
     port: Port = Field(8888, description="port for clients")
     address: str = Field("", description="address to listen on; all interfaces if empty")
     metrics_port: Port | None = Field(None, description="port for /metrics, /healthz, /readyz; port + 1000 unless set")
-    prometheus_url: str = Field(
+    prometheus_url: URL = Field(
         "", pattern=r"^(https?://\S+)?$", description="where Prometheus answers, for the operators' page; none if empty"
     )
     operators_access: Path | None = Field(

@@ -323,3 +323,50 @@ def test_an_origin_has_its_scheme(origins: str, capsys: pytest.CaptureFixture[st
 @pytest.mark.parametrize("origins", ["https://a.example,*", "https://a.example/", "https://a.example/page", "https://"])
 def test_an_origin_that_could_never_match_is_refused(origins: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert "expected * alone or origins such as https://example.org" in refused(capsys, WebSettings, f"--allowed-origins={origins}")
+
+
+NO_ADDRESS = "Expected a host and a port, which is a number up to 65535"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "url", "expected"),
+    [
+        *(
+            (WorkerSettings, "redis_url", f"{start}{end}", NO_ADDRESS)
+            for start in ("redis://a:", "sentinel://a:1,b:")
+            for end in ("65536/p", "99999/p")
+        ),
+        (WebSettings, "redis_url", "redis://a:port", NO_ADDRESS),
+        (WebSettings, "redis_url", "rediss://[::1", NO_ADDRESS),
+        (WebSettings, "redis_url", "redis://a:1/0?timeuot=1", "Expected no ? and no #"),
+        (WebSettings, "redis_url", "redis://a:1/primes", "Expected nothing behind the port, or the number of a database"),
+        (WebSettings, "redis_url", "unix://", "Expected a path"),
+        (WebSettings, "prometheus_url", "http://a:port", NO_ADDRESS),
+        (WebSettings, "prometheus_url", "http:///a", "Expected a host"),
+        (WorkerSettings, "traces", "http://[::1/v1/traces", NO_ADDRESS),
+        (CanarySettings, "canary_url", "ws://a:99999/chatsocket", NO_ADDRESS),
+        (CanarySettings, "canary_url", "ws://:80/chatsocket", "Expected a host"),
+        (CanarySettings, "canary_url", "wss://[::1/chatsocket", NO_ADDRESS),
+    ],
+)
+def test_an_address_that_nothing_could_connect_to_is_refused(
+    kind: type[ServiceSettings], name: str, url: str, expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = refused(capsys, kind, f"{option(name)}={url}")
+    assert said.startswith(f"{PROGRAM}: {option(name)} ({variable(name)}): {expected}")
+    assert said.endswith(f", got {url!r}\n")
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["redis://", "redis://a", "redis://a:65535/", "rediss://[::1]:1/15", "redis://user:a,b%3F@a:1", "unix://user:a@/run/a%3F.sock"],
+)
+def test_redis_is_where_any_address_says(url: str) -> None:
+    assert load(WebSettings, PROGRAM, ["--redis-url", url]).redis_url == url
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://user:secret@a:port", "http://user:secret@a", "redis://user:secret/a@b:1", "redis://user:secret?@a"]
+)
+def test_a_password_in_a_bad_address_is_not_shown(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "secret" not in refused(capsys, WebSettings, f"--redis-url={url}")
