@@ -11,6 +11,7 @@ from services.jobs.messages import SENTENCES, Answer, Job, Operation, decode_job
 from services.jobs.names import Lane
 
 ENDS = 10  # characters of a number, or of unreadable bytes, shown from each of its ends
+LATEST = 253_402_300_799_000  # milliseconds, the end of the year 9999: the id of an entry that somebody wrote by hand may be above
 REASON = 60  # characters of a reason in the table: errors that quote what they met can be long
 
 HEADER = ("id", "when (UTC)", "lane", "number", "operation", "reason", "worker")
@@ -74,7 +75,7 @@ class Letter:
     @property
     def when(self) -> datetime:
         """When it was set aside, by Redis' clock."""
-        return datetime.fromtimestamp(int(self.id.partition("-")[0]) / 1000, UTC)
+        return datetime.fromtimestamp(min(int(self.id.partition("-")[0]), LATEST) / 1000, UTC)
 
     @property
     def obstacle(self) -> str:

@@ -37,11 +37,11 @@ class Operator:
         access = {"PRIMES_REDIS_USER": "worker", "PRIMES_REDIS_PASSWORD_FILE": str(redis.password_file("worker"))}
         self._environment = {**bare, "PRIMES_REDIS_URL": f"unix://{redis.socket}", **access}
 
-    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL) -> "subprocess.Popen[str]":
+    def start(self, *arguments: str, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.PIPE) -> "subprocess.Popen[str]":
         """Begin, and do not wait for the end."""
         return subprocess.Popen(
             [sys.executable, "-m", "services.worker.dead", *arguments],
-            cwd=ROOT, env=self._environment, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            cwd=ROOT, env=self._environment, stdin=stdin, stdout=stdout, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
 
     def give(self, *arguments: str) -> tuple[int, str, str]:
@@ -299,6 +299,14 @@ def test_a_reader_that_leaves_ends_the_list_quietly(operator: Operator) -> None:
     assert command.stderr.read() == ""
     assert command.wait(30) == 1
     command.stderr.close()
+
+
+@pytest.mark.usefixtures("front")
+def test_a_list_that_cannot_be_written_is_told_in_a_line(operator: Operator) -> None:
+    operator.set_aside(Job(1, "7"))
+    with open("/dev/full", "w") as full:
+        status, _, err = end(operator.start("list", stdout=full.fileno()))
+    assert (status, err) == (1, "python -m services.worker.dead: could not write to standard output: No space left on device\n")
 
 
 def test_without_redis_it_says_so(stack: Stack) -> None:

@@ -1,6 +1,7 @@
 """How dead letters are read, shown and asked again, and what the command line takes."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -72,6 +73,12 @@ def test_a_row_tells_what_was_asked_when_and_why_it_failed() -> None:
     row = letter(Job(1, LONG, Operation.NEXT_PRIME)).row()
     number = "1234567890…1234567890 (200 digits)"
     assert row == ("1795452075294-0", "2026-11-23 16:41:15", "heavy", number, "next_prime", "why", "worker0-1")
+
+
+def test_a_letter_of_any_id_is_shown() -> None:
+    late = replace(letter(Job(1, "7")), id="18446744073709551615-18446744073709551615")
+    assert late.row()[:2] == ("18446744073709551615-18446744073709551615", "9999-12-31 23:59:59")
+    assert json.loads(late.json())["time"] == "9999-12-31T23:59:59+00:00"
 
 
 def test_a_row_of_several_jobs_says_how_many() -> None:
