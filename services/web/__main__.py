@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import uvloop
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
-from tornado.process import fork_processes
+from tornado.process import cpu_count, fork_processes
 from tornado.web import Application, url
 
 from services.access.probes import probes
@@ -22,7 +22,7 @@ from services.broker.rights import Rights
 from services.runtime import endpoints, telemetry
 from services.runtime.logs import log_to_stderr
 from services.runtime.pressure import Pressure
-from services.runtime.settings import load, refuse
+from services.runtime.settings import MOST_PORT, load, refuse
 from services.runtime.tasks import Parts, end_all_others
 from services.runtime.tether import tether
 from services.runtime.watchdog import watch
@@ -175,24 +175,57 @@ def main() -> None:
     except OSError as error:
         refuse("python -m services.web", [f"--port {settings.port}: {error.strerror}"])
     metrics_port = settings.metrics_port if settings.metrics_port is not None else sockets[0].getsockname()[1] + METRICS_OFFSET
+    count = settings.processes or cpu_count()
+    require_ports(metrics_port, count if metrics_port else 1, settings.address)
     if settings.processes != 1:
-        parent = os.getpid()
-        # The first process passes a SIGTERM on and waits. A Ctrl-C reaches all by itself; to send them a second signal while
-        # they end would look like a crash, and they would be started again.
-        signal.signal(signal.SIGTERM, stop_children)
-        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
-        child = fork_processes(settings.processes)
-        tether(parent, signal.SIGTERM)
+        family = Family()
+        child = fork_processes(count)
+        family.join()
         settings = settings.model_copy(update={"instance": f"{settings.instance}-{child}"})
         log_to_stderr(settings)
         metrics_port += child if metrics_port else 0
     uvloop.run(start(settings, sockets, metrics_port))
 
 
-def stop_children(*_: object) -> None:
-    """Pass the end on to every process that this one forked."""
-    for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
-        os.kill(int(child), signal.SIGTERM)
+def require_ports(first: int, count: int, address: str) -> None:
+    """End the program when so many ports from this one on cannot be taken: a forked process that could not have its own would be
+    started again and again.
+    """
+    for port in range(first, first + count):
+        if port > MOST_PORT:
+            refuse("python -m services.web", [f"--metrics-port {port}: Expected a port up to {MOST_PORT}"])
+        try:
+            for taken in bind_sockets(port, address):
+                taken.close()
+        except OSError as error:
+            refuse("python -m services.web", [f"--metrics-port {port}: {error.strerror}"])
+
+
+class Family:
+    """The first process and those that it forks: a SIGTERM that it gets ends all of them.
+
+    A Ctrl-C reaches all by itself; to send them a second signal while they end would look like a crash, and they would be started
+    again.
+    """
+
+    def __init__(self) -> None:
+        self._parent = os.getpid()
+        self._ending = False
+        signal.signal(signal.SIGTERM, self._end)
+        signal.signal(signal.SIGINT, lambda *_: sys.exit(0))
+
+    def join(self) -> None:
+        """In a process that was forked: end with the first one, at once where that is ending already."""
+        tether(self._parent, signal.SIGTERM)
+        if self._ending:  # it was started in the place of one that died meanwhile
+            sys.exit(0)
+
+    def _end(self, *_: object) -> None:
+        if os.getpid() != self._parent:  # which does not serve yet
+            sys.exit(0)
+        self._ending = True
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            os.kill(int(child), signal.SIGTERM)
 
 
 async def start(settings: WebSettings, sockets: list[socket.socket], metrics_port: int) -> None:

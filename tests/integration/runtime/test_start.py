@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from services.jobs import names
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import PRIME, RawClient
-from tests.integration.processes import ROOT, children, state
+from tests.integration.processes import ROOT, children, frozen, state
 from tests.integration.stack import Service, Web, get, read_metric
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
@@ -24,6 +25,13 @@ from tests.ports import free_port
 WEDGE = """
 import re, signal
 signal.signal(signal.SIGUSR1, lambda *_: re.match(r"(a+)+$", "a" * 64 + "b"))
+"""
+
+# Likewise: a process that was forked takes so long before it begins to serve that whoever looks meets it there.
+SLOW = """
+import time, uvloop
+run = uvloop.run
+uvloop.run = lambda *arguments: (time.sleep(5), run(*arguments))
 """
 
 
@@ -49,6 +57,28 @@ def test_a_port_in_use_ends_the_start_with_a_line(taken: int, role: str, option:
 
     lines = [line for line in done.stderr.splitlines() if not line[:4].isdigit()]  # without the log
     assert lines == [f"python -m services.{role}: {option} {taken}: Address already in use"]
+    assert done.returncode == 2
+
+
+def test_a_port_that_the_second_of_several_processes_cannot_have_ends_the_start_with_a_line(taken: int) -> None:
+    command = [sys.executable, "-m", "services.web", "--address", "127.0.0.1", "--port", str(free_port()), "--processes", "2"]
+
+    done = subprocess.run(
+        [*command, "--metrics-port", str(taken - 1)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    # the one before it may be another's too
+    assert re.fullmatch(rf"python -m services.web: --metrics-port ({taken}|{taken - 1}): Address already in use\n", done.stderr)
+    assert done.returncode == 2
+
+
+@pytest.mark.parametrize("options", [("--port", "65001"), ("--port", "0", "--metrics-port", "65535", "--processes", "2")])
+def test_a_port_for_metrics_above_all_ports_ends_the_start_with_a_line(options: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "services.web", "--address", "127.0.0.1", *options]
+
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+    assert re.fullmatch(r"python -m services.web: --metrics-port (66001|65536): Expected a port up to 65535\n", done.stderr)
     assert done.returncode == 2
 
 
@@ -108,6 +138,26 @@ def test_stopping_the_first_of_several_processes_stops_all(pair: Web) -> None:
     assert pair.wait() == 0
     for instance in instances:
         wait_until(lambda: not state(instance), "each instance ends", 10)  # noqa: B023
+
+
+def test_stopping_the_first_of_several_processes_stops_those_that_have_only_begun(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(SLOW)
+    web = front.web("pair", "--processes", "2", environment={"PYTHONPATH": str(tmp_path)})
+    instances = wait_until(lambda: found if len(found := children(web.pid)) == 2 else [], "both are forked")
+
+    web.send(signal.SIGTERM)
+
+    assert web.wait() == 0
+    assert not any(map(state, instances))
+
+
+def test_stopping_the_first_of_several_processes_stops_one_that_takes_a_dead_ones_place(pair: Web) -> None:
+    with frozen(pair.pid):  # so that it learns of both at once
+        os.kill(children(pair.pid)[0], signal.SIGKILL)
+        pair.send(signal.SIGTERM)
+
+    assert pair.wait() == 0
+    assert "killed by signal 9, restarting" in pair.log.read_text()
 
 
 def test_an_interrupt_from_the_terminal_stops_all_processes_quietly(pair: Web) -> None:
