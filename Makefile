@@ -45,6 +45,9 @@ chaos: .venv/ready ## the chaos suite in its long form, half an hour (Docker for
 simulate: .venv/ready ## histories of the whole service on virtual time, fresh seeds for a minute (ARGS=--minutes=60, ARGS=--help)
 	@$(BIN)/python -m tests.simulation $(ARGS)
 
+fuzz: .venv/ready ## the readers of what clients send, tried with fresh inputs for a minute (ARGS='--minutes 60', ARGS=--help)
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 faults: ## what make fault-NAME can break in the running stack, on purpose (FOR=SECONDS)
 	@faults/fault.sh --help
 

@@ -22,6 +22,23 @@ def test_every_make_target_is_told() -> None:
         assert f"`make {target}`" in read("CONTRIBUTING.md"), target
 
 
+def targets() -> set[str]:
+    """What make has rules for."""
+    return set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+
+
+def test_every_phony_target_has_a_rule() -> None:
+    """Of one that has none make says that nothing is to be done, and ends with status 0."""
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", read("Makefile"), re.MULTILINE)
+    assert set(phony.split()) == targets()
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_what_a_document_has_made_can_be_made(document: Path) -> None:
+    told = set(re.findall(r"(?:`|^    )(?:\w+=\S+ )?make ([a-z-]+)", document.read_text(), re.MULTILINE))
+    assert {target for target in told if not target.startswith("fault-")} <= targets()
+
+
 def test_every_decision_is_listed_under_its_heading() -> None:
     decisions = sorted(ROOT.glob("docs/decisions/0*.md"))
     listed = re.findall(r"^- \[(.*)\]\((.*)\)$", read("docs/decisions/README.md"), re.MULTILINE)
