@@ -11,21 +11,27 @@ DAYS=90 # of a certificate, as public authorities give; the authority has ten ti
 
 names=()
 for host in "$@"; do
-    [[ $host =~ ^[0-9A-Fa-f:.]*[:.][0-9A-Fa-f:.]*$ && ! $host =~ [g-zG-Z] ]] && names+=("IP:$host") || names+=("DNS:$host")
+    [[ $host == *:* || $host =~ ^[0-9.]+$ ]] && names+=("IP:$host") || names+=("DNS:$host")
 done
 key=(-newkey ec -pkeyopt ec_paramgen_curve:P-256 -noenc)
+
+# What openssl says of its progress is of interest when it fails alone.
+certify() {
+    local said
+    said=$(openssl req -x509 "${key[@]}" "$@" 2>&1) || { echo "deploy/tls.sh: openssl made no certificate: $said" >&2; exit 1; }
+}
 
 mkdir -p "$folder" "$folder/authority"
 chmod 700 "$folder/authority"
 if [[ ! -e $folder/ca.crt ]]; then
-    openssl req -x509 "${key[@]}" -keyout "$folder/authority/ca.key" -out "$folder/ca.crt" -days $((DAYS * 10)) \
-        -subj "/CN=primes, an authority for tries" -addext keyUsage=critical,keyCertSign,cRLSign 2>/dev/null
+    certify -keyout "$folder/authority/ca.key" -out "$folder/ca.crt" -days $((DAYS * 10)) \
+        -subj "/CN=primes, an authority for tries" -addext keyUsage=critical,keyCertSign,cRLSign
 fi
 new=$(mktemp -d "$folder/new.XXXXXX")
 trap 'rm -rf "$new"' EXIT
-openssl req -x509 "${key[@]}" -keyout "$new/tls.key" -out "$new/tls.crt" -days $DAYS -CA "$folder/ca.crt" -CAkey "$folder/authority/ca.key" \
+certify -keyout "$new/tls.key" -out "$new/tls.crt" -days $DAYS -CA "$folder/ca.crt" -CAkey "$folder/authority/ca.key" \
     -subj "/CN=$1" -addext basicConstraints=critical,CA:FALSE -addext extendedKeyUsage=serverAuth \
-    -addext "subjectAltName=$(IFS=, && echo "${names[*]}")" 2>/dev/null
+    -addext "subjectAltName=$(IFS=, && echo "${names[*]}")"
 # nginx' user in the container. Who is not root cannot give it away, and has to let others read it.
 if [[ $EUID = 0 ]]; then
     chmod 600 "$new/tls.key"

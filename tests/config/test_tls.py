@@ -43,6 +43,28 @@ def curl(port: int, ca: Path, path: str, *options: str) -> tuple[str, str]:
     return told, body
 
 
+@pytest.mark.parametrize(
+    ("host", "name"),
+    [
+        ("cafe.de", "DNS:cafe.de"),
+        ("primes.example.org", "DNS:primes.example.org"),
+        ("192.0.2.1", "IP Address:192.0.2.1"),
+        ("2001:db8::1", "IP Address:2001:DB8:0:0:0:0:0:1"),
+    ],
+)
+def test_a_certificate_names_its_host_as_what_it_is(tmp_path: Path, host: str, name: str) -> None:
+    subprocess.run([ROOT / "deploy/tls.sh", tmp_path / "a folder", host], check=True, capture_output=True)
+    look = ["openssl", "x509", "-in", tmp_path / "a folder/tls.crt", "-noout", "-ext", "subjectAltName"]
+    assert subprocess.run(look, check=True, capture_output=True, text=True).stdout.splitlines()[-1].strip() == name
+
+
+def test_a_certificate_that_cannot_be_made_is_told_with_the_reason(tmp_path: Path) -> None:
+    done = subprocess.run([ROOT / "deploy/tls.sh", tmp_path, "192.0.2"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.startswith("deploy/tls.sh: openssl made no certificate: ") and "bad ip address" in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["authority", "ca.crt"]
+
+
 class Secure:
     """One nginx that speaks TLS, on a port of its own beside the plain one."""
 
