@@ -26,7 +26,7 @@ from tests.ports import free_port
 __all__ = ["promtool"]  # a fixture
 
 EXPORTER = "prometheus-redis-exporter"
-READ = {"redis_connected_slaves", "redis_connected_slave_lag_seconds", "redis_instance_info"}
+READ = {"redis_up", "redis_connected_slaves", "redis_connected_slave_lag_seconds", "redis_instance_info"}
 RULES = "alerts.yml"
 ALERTS = ("PrimesRedisNoFailover", "PrimesSentinelsTooFew", "PrimesRedisReplicaLags", "PrimesRedisTwoPrimaries")
 
@@ -134,6 +134,13 @@ def test_a_replica_that_is_gone_leaves_no_failover(watched: Watched, promtool: P
         node.start()
 
 
+def test_a_primary_that_is_left_alone_has_no_failover(watched: Watched, promtool: Promtool) -> None:
+    nodes = watched.replicas()
+    with killed(*nodes):
+        samples = watched.until(lambda samples: total(samples, "redis_up") == 1, "one server is left")
+        assert watched.firing(promtool, samples) == {"PrimesRedisNoFailover"}
+
+
 def test_a_replica_that_stands_still_lags(watched: Watched, promtool: Promtool) -> None:
     node, primary = watched.replicas()[0], watched.servers.primary()
     assert node.program
@@ -163,7 +170,7 @@ def test_sentinels_too_few_to_choose_are_told_of_by_those_that_ask_them(watched:
 
 
 @contextlib.contextmanager
-def without(*nodes: Node) -> Iterator[None]:
+def killed(*nodes: Node, options: tuple[str, ...] = ()) -> Iterator[None]:
     """These are killed, and come back."""
     for node in nodes:
         assert node.program
@@ -172,7 +179,12 @@ def without(*nodes: Node) -> Iterator[None]:
         yield
     finally:
         for node in nodes:
-            node.start("--sentinel")
+            node.start(*options)
+
+
+def without(*sentinels: Node) -> contextlib.AbstractContextManager[None]:
+    """Without these."""
+    return killed(*sentinels, options=("--sentinel",))
 
 
 def sentinels(watched: Watched) -> list[Sample]:

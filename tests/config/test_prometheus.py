@@ -30,7 +30,7 @@ IMAGE = os.environ.get("PROMETHEUS_IMAGE", "prom/prometheus:v3.5.3")
 FOREIGN = {
     *("up", "ALERTS"),
     *("redis_memory_used_bytes", "redis_memory_max_bytes", "redis_commands_processed_total"),
-    *("redis_connected_slaves", "redis_connected_slave_lag_seconds", "redis_instance_info"),
+    *("redis_up", "redis_connected_slaves", "redis_connected_slave_lag_seconds", "redis_instance_info"),
     *("nginx_up", *(f"nginx_connections_{state}" for state in ("active", "reading", "writing", "waiting"))),
 }
 
