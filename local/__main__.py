@@ -32,7 +32,7 @@ def main() -> int:
             os.chdir(state.ROOT)
             _raise_descriptor_limit()
             return 0 if stack.run(Terminal(sys.stdout)) else 1
-    except (state.InUse, state.BadSetting, ports.Unusable, programs.NotFound) as error:
+    except (state.InUse, state.Unusable, state.BadSetting, ports.Unusable, programs.NotFound) as error:
         print(f"python -m local: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:  # before Supervisor took over the signals, so nothing runs yet

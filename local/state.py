@@ -23,15 +23,26 @@ class InUse(Exception):
     """Another run has the directory."""
 
 
+class Unusable(Exception):
+    """The directory cannot be written; the message says why."""
+
+
 class BadSetting(Exception):
     """A setting of nginx is none; the message names it, what was expected and what came."""
 
 
 @contextmanager
 def held(state: Path) -> Iterator[None]:
-    """Make the directory and hold it against a second run; the hold ends with the process, however that ends."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(state / "lock", "w") as lock:
+    """Make the directory and hold it against a second run; the hold ends with the process, however that ends.
+
+    Raises `InUse`, `Unusable`.
+    """
+    try:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = open(state / "lock", "w")  # noqa: SIM115  # closed below
+    except OSError as error:
+        raise Unusable(f"{error.filename}: {error.strerror}; give another directory with --state") from None
+    with lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

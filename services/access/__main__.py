@@ -28,7 +28,10 @@ def main() -> None:
         " services take that make users by their own interface (their passwords are in DIR/USER/password)",
     )
     arguments = parser.parse_args()
-    made = make(arguments.directory, arguments.redis_address, widen=arguments.widen)
+    try:
+        made = make(arguments.directory, arguments.redis_address, widen=arguments.widen)
+    except OSError as error:
+        parser.exit(1, f"{parser.prog}: {error.filename}: {error.strerror}\n")
     told = sys.stderr if arguments.print else sys.stdout
     for path in made:
         print(f"made {path}", file=told)

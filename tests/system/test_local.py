@@ -193,3 +193,10 @@ def test_names_the_port_that_is_in_use(tmp_path: Path) -> None:
         )
     assert refused.returncode == 1
     assert f"port {port} (nginx) is in use; choose another: HTTP_PORT=" in refused.stderr
+
+
+def test_names_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    (file := tmp_path / "file").write_text("no directory")
+    refused = subprocess.run([*COMMAND, "--state", file / "state"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 1
+    assert refused.stderr == f"python -m local: {file / 'state'}: Not a directory; give another directory with --state\n"

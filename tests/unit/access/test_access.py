@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sys
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from services.access.__main__ import main
 from services.access.probes import probes
 from services.access.rules import RULES, access_strings, commands, make, rule
 from services.jobs import names
@@ -66,6 +68,17 @@ def test_makes_a_folder_for_each_service(tmp_path: Path) -> None:
 def test_makes_the_folder_itself(tmp_path: Path) -> None:
     make(tmp_path / "a" / "b", REDIS)
     assert (tmp_path / "a" / "b" / "redis" / "users.acl").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (file := tmp_path / "file").write_text("no folder")
+    monkeypatch.setattr(sys, "argv", ["access", str(file / "access")])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == 1
+    assert re.fullmatch(rf"python -m services.access: {file}\S*: Not a directory\n", capsys.readouterr().err)
 
 
 def test_keeps_what_stands_there(tmp_path: Path) -> None:
