@@ -6,6 +6,7 @@ import logging
 from collections.abc import Sequence
 
 import redis.asyncio
+from redis.exceptions import AuthenticationError
 
 from services.broker.connection import PASSING, Backoff
 
@@ -13,6 +14,7 @@ log = logging.getLogger(__name__)
 
 
 SILENT = "Redis does not answer"
+REFUSED = "Redis refuses this process' user or password"
 OUTDATED = "Redis' users lack rights that this version needs"  # which ones is in the log alone: anybody may ask who is ready
 
 
@@ -43,7 +45,8 @@ class Rights:
             try:
                 self._learn(await self._ask())
             except PASSING as error:
-                self.obstacle = SILENT
+                # redis-py calls it a lost connection, with what it was as the cause
+                self.obstacle = REFUSED if isinstance(error.__cause__ or error, AuthenticationError) else SILENT
                 log.warning("could not ask Redis what %s may do, will ask again: %s", self._user, error)
             if not self.obstacle:
                 return True

@@ -31,7 +31,6 @@ class _CertificateHandler(JSONHandler):
         self._children = children
         self._redis = redis
         self._running: asyncio.Task[bytes] | None = None
-        self._ending = False
 
     async def _run(self, operation: str, text: bytes) -> bytes | None:
         """What the child says; None where the request was answered in its stead. Raises NotACertificate, NoSuchForm."""
@@ -43,10 +42,10 @@ class _CertificateHandler(JSONHandler):
         except TooCostly:
             self.fail(413, "too_large", f"Takes more than {SECONDS} s here: python -m certificates does it on your machine")
         except asyncio.CancelledError:
-            if self._ending:
-                self.fail(503, "going_away", "The web process ends; ask again", retryable=True)
-            else:
+            if self._gone:
                 self.set_status(499, "client left")
+            else:
+                self.fail(503, "going_away", "The web process ends; ask again", retryable=True)
         return None
 
     def on_connection_close(self) -> None:
@@ -57,7 +56,6 @@ class _CertificateHandler(JSONHandler):
 
     def interrupt(self) -> None:
         """Stop."""
-        self._ending = True
         if self._running:
             self._running.cancel()
 

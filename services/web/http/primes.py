@@ -76,7 +76,9 @@ class Primes(JSONHandler):
         except TimeoutError:
             return self._tell_timeout(timeout, self._known)
         except asyncio.CancelledError:
-            return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+            if self._gone:
+                return self.set_status(499, "client left")  # as nginx counts it; nobody reads it
+            answer = None  # the process fails, and with it all that it does
         self._tell_budget()
         if answer is not None and answer.fault is Fault.DEADLINE and self.AWAITED:
             self._tell_timeout(timeout, describe_unknown(answer))

@@ -7,11 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from services.access.probes import probes
-from tests.integration.plain_clients import ask_all, question, questions
+from services.jobs.names import Lane
+from tests.integration.plain_clients import HEAVY, ask_all, question, questions
 from tests.integration.stack import Service, Stack
+from tests.integration.steps import asking
 from tests.integration.waiting import wait_until
 
 OUTDATED = {"status": "Redis' users lack rights that this version needs"}
+REFUSED = {"status": "Redis refuses this process' user or password"}
 RIGHTS = ["-rpush", "-xinfo|groups", "-acl|dryrun", "resetkeys ~{primes}:jobs:*", "resetchannels &primes:results:*"]
 Start = Callable[[Stack], Service]
 
@@ -75,3 +78,27 @@ def test_what_a_web_process_takes_while_it_waits_is_answered_afterwards(stack: S
         wait_until(lambda: web.pending == 101, "it took all")
         stack.redis.admin.execute_command("ACL LOAD")
         assert tally.result().clean
+
+
+@pytest.mark.parametrize("user", ["web", "worker"])
+def test_a_process_whose_password_redis_refuses_says_so_and_waits(stack: Stack, user: str) -> None:
+    stack.redis.start()
+    stack.redis.admin.execute_command("ACL SETUSER", user, "resetpass", ">another")
+    service = stack.web() if user == "web" else stack.worker()
+    wait_until(lambda: service.get("/readyz").json == REFUSED, "it says why it waits")
+    assert service.running, service.tail()
+    stack.redis.admin.execute_command("ACL LOAD")
+    stack.wait_ready()
+
+
+def test_who_waits_when_a_web_process_fails_for_a_right_that_was_taken_away_is_told(stack: Stack) -> None:
+    stack.redis.start()
+    web = stack.web()
+    stack.wait_ready()
+    with asking(web, HEAVY) as (waiting,):
+        wait_until(lambda: stack.redis.length(Lane.HEAVY) == 1, "one question is in the queue")
+        stack.redis.admin.execute_command("ACL SETUSER", "web", "-xadd")
+        with asking(web, "97") as (fatal,):
+            told = [(response.status, response.json["error"]["code"]) for response in (waiting.result(), fatal.result())]
+    assert told == [(503, "going_away")] * 2
+    assert web.wait() == 1
