@@ -18,6 +18,8 @@ class Unusable(Exception):
 
 def require_free(http_port: int, operators_port: int) -> None:
     """Raise `Unusable` unless every port that the stack cannot do without is free."""
+    if http_port == operators_port:  # nginx would begin all the same, and serve no operators
+        raise Unusable(f"port {http_port} is wanted for clients and for operators; choose another: OPERATORS_PORT=… make local")
     for variable, port, use in (("HTTP_PORT", http_port, "nginx"), ("OPERATORS_PORT", operators_port, "nginx, for operators")):
         if port in WEB | METRICS or not is_free(port):
             raise Unusable(f"port {port} ({use}) is in use; choose another: {variable}=… make local")

@@ -195,6 +195,16 @@ def test_names_the_port_that_is_in_use(tmp_path: Path) -> None:
     assert f"port {port} (nginx) is in use; choose another: HTTP_PORT=" in refused.stderr
 
 
+def test_wants_two_ports_for_clients_and_operators(tmp_path: Path) -> None:
+    port = str(free_port())
+    ports = ["--http-port", port, "--operators-port", port]
+    refused = subprocess.run(
+        [*COMMAND, "--state", tmp_path / "state", *ports], cwd=ROOT, capture_output=True, text=True, timeout=START, check=False
+    )
+    assert refused.returncode == 1
+    assert f"port {port} is wanted for clients and for operators; choose another: OPERATORS_PORT=" in refused.stderr
+
+
 def test_names_a_directory_that_cannot_be_made(tmp_path: Path) -> None:
     (file := tmp_path / "file").write_text("no directory")
     refused = subprocess.run([*COMMAND, "--state", file / "state"], cwd=ROOT, capture_output=True, text=True, check=False)
