@@ -43,6 +43,13 @@ for argument in "$@"; do
     esac
 done
 
+# Two at once would count each other's workers. The lock is the deploy's too, below, and so lasts as long as that does.
+exec 9<deploy/rolling.sh
+if command -v flock >/dev/null && ! flock --nonblock 9; then
+    echo "deploy/rolling.sh: another one is under way from this folder; run it again when that has ended" >&2
+    exit 1
+fi
+
 todo=
 interrupted=
 

@@ -126,7 +126,7 @@ main() {
         usage
         exit
     fi
-    if ! grep -qE "^  $NAME  " <<<"$(usage)" || ! [[ $seconds =~ ^[0-9]+$ ]]; then
+    if ! [[ $NAME =~ ^[a-z-]+$ ]] || ! grep -qE "^  $NAME  " <<<"$(usage)" || ! [[ $seconds =~ ^[0-9]+$ ]]; then
         usage >&2
         exit 2
     fi
