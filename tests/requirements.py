@@ -1,5 +1,6 @@
 """Requirements files with exact versions and hashes, from pyproject's dependency groups: `make requirements`, `make lint`."""
 
+import argparse
 import ast
 import hashlib
 import json
@@ -92,14 +93,18 @@ def compile_group(group: str, file: Path, options: list[str], environment: Mappi
 
 def main() -> int:
     """Write all files with these options of `uv pip compile`; with --check, name those that are stale."""
-    if sys.argv[1:] == ["--check"]:
+    parser = argparse.ArgumentParser(prog="python -m tests.requirements", description=__doc__, allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="write nothing, and name the files that are stale")
+    parser.epilog = "Other options go to `uv pip compile`, such as --upgrade."
+    given, options = parser.parse_known_args()
+    if given.check:
         for file in (found := stale()):
             print(f"{file} was not written from this pyproject.toml: run 'make requirements'", file=sys.stderr)
         return 1 if found else 0
     pip = [sys.executable, "-m", "pip", "config", "list"]
     environment = index(subprocess.run(pip, capture_output=True, text=True, check=True).stdout)
     for group, file in FILES.items():
-        compile_group(group, ROOT / file, sys.argv[1:], environment)
+        compile_group(group, ROOT / file, options, environment)
     return 0
 
 

@@ -1,6 +1,8 @@
 """The requirements files fit pyproject.toml, which is told without an index, and are written from the index that pip uses."""
 
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,15 @@ def change(path: Path, old: str, new: str) -> None:
 
 def test_the_files_that_stand_here_fit(tree: Path) -> None:
     assert stale(tree) == []
+
+
+def test_who_asks_for_help_gets_it_and_no_file_is_written() -> None:
+    before = {file: (ROOT / file).read_bytes() for file in FILES.values()}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.requirements", "--help"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.partition(" [")[0]) == (0, "usage: python -m tests.requirements")
+    assert {file: (ROOT / file).read_bytes() for file in FILES.values()} == before
 
 
 def test_a_changed_requirement_makes_the_files_stale_that_it_is_in(tree: Path) -> None:
