@@ -57,7 +57,7 @@ COMPUTED = {"instance": "the host's name", "heavy_processes": "half the CPUs", "
 NOTES = {
     "redis_url": "`redis://`, `rediss://` or `unix://`",
     "max_digits": "a URL ends at 32 KB, whatever this says",
-    "max_proof_digits": "the time grows with about the fourth power",
+    "max_proof_digits": "the time grows with about the fourth power; `PRIMES_MAX_DIGITS` bounds it too",
     "ping": "nginx cuts a silent socket off after 65",
     "long_poll": "nginx ends a wait of 200",
     "gather": "a busy process is one whose last write carried 4 jobs or more",

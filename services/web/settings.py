@@ -87,6 +87,11 @@ class WebSettings(Settings):
         0.01, description="part of the questions that is traced where `traces` is set; those of clients that trace come on top"
     )
 
+    @property
+    def most_digits_to_prove(self) -> int:
+        """Digits of the largest number that is proven: one that is too large to be taken is too large for that."""
+        return min(self.max_digits, self.max_proof_digits)
+
     @field_validator("allowed_origins")
     @classmethod
     def _check_origins(cls, origins: str) -> str:

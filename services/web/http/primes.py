@@ -60,7 +60,7 @@ class Primes(JSONHandler):
         wanted = self._read_wanted()
         started = time.monotonic()
         try:
-            most = self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.max_proof_digits
+            most = self._settings.max_digits if wanted is Wanted.VERDICT else self._settings.most_digits_to_prove
             asked = self._read(text, most, wanted)
             answer = await self._ask(asked, timeout)
         except question.TOO_LARGE as error:

@@ -58,7 +58,7 @@ class V1Peer:
         self._session = self._sessions.open(self)
         connection = socket.request.headers.get("X-Request-ID", "")[:64]
         log.debug("session begun", extra=about(request=connection, session=veil(self._session.token)))
-        self._limits = Limits(settings.max_digits, settings.max_proof_digits)
+        self._limits = Limits(settings.max_digits, settings.most_digits_to_prove)
         self._begun = False  # whether a request was accepted: too late to resume
         self.paused = False  # whether frames, and so pongs, are left unread
         self._outbox.send(responses.notification(self._standing()))

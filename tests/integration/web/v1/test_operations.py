@@ -136,3 +136,21 @@ def test_a_job_that_runs_out_of_time_tells_the_best_that_is_known(manned: Front)
         await client.close()
 
     asyncio.run(scenario())
+
+
+def test_a_number_that_is_too_large_to_be_asked_for_is_too_large_to_be_proven(manned: Front) -> None:
+    web = manned.web("strict", "--max-digits", "20")
+    manned.wait_ready()
+
+    async def scenario() -> None:
+        client = await RpcClient().connect(web.url)
+        refused = await ask(client, 1, "is_prime", number="9" * 21, proof=True)
+        assert refused["code"] == "too_large"
+        proven = await ask(client, 2, "is_prime", number="1" * 19, proof=True)
+        assert (proven["verdict"], proven["proven"]) == ("prime", True)
+        await client.close()
+
+    asyncio.run(scenario())
+    response = web.get(f"/primes/{'9' * 21}?proof=true")
+    assert (response.status, response.json["error"]["code"]) == (413, "too_large")
+    assert response.json["error"]["message"] == "Number too large: 21 digits came, at most 20 are taken"
