@@ -21,6 +21,7 @@ HEAD = """# Settings
 
 `docker compose` reads these from the environment, or from a file `.env` beside `docker-compose.yml`.
 `make local` reads `HTTP_PORT` (8080 unless set, on loopback only), `OPERATORS_PORT`, and every `PRIMES_…` of the next section.
+What `local/supervisord.conf` says of a process itself wins: ports and addresses, `PRIMES_PROCESSES`, where Redis is.
 It tells nginx what the table says of nginx, with `PRIMES_` before each name (`PRIMES_ALLOWED_HOSTS`).
 TLS and the names of the web processes are the compose stack's own.
 On a swarm `deploy/swarm/up.sh` passes on what is said of processes and nginx, but ports and `WEB_SERVERS`.

@@ -110,8 +110,10 @@ def start(http_port: int, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="class")
-def run(start: Callable[[], Run]) -> Run:
-    return start()
+def run(start: Callable[[], Run]) -> Iterator[Run]:
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("PRIMES_PROCESSES", "2")  # the second of each would want the next one's port
+        yield start()
 
 
 class TestRunning:
@@ -135,6 +137,11 @@ class TestRunning:
         assert "operators.js" in body
         assert get(run.http_port, "/figures")[0] == 404
         assert json.loads(get(run.operators_port, "/dead-letters")[1]) == {"count": 0, "letters": []}
+
+    def test_each_process_has_its_port_for_operators(self, run: Run) -> None:
+        for port in ports.METRICS:
+            assert get(port, "/readyz")[0] == 200
+        assert "in use" not in run.output()
 
     def test_names_the_process_on_each_line(self, run: Run) -> None:
         names = {line.split(":")[0].strip() for line in run.output().splitlines()}
