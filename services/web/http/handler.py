@@ -16,8 +16,9 @@ REQUESTS = Counter("primes_web_http_requests_total", "HTTP requests answered", [
 
 RETRY_AFTER = 1  # seconds that a refused client is asked to wait
 
-# narrower than Python's own readers, which take "1_0", the digits of every script and, of an integer, no more than 4,300
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{0,20})?|\.[0-9]{1,20}")
+# Narrower than Python's own readers, which take "1_0", the digits of every script and, of an integer, no more than 4,300: numbers
+# are those of JSON, as the contract has them.
+_SECONDS = re.compile(r"[0-9]{1,40}(?:\.[0-9]{1,40})?(?:[eE][-+]?[0-9]{1,3})?")
 _LENGTH = re.compile(r"[0-9]{1,20}")
 
 

@@ -22,9 +22,13 @@ if "services.worker.compute.child" in sys.orig_argv:
 
 def two_workers(front: Front, *options: str) -> tuple[Worker, Worker, int]:
     """Two workers; the first has a frozen child for its next heavy job, the second stands still until it is thawed."""
-    first, second = front.worker("first", *options), front.worker("second", *options)
+    second = front.worker("second", *options)
     front.wait_ready()
     freeze(second.pid)
+    # What its last read is given, it answers when it is thawed, though the first took it over meanwhile.
+    wait_until(lambda: front.redis.admin.info("clients")["blocked_clients"] == 0, "Redis gives it nothing more")
+    first = front.worker("first", *options)
+    wait_until(first.ready, "the first is ready")
     return first, second, freeze_child(front.web0, first)
 
 
