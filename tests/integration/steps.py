@@ -47,6 +47,15 @@ def let_work(worker: Worker) -> None:
     wait_until(lambda: answered() >= before + 100, f"{worker.name} answers quick jobs")
 
 
+def freeze_empty(redis: RedisServer, worker: Worker) -> None:
+    """Stop a worker, the only one there is, that Redis gives nothing more.
+
+    What its last read is given by then it answers when it is thawed, as its own, though another took that over meanwhile.
+    """
+    freeze(worker.pid)
+    wait_until(lambda: redis.admin.info("clients")["blocked_clients"] == 0, f"the last read of {worker.name} is over")
+
+
 def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:
     """Stop a worker under load at a moment at which it holds quick jobs."""
 

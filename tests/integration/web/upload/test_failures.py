@@ -11,7 +11,7 @@ from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY, SLOW, SLOW_COMPOSITE
 from tests.integration.processes import freeze, frozen, state, thaw
 from tests.integration.stack import Stack, Web, get
-from tests.integration.steps import freeze_child, freeze_with_quick_jobs, kill_children
+from tests.integration.steps import freeze_child, freeze_empty, freeze_with_quick_jobs, kill_children
 from tests.integration.uploading import (
     Sender,
     SlowReader,
@@ -45,9 +45,11 @@ def both(stack: Stack) -> tuple[Web, Web]:
 
 def test_a_worker_killed_in_the_middle_neither_loses_nor_doubles_a_line(front: Front) -> None:
     asked = [*numbers(100_000, 1), *[HEAVY] * 8, *numbers(50_000, 2)]
-    doomed, other = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
+    other = front.worker("second", "--lease", "1")
     front.wait_ready()
-    freeze(other.pid)
+    freeze_empty(front.redis, other)
+    doomed = front.worker("first", "--lease", "1")
+    wait_until(doomed.ready, "the first is ready")
     with posting(front.web0.port, text(asked)) as answer:
         wait_until(lambda: front.web0.metric("primes_web_upload_chunks_total") > 20, "the upload is being computed")
         freeze_with_quick_jobs(front.redis, doomed)

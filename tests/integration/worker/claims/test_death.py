@@ -9,7 +9,7 @@ from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY, HEAVY_COMPOSITE, INVALID, NOT_PRIME, PRIME, SLOW, Load, RawClient
 from tests.integration.processes import children, freeze, state, thaw
 from tests.integration.stack import Worker, get
-from tests.integration.steps import asking, freeze_child, freeze_with_quick_jobs, let_work
+from tests.integration.steps import asking, freeze_child, freeze_empty, freeze_with_quick_jobs, let_work
 from tests.integration.waiting import wait_until
 
 # Python runs it before the program: the child stands still before it has read its arguments.
@@ -24,9 +24,7 @@ def two_workers(front: Front, *options: str) -> tuple[Worker, Worker, int]:
     """Two workers; the first has a frozen child for its next heavy job, the second stands still until it is thawed."""
     second = front.worker("second", *options)
     front.wait_ready()
-    freeze(second.pid)
-    # What its last read is given, it answers when it is thawed, though the first took it over meanwhile.
-    wait_until(lambda: front.redis.admin.info("clients")["blocked_clients"] == 0, "Redis gives it nothing more")
+    freeze_empty(front.redis, second)
     first = front.worker("first", *options)
     wait_until(first.ready, "the first is ready")
     return first, second, freeze_child(front.web0, first)
