@@ -1,7 +1,7 @@
 """Parts of proofs on their way to the child processes of all workers, and back.
 
-Nothing here is durable, on purpose: a part is some tenths of a second of work. What is lost, in Redis, on its way or with a worker,
-is given out again (`handout.py`).
+Nothing here is durable, on purpose: a part is a tenth of a second of work, or less. What is lost, in Redis, on its way or with a
+worker, is given out again (`handout.py`).
 """
 
 from collections.abc import Mapping, Sequence
