@@ -14,7 +14,8 @@ PROCESSES = 16  # of pytest side by side at most, each of which has ports of its
 def _mine() -> list[int]:
     """Those of this process, in an order of its own, since another run may be under way beside this."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
-    ports = list(PORTS[number % PROCESSES :: PROCESSES])
+    # every second one: the one behind it is for the second of two processes that one command starts
+    ports = list(PORTS[2 * (number % PROCESSES) :: 2 * PROCESSES])
     random.SystemRandom().shuffle(ports)
     return ports
 
