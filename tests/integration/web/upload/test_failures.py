@@ -49,7 +49,7 @@ def test_a_worker_killed_in_the_middle_neither_loses_nor_doubles_a_line(front: F
     front.wait_ready()
     freeze_empty(front.redis, other)
     doomed = front.worker("first", "--lease", "1")
-    wait_until(doomed.ready, "the first is ready")
+    front.wait_ready(doomed)
     with posting(front.web0.port, text(asked)) as answer:
         wait_until(lambda: front.web0.metric("primes_web_upload_chunks_total") > 20, "the upload is being computed")
         freeze_with_quick_jobs(front.redis, doomed)

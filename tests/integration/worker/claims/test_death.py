@@ -26,7 +26,7 @@ def two_workers(front: Front, *options: str) -> tuple[Worker, Worker, int]:
     front.wait_ready()
     freeze_empty(front.redis, second)
     first = front.worker("first", *options)
-    wait_until(first.ready, "the first is ready")
+    front.wait_ready(first)
     return first, second, freeze_child(front.web0, first)
 
 
