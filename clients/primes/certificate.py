@@ -102,12 +102,6 @@ def _request(address: str) -> tuple[urllib.request.Request, str]:
 def _describe(error: urllib.error.HTTPError) -> str:
     try:
         return str(json.loads(error.read(10_000))["error"]["message"])
-    except (
-        OSError,
-        http.client.HTTPException,
-        ValueError,
-        KeyError,
-        TypeError,
-        RecursionError,
-    ):  # it broke off, or is none of ours
+    # It broke off, or is none of ours.
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, RecursionError):
         return f"{error.url}: HTTP status {error.code}"

@@ -18,6 +18,7 @@ from tests.integration.conftest import Front
 from tests.integration.plain_clients import NOT_PRIME, PRIME, SLOW, RawClient
 from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
+from tests.integration.stack import Web
 from tests.integration.uploading import post, posting
 from tests.integration.waiting import wait_until
 
@@ -37,6 +38,15 @@ def costly(count: int, after: int = 1 << 20) -> list[str]:
 
 LABOUR = "+".join(["fib(64)"] * 66)  # is read in some hundred times as long as its length tells
 LABOURS = 1_000  # of them: half a second, and 40 ms as their length tells
+LABORIOUS = {"jsonrpc": "2.0", "id": 1, "method": "is_prime", "params": {"number": f"{LABOUR}+"}}  # and is none in the end
+
+
+@pytest.fixture
+def narrow(manned: Front) -> Web:
+    """A web process of which one client has little where another asks too, with a worker behind it."""
+    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
+    manned.wait_ready()
+    return web
 
 
 def ask_meanwhile(polite: RawClient) -> None:
@@ -47,63 +57,53 @@ def ask_meanwhile(polite: RawClient) -> None:
         assert polite.receive() == NOT_PRIME
 
 
-def test_messages_that_are_costly_to_read_count_as_what_they_take(manned: Front) -> None:
-    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
-    manned.wait_ready()
-    with RawClient(web.url, address=POLITE) as polite, RawClient(web.url, subprotocol="primes.v1", address=GREEDY) as greedy:
+def test_messages_that_are_costly_to_read_count_as_what_they_take(narrow: Web) -> None:
+    with RawClient(narrow.url, address=POLITE) as polite, RawClient(narrow.url, subprotocol="primes.v1", address=GREEDY) as greedy:
         json.loads(greedy.receive())
-        request = {"jsonrpc": "2.0", "id": 1, "method": "is_prime", "params": {"number": f"{LABOUR}+"}}
         for _ in range(LABOURS):
             polite.send("91")
             assert polite.receive() == NOT_PRIME
-            greedy.send(json.dumps(request))
+            greedy.send(json.dumps(LABORIOUS))
         ask_meanwhile(polite)
-        assert 0 < web.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
-        assert web.metric("primes_web_closes_total", code="1011") == 0
+        assert 0 < narrow.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
+        assert narrow.metric("primes_web_closes_total", code="1011") == 0
         for _ in range(LABOURS):  # once it is alone
             assert json.loads(greedy.receive())["error"]["data"]["code"] == "not_an_integer"
 
 
-def test_batches_that_are_costly_to_read_count_as_what_they_take(manned: Front) -> None:
-    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
-    manned.wait_ready()
-    with RawClient(web.url, address=POLITE) as polite, RawClient(web.url, subprotocol="primes.v1", address=GREEDY) as greedy:
+def test_batches_that_are_costly_to_read_count_as_what_they_take(narrow: Web) -> None:
+    with RawClient(narrow.url, address=POLITE) as polite, RawClient(narrow.url, subprotocol="primes.v1", address=GREEDY) as greedy:
         json.loads(greedy.receive())
-        request = {"jsonrpc": "2.0", "id": 1, "method": "is_prime", "params": {"number": f"{LABOUR}+"}}
         polite.send("91")
         assert polite.receive() == NOT_PRIME
         for _ in range(LABOURS // 100):
-            greedy.send(json.dumps([request] * 100))
+            greedy.send(json.dumps([LABORIOUS] * 100))
         ask_meanwhile(polite)
-        assert 0 < web.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
-        assert web.metric("primes_web_closes_total", code="1011") == 0  # though its pongs were not read
+        assert 0 < narrow.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
+        assert narrow.metric("primes_web_closes_total", code="1011") == 0  # though its pongs were not read
         for _ in range(LABOURS // 100):  # once it is alone
             assert len(json.loads(greedy.receive())) == 100
 
 
-def test_a_file_that_is_costly_to_read_counts_as_what_it_takes(manned: Front) -> None:
-    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
-    manned.wait_ready()
+def test_a_file_that_is_costly_to_read_counts_as_what_it_takes(narrow: Web) -> None:
     body = b"number,more\n" + b",\n" * 500_000  # a second to read, and 7 ms as its length tells
-    with RawClient(web.url, address=POLITE) as polite:
+    with RawClient(narrow.url, address=POLITE) as polite:
         polite.send("91")
         assert polite.receive() == NOT_PRIME
-        with posting(web.port, body) as response:
+        with posting(narrow.port, body) as response:
             ask_meanwhile(polite)
             assert not response.done()
             polite.socket.close()
             assert response.result().status == 200  # once it is alone
 
 
-def test_answers_to_a_file_count_as_what_it_takes_to_tell_them(manned: Front) -> None:
-    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
-    manned.wait_ready()
-    location = post(web.port, b"9\n" * 200_000, {"Prefer": "respond-async"}).headers["Location"]  # a second of answers
-    with RawClient(web.url, address=POLITE) as polite:
+def test_answers_to_a_file_count_as_what_it_takes_to_tell_them(narrow: Web) -> None:
+    location = post(narrow.port, b"9\n" * 200_000, {"Prefer": "respond-async"}).headers["Location"]  # a second of answers
+    with RawClient(narrow.url, address=POLITE) as polite:
         polite.send("91")
         assert polite.receive() == NOT_PRIME
         with ThreadPoolExecutor(1) as pool:
-            listed = pool.submit(web.get, f"{location}?timeout=60")
+            listed = pool.submit(narrow.get, f"{location}?timeout=60")
             ask_meanwhile(polite)
             assert not listed.done()
             polite.socket.close()
@@ -177,11 +177,9 @@ def test_a_client_that_fills_its_share_leaves_room_for_others(manned: Front) -> 
         wait_until(lambda: web.pending == 6, "the other's is taken")
 
 
-def test_a_client_that_had_its_share_of_a_process_waits_while_another_is_served(manned: Front) -> None:
-    web = manned.web("shared", "--client-share", "0.001", "--ping", "1")
-    manned.wait_ready()
+def test_a_client_that_had_its_share_of_a_process_waits_while_another_is_served(narrow: Web) -> None:
     count = 5_000  # twice what it may take before its share counts
-    with RawClient(web.url, address=POLITE) as polite, RawClient(web.url, address=GREEDY) as greedy:
+    with RawClient(narrow.url, address=POLITE) as polite, RawClient(narrow.url, address=GREEDY) as greedy:
         others = sent = 0
         while polite.pings < 4 or sent < count:  # for several times as long as a peer may be silent
             polite.send("91")
@@ -190,8 +188,8 @@ def test_a_client_that_had_its_share_of_a_process_waits_while_another_is_served(
             for _ in range(min(100, count - sent)):
                 greedy.send("97")
                 sent += 1
-        assert web.metric("primes_web_messages_total", outcome="integer") < count + others
-        assert web.metric("primes_web_closes_total", code="1011") == 0
+        assert narrow.metric("primes_web_messages_total", outcome="integer") < count + others
+        assert narrow.metric("primes_web_closes_total", code="1011") == 0
         assert list(greedy.messages(count)) == [PRIME] * count  # once it is alone
 
 
