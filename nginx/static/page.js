@@ -25,7 +25,7 @@ const CERTIFICATE_HEAD = 2 ** 16; // characters in which that shows: a number ma
 class Page {
   #client;
   #checker = new Checker();
-  #history = History.open();
+  #history;
   #table;
   #act = {
     alarm: (number) => this.#alarm(number),
@@ -52,6 +52,7 @@ class Page {
     this.#files = new Files($("uploads"), this.#checker, this.#act);
     this.#listen();
     const saved = readSaved();
+    this.#history = new History(saved.unwritten);
     this.#connect(saved.session);
     // In the same turn: an answer that came before its question is known here would be taken for nobody's.
     this.#take(saved.open.map((entry) => newEntry(entry)));
@@ -61,7 +62,7 @@ class Page {
 
   /** `searched`: keys of those whose factors were looked for when the page was left. */
   async #recall(searched) {
-    const former = await (await this.#history).all();
+    const former = await this.#history.all();
     this.#table.append(former.toReversed());
     for (const entry of former) {
       if (!entry.check && !entry.error) this.#checkIfQuick(entry);
@@ -257,11 +258,10 @@ class Page {
     this.#table.keep((entry) => !oldest.has(entry));
   }
 
-  async #keep(entry) {
+  #keep(entry) {
     const { key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value } = entry;
     const factored = entry.factored && { ...entry.factored, checking: false }; // a check ends with the page
-    const history = await this.#history;
-    await history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value, factored });
+    this.#history.put({ key, number, proof, certificate, verdict, proven, method, evidence, error, check, queue_ms, compute_ms, instance, digits, value, factored });
   }
 
   #checkIfQuick(entry, part = entry) {
@@ -293,7 +293,7 @@ class Page {
     entry.abort?.abort();
     entry.search?.abort.abort();
     this.#table.keep((other) => other !== entry);
-    this.#history.then((history) => history.remove(entry.key));
+    this.#history.remove(entry.key);
     this.#summarize();
     $("numbers").focus();
   }
@@ -302,7 +302,7 @@ class Page {
     for (const entry of this.#table.entries) if (!entry.open) entry.abort?.abort();
     for (const { search } of this.#searched) search.abort.abort();
     this.#table.keep(({ open }) => open);
-    this.#history.then((history) => history.clear());
+    this.#history.clear();
     $("alarm").hidden = true;
     this.#summarize();
     this.#announce("Cleared");
@@ -343,10 +343,14 @@ class Page {
   #saveOpen() {
     const open = [...this.#open].map(({ key, id, number, proof, certificate }) => ({ key, id, number, proof, certificate }));
     const searched = [...this.#searched].map(({ key }) => key);
-    const text = JSON.stringify({ session: this.#client.saved, open, searched });
+    const { unwritten } = this.#history;
     try {
-      if (open.length + searched.length && text.length <= MOST_SAVED) sessionStorage.setItem(SAVED, text);
-      else sessionStorage.removeItem(SAVED); // of a page that was left, and came back
+      sessionStorage.removeItem(SAVED); // of a page that was left, and came back
+      for (const saved of [{ open, searched, unwritten }, { open, searched }]) {
+        const text = JSON.stringify({ session: this.#client.saved, ...saved });
+        const isAny = Object.values(saved).some(({ length }) => length);
+        if (isAny && text.length <= MOST_SAVED) return sessionStorage.setItem(SAVED, text);
+      }
     } catch {
       // storage is switched off: after a reload the numbers are asked again by hand
     }

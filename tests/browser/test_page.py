@@ -134,6 +134,34 @@ def test_the_history_outlives_a_reload_and_can_be_cleared(page: Page) -> None:
     expect(page.locator("#empty")).to_be_visible()
 
 
+def act_and_reload(page: Page, button: str) -> None:
+    """Click it, and reload in the same turn of the page's event loop: no write to the database has ended by then."""
+    with page.expect_navigation():
+        page.get_by_role("button", name=button).evaluate("button => { button.click(); location.reload(); }")
+    expect(page.locator("#connection")).to_contain_text("Connected")
+
+
+def test_what_is_removed_in_the_moment_of_a_reload_stays_removed(page: Page) -> None:
+    ask(page, "97", "91", "89")
+    wait_answered(page, 3)
+    act_and_reload(page, "Remove: 91")
+    wait_answered(page, 2)
+    expect(row(page, "91")).to_have_count(0)
+    act_and_reload(page, "Clear")
+    expect(page.locator("#empty")).to_be_visible()
+
+
+def test_an_answer_that_comes_in_the_moment_of_a_reload_is_kept(page: Page) -> None:
+    reload_when_answered = """() => new MutationObserver(() => {
+        if (document.querySelector('tbody tr[data-verdict="composite"]')) location.reload();
+    }).observe(document.querySelector("tbody"), {attributes: true, subtree: true})"""
+    page.evaluate(reload_when_answered)
+    with page.expect_navigation():
+        ask(page, "91")
+    wait_answered(page, 1)
+    expect(row(page, "91")).to_contain_text("✓ Checked here 7 divides it.")
+
+
 def test_what_is_under_way_at_a_reload_goes_on_in_its_session(page: Page) -> None:
     answers: list[str] = []
 
