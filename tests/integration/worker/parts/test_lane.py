@@ -22,6 +22,7 @@ N = gmpy2.next_prime(gmpy2.mpz(10) ** 299)
 PROOF = f"{WORKER}:1"
 SHORT = Roots(str(N), (next(p for p in (5, -3, -7, 13, 17, 29) if gmpy2.jacobi(p, N) == 1),))
 LONG = Tail(str(N))  # a second and more
+ENDLESS = Tail(str(gmpy2.mpz(10) ** 499 + 153))  # a prime: far longer than its child lives
 
 
 def counted(outcome: str) -> float:
@@ -36,7 +37,7 @@ def test_each_part_is_computed_and_told_once_by_all_children(server: RedisServer
     ear = Ear(server)
 
     async def run() -> None:
-        board = Board(connected(server, redis_timeout=0.5))
+        board = Board(connected(server, redis_timeout=BOUND))
         await board.offer(PROOF, offered(*[SHORT] * 12, LONG, LONG))
         async with working(board, [PartProcess(MEMORY) for _ in range(2)], lambda: len(ear.heard()) == 14):
             pass
@@ -54,8 +55,8 @@ def test_a_part_whose_child_is_killed_is_told_as_failed_and_the_next_is_computed
     ear, before = Ear(server), counted("failed")
 
     async def run() -> None:
-        board, child = Board(connected(server, redis_timeout=0.5)), PartProcess(MEMORY)
-        await board.offer(PROOF, offered(SHORT, LONG, SHORT))
+        board, child = Board(connected(server, redis_timeout=BOUND)), PartProcess(MEMORY)
+        await board.offer(PROOF, offered(SHORT, ENDLESS, SHORT))
         async with working(board, [child], lambda: len(ear.heard()) == 3):
             await eventually(lambda: server.admin.llen(names.parts(PROOF)) == 1, "the second part was taken", BOUND)
             assert child._process is not None
@@ -73,7 +74,7 @@ def test_what_cannot_be_read_is_dropped_and_the_next_is_computed(server: RedisSe
     ear, before = Ear(server), counted("dropped")
 
     async def run() -> None:
-        board = Board(connected(server, redis_timeout=0.5))
+        board = Board(connected(server, redis_timeout=BOUND))
         await board.offer(PROOF, {1: b"\xc1", 2: encode_part(SHORT)})
         async with working(board, [PartProcess(MEMORY)], lambda: bool(ear.heard())):
             pass
@@ -87,7 +88,7 @@ def test_a_child_without_parts_is_ended_after_some_minutes(server: RedisServer, 
     ear, child = Ear(server), PartProcess(MEMORY)
 
     async def run() -> None:
-        board = Board(connected(server, redis_timeout=0.5))
+        board = Board(connected(server, redis_timeout=BOUND))
         await board.offer(PROOF, offered(SHORT))
         async with working(board, [child], lambda: not child.started):
             await eventually(lambda: bool(ear.heard()), "it has computed")
@@ -99,7 +100,7 @@ def test_a_child_without_parts_is_ended_after_some_minutes(server: RedisServer, 
 
 def test_without_children_nothing_is_taken(server: RedisServer) -> None:
     async def run() -> None:
-        board = Board(connected(server, redis_timeout=0.5))
+        board = Board(connected(server, redis_timeout=BOUND))
         await board.offer(PROOF, offered(SHORT))
         looks = iter(range(5))
         async with working(board, [], lambda: next(looks, None) is None):
@@ -113,11 +114,13 @@ def test_what_was_taken_is_told_before_the_lane_stops(server: RedisServer) -> No
     ear = Ear(server)
 
     async def run() -> None:
-        board = Board(connected(server, redis_timeout=0.5))
-        await board.offer(PROOF, offered(LONG, LONG))
-        async with working(board, [PartProcess(MEMORY)], lambda: server.admin.llen(names.parts(PROOF)) == 1):
-            pass
+        board = Board(connected(server, redis_timeout=BOUND))
+        await board.offer(PROOF, {1: encode_part(LONG)})
+        async with working(board, [PartProcess(MEMORY)], lambda: True) as lane:
+            await eventually(lambda: server.admin.llen(names.parts(PROOF)) == 0, "the part was taken")
+            lane.bell.stop()
+            await board.offer(PROOF, {2: encode_part(LONG)})
 
     asyncio.run(run())
-    ear.listen()
-    assert [told.number for told in ear.told] == [1]
+    assert [told.number for told in ear.heard()] == [1]
+    assert server.admin.llen(names.parts(PROOF)) == 1
