@@ -22,9 +22,11 @@ from tests.integration.stack import Worker
 from tests.integration.v1_clients import RpcClient, in_thread
 from tests.integration.waiting import eventually
 
-SHORT = PARTED_ABOVE + 60  # digits: some seconds, in which both children have started
-LONG = PARTED_ABOVE + 300  # ten seconds and more: there is time to break something in the middle
+SHORT = PARTED_ABOVE + 60  # digits: some seconds
+LONG = PARTED_ABOVE + 300  # ten seconds and more: both children have started, and there is time to break something in the middle
 PROVEN = 300  # s for such a proof, on a machine that others use
+
+LEASE = "6"  # seconds: whoever stands still for less keeps its proof, and does not leave it to one that begins anew
 
 ONE = {"PRIMES_PART_PROCESSES": "1"}
 NONE = {"PRIMES_PART_PROCESSES": "0"}
@@ -41,7 +43,7 @@ def prime(digits: int) -> str:
 
 def pair(front: Front, *options: str) -> list[Worker]:
     """Two workers, each with one child for parts."""
-    workers = [front.worker(name, "--lease", "2", *options, environment=ONE) for name in ("first", "second")]
+    workers = [front.worker(name, "--lease", LEASE, *options, environment=ONE) for name in ("first", "second")]
     front.wait_ready()
     return workers
 
@@ -117,7 +119,7 @@ def test_two_workers_make_one_proof(front: Front) -> None:
     workers = pair(front)
 
     async def scenario() -> None:
-        client = await asked(front, prime(SHORT))
+        client = await asked(front, prime(LONG))
         await proven(client, front)
         assert [verdict["verdict"] for verdict in client.verdicts] == ["probably_prime"]
 
