@@ -135,7 +135,7 @@ def test_a_job_with_an_operation_that_the_worker_does_not_know_is_set_aside(mann
 
 
 def test_a_job_over_its_deadline_is_ended_with_its_process(front: Front) -> None:
-    worker = front.worker("worker0", "--deadline", "1")
+    worker = front.worker("worker0", "--deadline", "3")  # s: SLOW takes far longer, and HEAVY a millisecond of a child's turn
     front.wait_ready()
     child = warm(front.web0, worker)
 
