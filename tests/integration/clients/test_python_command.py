@@ -52,12 +52,12 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def test_a_line_tells_the_verdict_and_what_was_checked_here(whole: Whole) -> None:
-    done = run(whole.webs[0].url, "--in-order", "97", "91", "2^127-1", "-1", str(gmpy2.next_prime(10**20) ** 2))
+    done = run(whole.webs[0].url, "--proof", "--in-order", "97", "91", "2^127-1", "-1", str(gmpy2.next_prime(10**20) ** 2))
     assert (done.returncode, done.stderr) == (0, "")
     patterns = [
         r"97: prime, checked: it passes 13 strong tests, which decide numbers of its size",
         r"91: composite, checked: (7|13) divides it",
-        r"2\^127-1: prime, checked: (its certificate holds|all \d steps of its certificate hold); certificate [0-9a-f]+…"
+        r"2\^127-1: prime, checked: (its certificate holds|all \d+ steps of its certificate hold); certificate [0-9a-f]+…"
         r"; it is 170141183460469231731687303715884105727 \(39 digits\)",
         r"-1: neither prime nor composite, checked: it is below 2",
         r"\d{41}: composite, checked: it fails the strong test to the base \d+, as no prime does",
@@ -85,9 +85,9 @@ def test_numbers_are_taken_apart_and_the_factors_checked(whole: Whole) -> None:
 
 def test_factors_that_were_found_before_the_deadline_are_told(whole: Whole) -> None:
     number, left = f"37^2*{SEMIPRIME}", f"({SEMIPRIME[:19]}…"
-    line = run(whole.webs[0].url, "--factor", "--deadline", "4", number).stdout
+    line = run(whole.webs[0].url, "--factor", "--deadline", "8", number).stdout
     assert "no answer, deadline: " in line and f"(so far: 37^2 * {left}" in line
-    (told,) = objects(run(whole.webs[0].url, "--json", "--factor", "--deadline", "4", number).stdout)
+    (told,) = objects(run(whole.webs[0].url, "--json", "--factor", "--deadline", "8", number).stdout)
     assert (told["error"]["best"], told["error"]["complete"]) == ("composite", False)
     assert [(one["factor"], one["multiplicity"]) for one in told["error"]["factors"]] == [("37", 2)]
 
@@ -298,17 +298,18 @@ def test_a_certificate_that_cannot_be_saved_is_checked_all_the_same_and_leaves_n
 
 def test_gives_up_a_server_that_cannot_be_reached_and_says_what_was_tried() -> None:
     url = f"ws://127.0.0.1:{free_port()}/chatsocket"
-    done = run(url, "--give-up-after", "1", "97")
+    done = run(url, "--give-up-after", "3", "97")
     *tries, last = done.stderr.splitlines()
     assert done.returncode == 1 and tries
     assert re.fullmatch(rf"primes: {url}: Connection refused; attempt 1 failed, the next in \d\.\d s", tries[0])
-    assert re.fullmatch(rf"primes: {url}: tried {len(tries) + 1} times in 1\.\d s, the last time: Connection refused", last)
+    told = re.fullmatch(rf"primes: {url}: tried {len(tries) + 1} times in (\d+\.\d) s, the last time: Connection refused", last)
+    assert told and float(told[1]) >= 3
 
 
 def test_a_terminal_shows_how_far_it_is_and_what_takes_longest(whole: Whole) -> None:
     ours, theirs = pty.openpty()
     with killed_at_last(subprocess.Popen(
-        [sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "--deadline", "1.5", "2^30011-1", "97", "91"],
+        [sys.executable, "-m", "clients.primes", "--url", whole.webs[0].url, "--deadline", "6", "2^30011-1", "97", "91"],
         cwd=ROOT, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL, stderr=theirs,
     )) as process:  # fmt: skip
         os.close(theirs)
@@ -384,7 +385,8 @@ def test_a_run_that_is_interrupted_goes_on_where_it_was(whole: Whole, tmp_path: 
 
 def test_after_a_killed_run_another_number_in_a_questions_place_is_another_question(whole: Whole, tmp_path: Path) -> None:
     web, state = whole.webs[0], tmp_path / "state"
-    arguments = ["--resume", str(state), "--deadline", "4"]  # the number that nobody waits for must not be computed for long
+    arguments = ["--resume", str(state), "--deadline", "8"]  # the number that nobody waits for must not be computed for long
+    wait_until(lambda: web.pending == 0, "nothing is left of the tests before")
     with killed_at_last(start(web.url, *arguments)) as process:
         wait_until(lambda: state.exists() and state.stat().st_size > 0, "the session is kept")
         kept = state.read_bytes()
@@ -422,7 +424,7 @@ def test_ctrl_c_ends_a_command_that_waits_for_numbers(whole: Whole) -> None:
         process.stdin.flush()
         assert "97: prime" in process.stdout.readline()  # before the next is typed
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(30) == 130
         assert process.stderr.read() == "primes: stopped after 1 answer; the rest is cancelled\n"
 
 
@@ -459,7 +461,7 @@ def test_without_a_state_file_ctrl_c_cancels_what_the_server_computes(whole: Who
     with killed_at_last(start(web.url, "2^30011-1")) as process:
         wait_until(lambda: web.pending > 0, "the number is asked")
         process.send_signal(signal.SIGINT)
-        assert process.wait(10) == 130
+        assert process.wait(30) == 130
         assert process.stderr is not None
         assert process.stderr.read() == "primes: stopped after 0 answers; the rest is cancelled\n"
     wait_until(lambda: web.pending == 0, "the job is cancelled")
