@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import redis
 
 from services.broker.script import Script
 from tests.integration.redis_server import RedisServer
+
+END = b"the end of what is heard"  # which no script says
+PATIENCE = 30  # seconds that a busy machine keeps
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,7 @@ class Node:
         listener = self.admin.pubsub()
         listener.subscribe(*channels)
         for _ in channels:
-            assert listener.get_message(timeout=5) is not None  # that it is subscribed
+            assert listener.get_message(timeout=PATIENCE) is not None  # that it is subscribed
         return listener
 
 
@@ -34,9 +38,10 @@ def run(client: Any, script: Script, keys: list[str], *arguments: str | bytes | 
 
 
 def heard(listener: Any) -> list[tuple[str, bytes]]:
-    """Channel and message of all that was published until now: a script's publications are there before its reply."""
+    """Channel and message of all that was published until now: Redis may write a script's publications after its reply."""
     messages = []
-    while (message := listener.get_message(timeout=0.05)) is not None:
+    redis.Redis(connection_pool=listener.connection_pool).publish(next(iter(listener.channels)), END)
+    while (message := listener.get_message(timeout=PATIENCE))["data"] != END:
         messages.append((message["channel"].decode(), message["data"]))
     return messages
 
