@@ -113,8 +113,8 @@ class Failover:
         sentinel = next(each for each in self.sentinels if each.program and each.program.running)
         return int(self._ask(sentinel).sentinel_masters()[NAME]["port"])
 
-    def wait_for_another(self, former: Node, seconds: float = 30) -> Node:
-        """The server that took its place."""
+    def wait_for_another(self, former: Node, seconds: float = 120) -> Node:
+        """The server that took its place; a Sentinel that stood still for two seconds does nothing for half a minute."""
         wait_until(
             lambda: self.primary() is not former and self._role(self.primary()) == "master", "another is the primary", seconds
         )
