@@ -73,6 +73,7 @@ def parametrize(cases: Sequence[Case]) -> pytest.MarkDecorator:
 
 STEADY, BRIEF = Load(100, 50, 0.5, 5), Load(40, 40, 0.25, 4)
 MOVING, MOVING_BRIEF = Load(200, 5, 1.0, 1), Load(60, 5, 0.8, 1)
+CUT_BRIEF = Load(60, 15, 0.8, 1)  # who is cut off three times asks for far longer than that takes
 WORKING, WORKING_BRIEF = Load(40, 50, 0.6, 30), Load(40, 20, 0.5, 12)
 # Ten minutes; the short form cancels more, to meet as many moments.
 CANCELLING, CANCELLING_BRIEF = Load(40, 4_000, 0.15, 400, 0.07, 20), Load(40, 60, 0.2, 30, 0.3, 2)

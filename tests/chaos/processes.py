@@ -197,7 +197,8 @@ def slow_redis(stage: Processes, crowd: Crowd) -> None:
         proxy.delay = 0.2
     try:
         last(8)
-        assert all(service.ready() for service in stage.services.values()), "what is slow is ready all the same"
+        everybody = stage.services.values()
+        wait_until(lambda: all(service.ready() for service in everybody), "what is slow is ready all the same", RECOVERY)
     finally:
         for proxy in stage.proxies.values():
             proxy.delay = 0.0
@@ -211,8 +212,9 @@ def cut_off(stage: Processes, name: str) -> None:
     try:
         deadline = time.monotonic() + 10
         wait_until(lambda: not stage.services[name].ready(), f"{name} says that it is not ready", 8)
-        assert all(service.ready() for other, service in stage.services.items() if other != name)
-        last(deadline - time.monotonic())
+        others = [service for other, service in stage.services.items() if other != name]
+        wait_until(lambda: all(service.ready() for service in others), "the others are ready", RECOVERY)
+        last(max(0.0, deadline - time.monotonic()))
     finally:
         proxy.mend()
 
