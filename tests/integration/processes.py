@@ -145,5 +145,5 @@ def frozen(pid: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if state(pid):
+        with contextlib.suppress(ProcessLookupError):  # it has ended meanwhile
             thaw(pid)
