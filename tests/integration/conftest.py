@@ -112,7 +112,7 @@ def shared(_fronts: list[Front], tmp_path_factory: pytest.TempPathFactory) -> It
     front = _fronts[0]
     yield front
     try:
-        wait_until(lambda: front.settled, "the test left no job behind", 5)
+        wait_until(lambda: front.settled, "the test left no job behind")
         front.clear(front.kept)
     except AssertionError:
         _fronts.remove(front)

@@ -14,6 +14,7 @@ from tests.integration.plain_clients import HEAVY, ask_all, question, questions
 from tests.integration.processes import ROOT
 from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Stack
+from tests.integration.waiting import wait_until
 
 STREAM = names.stream(Lane.QUICK)
 
@@ -114,8 +115,7 @@ def test_redis_reads_its_users_anew_and_closes_no_connection(whole: Whole) -> No
     def listening() -> set[int]:
         return {int(client["id"]) for client in whole.redis.admin.client_list(_type="pubsub")}
 
-    before = listening()
-    assert len(before) == len(whole.services)
+    before = wait_until(lambda: found if len(found := listening()) == len(whole.services) else set(), "each process listens")
     whole.redis.make_users(ROOT, "--widen")
     with whole.redis.client("redis") as client:
         assert client.acl_load()

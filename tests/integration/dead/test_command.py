@@ -172,10 +172,10 @@ def test_a_chunk_with_which_too_many_workers_ended_leaves_a_letter_for_each_line
 def test_without_a_worker_the_wait_ends_and_the_job_is_done_later(front: Front, operator: Operator) -> None:
     id = operator.set_aside(Job(1, HEAVY))
 
-    status, out, err = operator.give("retry", id, "--timeout", "1.5", "--redis-timeout", "0.5")
+    status, out, err = operator.give("retry", id, "--timeout", "6", "--redis-timeout", "3")
 
     assert (status, out) == (1, "")
-    assert f"{id}: no answer within 1.5 s to 1000000000…0000000231 (183 digits)" in err
+    assert f"{id}: no answer within 6 s to 1000000000…0000000231 (183 digits)" in err
     assert "waits in the queue or is under way, and goes on" in err
     assert operator.ids() == []
     worker = front.worker("late")

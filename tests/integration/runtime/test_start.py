@@ -175,10 +175,10 @@ def test_an_interrupt_from_the_terminal_stops_all_processes_quietly(pair: Web) -
 def test_a_process_whose_event_loop_stands_still_ends_itself(front: Front, tmp_path: Path, role: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(WEDGE)
     start = front.web if role == "web" else front.worker
-    wedged: Service = start("wedged", "--watchdog", "1", environment={"PYTHONPATH": str(tmp_path)})
+    wedged: Service = start("wedged", "--watchdog", "5", environment={"PYTHONPATH": str(tmp_path)})
     front.wait_ready()
 
     wedged.send(signal.SIGUSR1)
 
-    assert wedged.wait(20) == 1
-    assert "Timeout (0:00:01)!" in wedged.log.read_text()
+    assert wedged.wait(40) == 1
+    assert "Timeout (0:00:05)!" in wedged.log.read_text()
