@@ -202,6 +202,10 @@ class ChatSocket(LeanHandler):
         except WebSocketClosedError:
             self._client.leave()
 
+    def excuse(self, seconds: float, now: float) -> None:
+        """This process stood still: what the peer said meanwhile is still to be read."""
+        self._heard = min(self._heard + seconds, now)
+
     def on_close(self) -> None:
         """Forget the client; answers that still come find a closed socket."""
         self._left = True

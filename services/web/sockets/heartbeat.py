@@ -10,6 +10,9 @@ from typing import Protocol
 # one interval more: 55 s, with an interval of 25. More patience would miss the minute and spare nobody: what pings alone
 # keep alive was heard one interval ago, or two.
 DEAD = 1.2
+# Part of an interval by which a turn may be late. A later one tells of a standstill of this process, in which it read nothing: of
+# its peers that tells nothing, and without this one of six seconds would end sockets whose peers live.
+LATE = 0.1
 PHASES = 50  # parts of an interval, each with its own sockets: 10,000 pings at once would hold up all else for a second
 
 
@@ -21,6 +24,9 @@ class Beating(Protocol):
     def beat(self, now: float) -> None:
         """Ping the peer, or close the socket when it was silent for too long; `now` is time.monotonic()."""
 
+    def excuse(self, seconds: float, now: float) -> None:
+        """Do not count these last seconds as silence of the peer."""
+
 
 async def beat(sockets: Collection[Beating], interval: float) -> None:
     """Ping each socket every so many seconds until cancelled.
@@ -31,8 +37,12 @@ async def beat(sockets: Collection[Beating], interval: float) -> None:
     step, due = interval / PHASES, time.monotonic()
     for turn in itertools.count(1):  # the first socket of a process has its first ping after a whole interval
         # Late turns are made up for, at most a round of them: else a busy loop would stretch each interval until peers seem dead.
-        due = max(due + step, time.monotonic() - interval)
-        await asyncio.sleep(due - time.monotonic())
+        asked = time.monotonic()
+        due = max(due + step, asked - interval)
+        await asyncio.sleep(due - asked)
         now = time.monotonic()
+        if (late := now - max(due, asked)) > LATE * interval:
+            for socket in sockets:
+                socket.excuse(late, now)
         for socket in [socket for socket in sockets if socket.phase % PHASES == turn % PHASES]:
             socket.beat(now)

@@ -8,11 +8,11 @@ from tests.integration.waiting import wait_until
 from tests.integration.web.sockets.test_handshakes import handshake
 from tests.unit.web.sockets.rfc6455 import CLOSE, frame
 
-PINGS = 12  # of an interval of 0.2 s each: ten times as long as a silent peer lives
+PINGS = 5  # of an interval of 2 s each: four times as long as a silent peer lives
 
 
 def test_a_peer_that_is_still_sending_one_message_lives(manned: Front) -> None:
-    web = manned.web("pinging", "--ping", "0.2")
+    web = manned.web("pinging", "--ping", "2")  # so long may the line stand still
     manned.wait_ready()
     with socket.create_connection(("127.0.0.1", web.port), timeout=30) as peer:
         peer.sendall(handshake())

@@ -19,12 +19,16 @@ class Socket:
     def __init__(self, phase: int) -> None:
         self.phase = phase
         self.beats: list[float] = []
+        self.excused: list[float] = []  # seconds
         self.done = asyncio.Event()  # it had so many
 
     def beat(self, now: float) -> None:
         self.beats.append(now)
         if len(self.beats) == ROUNDS:
             self.done.set()
+
+    def excuse(self, seconds: float, now: float) -> None:
+        self.excused.append(seconds)
 
 
 async def beat_until_done(sockets: set[Socket], interval: float) -> None:
@@ -87,3 +91,26 @@ def test_a_busy_loop_stretches_no_interval(monkeypatch: pytest.MonkeyPatch, late
 
     asyncio.run(scenario())
     assert [later - earlier for earlier, later in pairwise(socket.beats)] == pytest.approx([apart] * (ROUNDS - 1))
+    assert not socket.excused
+
+
+def test_a_standstill_of_the_process_is_no_silence_of_its_peers(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, yielding, stalls = 1_000.0, asyncio.sleep, iter([0.0, 7.0])
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += max(seconds, 0) + next(stalls, 0.0)
+        await yielding(0)
+
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    sockets = {Socket(0), Socket(1)}
+
+    async def scenario() -> None:
+        beating = asyncio.ensure_future(beat(sockets, 10.0))
+        for socket in sockets:
+            await socket.done.wait()
+        beating.cancel()
+
+    asyncio.run(scenario())
+    assert [socket.excused for socket in sockets] == [pytest.approx([7.0])] * 2
