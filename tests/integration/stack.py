@@ -16,6 +16,8 @@ from tests.integration.redis_server import RedisServer
 from tests.integration.waiting import wait_until
 from tests.ports import free_port
 
+START = 60  # seconds in which a process is ready: a second or two of CPU, of which a full machine gives it a part
+
 
 @dataclass(frozen=True)
 class Response:
@@ -147,7 +149,7 @@ class Stack:
         self.services.append(canary)
         return canary
 
-    def wait_ready(self, *services: Service, seconds: float = 30) -> None:
+    def wait_ready(self, *services: Service, seconds: float = START) -> None:
         """Wait until these, or all, say that they are ready."""
         for service in services or self.services:
             wait_until(service.ready, f"{service.name} is ready", seconds)

@@ -48,12 +48,17 @@ def let_work(worker: Worker) -> None:
 
 
 def freeze_empty(redis: RedisServer, worker: Worker) -> None:
-    """Stop a worker, the only one there is, that Redis gives nothing more.
+    """Stop a worker that Redis gives nothing more; others may go on.
 
     What its last read is given by then it answers when it is thawed, as its own, though another took that over meanwhile.
     """
+
+    def reads() -> bool:
+        return any(each["name"] == worker.name and "b" in each["flags"] for each in redis.admin.client_list())
+
     freeze(worker.pid)
-    wait_until(lambda: redis.admin.info("clients")["blocked_clients"] == 0, f"the last read of {worker.name} is over")
+    # twice: the first look may come before Redis has read the worker's last command
+    wait_until(lambda: not reads() and not reads(), f"the last read of {worker.name} is over")
 
 
 def freeze_with_quick_jobs(redis: RedisServer, worker: Worker) -> None:

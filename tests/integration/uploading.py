@@ -37,7 +37,7 @@ def post(
 
 
 @contextlib.contextmanager
-def posting(port: int, body: bytes, headers: Mapping[str, str] | None = None) -> Iterator[Future[Response]]:
+def posting(port: int, body: bytes | Iterator[bytes], headers: Mapping[str, str] | None = None) -> Iterator[Future[Response]]:
     """An upload in a thread of its own."""
     with ThreadPoolExecutor(1) as pool:
         yield pool.submit(post, port, body, headers)

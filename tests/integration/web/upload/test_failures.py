@@ -1,6 +1,9 @@
 """What an upload promises when web processes, workers and Redis die in the middle of it."""
 
+import itertools
+import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,9 +11,9 @@ from services.jobs import names
 from services.jobs.names import Lane
 from services.web.upload.follow import POLL
 from tests.integration.conftest import Front
-from tests.integration.plain_clients import HEAVY, SLOW, SLOW_COMPOSITE
+from tests.integration.plain_clients import HEAVY, SLOW
 from tests.integration.processes import freeze, frozen, state, thaw
-from tests.integration.stack import Stack, Web, get
+from tests.integration.stack import Response, Stack, Web, get
 from tests.integration.steps import freeze_child, freeze_empty, freeze_with_quick_jobs, kill_children
 from tests.integration.uploading import (
     Sender,
@@ -44,16 +47,30 @@ def both(stack: Stack) -> tuple[Web, Web]:
 
 
 def test_a_worker_killed_in_the_middle_neither_loses_nor_doubles_a_line(front: Front) -> None:
-    asked = [*numbers(100_000, 1), *[HEAVY] * 8, *numbers(50_000, 2)]
-    other = front.worker("second", "--lease", "1")
+    # started together: one that stands still while another starts may do so for longer than its watchdog allows
+    doomed, other = front.worker("first", "--lease", "1"), front.worker("second", "--lease", "1")
     front.wait_ready()
     freeze_empty(front.redis, other)
-    doomed = front.worker("first", "--lease", "1")
-    front.wait_ready(doomed)
-    with posting(front.web0.port, text(asked)) as answer:
-        wait_until(lambda: front.web0.metric("primes_web_upload_chunks_total") > 20, "the upload is being computed")
-        freeze_with_quick_jobs(front.redis, doomed)
-        doomed.kill()
+    asked: list[str] = []
+    killed = threading.Event()
+
+    def body() -> Iterator[bytes]:
+        """It ends no sooner than the worker, however fast that is."""
+        for seed in itertools.count():
+            part = numbers(5_000, seed)
+            if last := killed.is_set():
+                part += [HEAVY] * 8 + numbers(50_000, seed + 1)
+            asked.extend(part)
+            yield text(part)
+            if last:
+                return
+
+    with posting(front.web0.port, body()) as answer:
+        try:
+            freeze_with_quick_jobs(front.redis, doomed)
+            doomed.kill()
+        finally:
+            killed.set()
         thaw(other.pid)
         check(answer.result().body, asked)
     assert other.metric("primes_worker_takeovers_total", lane="quick") >= 1
@@ -75,7 +92,7 @@ def test_a_dear_number_whose_worker_died_is_answered(front: Front) -> None:
 def test_a_line_that_kills_its_process_is_answered_with_an_error(front: Front) -> None:
     worker = front.worker("first", "--max-deliveries", "1")
     front.wait_ready()
-    location = post(front.web0.port, text(["2", SLOW_COMPOSITE, "3"]), ASYNC).headers["Location"]
+    location = post(front.web0.port, text(["2", SLOW, "3"]), ASYNC).headers["Location"]
     kill_children(worker, 1)
     told = lines(front.web0.get(location).body)
     assert [line.get("verdict") or line["error"]["code"] for line in told[:-1]] == ["prime", "poison", "prime"]
@@ -158,12 +175,12 @@ def test_delete_stops_what_is_computed(front: Front) -> None:
 
     assert get(front.web0.port, location, method="DELETE").status == 204
 
-    wait_until(lambda: not state(child), "the child is gone", 5)
-    wait_until(lambda: queued(front.redis) == 0, "what waited is skipped", 5)
+    wait_until(lambda: not state(child), "the child is gone")
+    wait_until(lambda: queued(front.redis) == 0, "what waited is skipped")
     for method in ("GET", "DELETE"):
         assert get(front.web0.port, location, method=method).status == 404
     assert uploads(front.redis) == []
-    assert front.web0.metric("primes_web_uploads_active") == 0
+    wait_until(lambda: front.web0.metric("primes_web_uploads_active") == 0, "the web process has heard of it")
     check(post(front.web0.port, b"5\n", {"Idempotency-Key": "slow"}).body, ["5"])
 
 
@@ -276,11 +293,14 @@ def test_chunks_that_vanish_are_sent_again(front: Front, lane: Lane) -> None:
 
 
 def test_a_notice_that_nobody_heard_holds_nothing_up(front: Front) -> None:
+    worker = front.worker("worker0")
+    front.wait_ready()
+    freeze_empty(front.redis, worker)
     asked = numbers(8_000, 9)  # a full window
     location = post(front.web0.port, text(asked), ASYNC).headers["Location"]
     with frozen(front.web0.pid):
         front.redis.admin.client_kill_filter(_type="pubsub")  # the web process cannot listen again yet
-        front.worker("worker0")
+        thaw(worker.pid)
         wait_until(lambda: queued(front.redis) == 0, "the worker computed all of it")
     wait_until(lambda: front.web0.metric("primes_web_uploads_active") == 0, "the web process has noticed")
     check(front.web0.get(location).body, asked)
@@ -298,6 +318,7 @@ def test_a_chunk_that_is_computed_twice_counts_once(front: Front) -> None:
     freeze(slow.pid)
     thaw(other.pid)
     check(front.web0.get(location).body, asked)
+    wait_until(lambda: front.web0.metric("primes_web_uploads_active") == 0, "the web process looks after it no more")
     before = upload(front.redis)
     thaw(child)
     thaw(slow.pid)
@@ -319,8 +340,9 @@ def interactive(web: Web) -> float:
 
 def test_single_numbers_are_answered_while_an_upload_is_computed(manned: Front) -> None:
     asked = numbers(300_000, 10)
+    before = lines_queued(manned.web0)
     with posting(manned.web0.port, text(asked)) as answer:
-        wait_until(lambda: manned.web0.metric("primes_web_uploads_active") == 1, "the upload has begun")
+        wait_until(lambda: lines_queued(manned.web0) > before, "the upload has begun")
         print(f"slowest single number: {interactive(manned.web0) * 1000:.0f} ms")
         check(answer.result().body, asked)
 
@@ -329,7 +351,12 @@ def test_a_client_that_begins_too_many_uploads_is_told_when_it_may_begin_another
     web = manned.web("seldom", "--upload-begins", "0.2")
     manned.wait_ready()
     assert [post(web.port, text(["97"])).status for _ in range(2)] == [200, 200]  # ten seconds' worth
-    refused = post(web.port, text(["97"]))
+
+    def refuse() -> Response | None:
+        """The answer to one more; some more are taken if that took seconds."""
+        return response if (response := post(web.port, text(["97"]))).status != 200 else None
+
+    refused = wait_until(refuse, "more come than may")
     assert (refused.status, refused.json["error"]["code"]) == (429, "busy")
     assert refused.json["error"]["retryable"] is True
     assert 1 <= int(refused.headers["Retry-After"]) <= 5
