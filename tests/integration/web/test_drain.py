@@ -1,9 +1,10 @@
 """A web process that is told to stop answers or hands over what it was asked, sends its clients elsewhere, and ends."""
 
 import asyncio
+import contextlib
 import json
 import signal
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -19,8 +20,11 @@ from tests.integration.stack import Stack, Web, get
 from tests.integration.steps import asking, freeze_child
 from tests.integration.v1_clients import RpcClient, Tally, in_thread, numbers
 from tests.integration.waiting import wait_until
+from tests.integration.web.sockets.test_address_limits import opened
 
 RESTART = 1012  # close code: service restart
+SOON = 20  # seconds in which a process ends that waits for nothing; its drain is longer
+IDLE = 2_000  # sockets: so many are closed over four seconds, a few over one, in which a single stall would mix them all up
 
 
 def refuses(web: Web) -> bool:
@@ -95,13 +99,13 @@ def test_a_process_under_load_ends_too(manned: Front, web: Web) -> None:
         wait_until(lambda: load.tally.answered > 1_000, "answers fly")
         web.send(signal.SIGTERM)
 
-        assert web.wait(8) == 0
+        assert web.wait(SOON) == 0
 
 
 def test_a_process_without_clients_ends_at_once_and_a_second_signal_changes_nothing(web: Web) -> None:
     web.send(signal.SIGTERM)
     web.send(signal.SIGTERM)
-    assert web.wait(8) == 0
+    assert web.wait(SOON) == 0
     assert "drained in" in web.tail()
 
 
@@ -112,7 +116,7 @@ def test_who_left_while_it_sent_a_body_is_not_waited_for(web: Web, path: str) ->
         assert web.get("/primes/97").status == 200  # it has begun by now
     assert web.get("/primes/97").status == 200  # and it is known that it left
     web.send(signal.SIGTERM)
-    assert web.wait(8) == 0
+    assert web.wait(SOON) == 0
 
 
 def test_a_second_signal_does_not_cut_the_drain_short(manned: Front, web: Web) -> None:
@@ -131,7 +135,15 @@ def test_a_second_signal_does_not_cut_the_drain_short(manned: Front, web: Web) -
     assert web.wait(15) == 0
 
 
-def test_sockets_are_closed_at_the_time_that_their_clients_were_told(web: Web) -> None:
+@pytest.fixture
+def crowd(web: Web) -> Iterator[contextlib.ExitStack]:
+    """The many idle sockets of the process to be stopped, to be closed before it can end."""
+    with contextlib.ExitStack() as sockets:
+        assert {sockets.enter_context(opened(web.port)).status for _ in range(IDLE)} == {101}
+        yield sockets
+
+
+def test_sockets_are_closed_at_the_time_that_their_clients_were_told(web: Web, crowd: contextlib.ExitStack) -> None:
     async def scenario() -> None:
         clients = [await RpcClient(f"c{number}-").connect(web.url) for number in range(100)]
         ended: list[RpcClient] = []
@@ -151,6 +163,7 @@ def test_sockets_are_closed_at_the_time_that_their_clients_were_told(web: Web) -
         assert max(map(ended.index, first)) < min(map(ended.index, last))
 
     run(scenario())
+    crowd.close()
     assert web.wait(15) == 0
 
 
@@ -183,7 +196,7 @@ def test_a_session_moves_during_the_drain_and_gets_every_answer_once(manned: Fro
     run(scenario())
 
 
-def test_a_client_may_move_before_its_socket_is_closed(manned: Front, web: Web) -> None:
+def test_a_client_may_move_before_its_socket_is_closed(manned: Front, web: Web, crowd: contextlib.ExitStack) -> None:
     async def scenario() -> None:
         # the one of many that has the longest time to move in
         clients = [await RpcClient(f"c{number}-").connect(web.url) for number in range(50)]
@@ -203,6 +216,7 @@ def test_a_client_may_move_before_its_socket_is_closed(manned: Front, web: Web) 
             await client.until(lambda: client.cut_off, "the others are closed")  # noqa: B023
 
     run(scenario())
+    crowd.close()
     assert web.wait(15) == 0
 
 
@@ -267,6 +281,7 @@ def test_an_upload_that_the_drain_does_not_wait_for_is_told_to_come_again(manned
 
 
 def test_an_upload_that_ends_during_the_drain_is_answered(manned: Front, web: Web) -> None:
+    uploading.forget(manned.redis)
     body = b"97\n98\n"
     with uploading.Sender(web.port, len(body)) as sender:
         sender.send(body[:3])
