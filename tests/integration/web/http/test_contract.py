@@ -24,7 +24,7 @@ def test_the_service_keeps_its_contract(whole: Whole, tmp_path: Path) -> None:
         env={**os.environ, "SCHEMATHESIS_HOOKS": "tests.integration.web.http.contract_hooks", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=240,
         check=False,
     )
     failed = " ".join(FAILURE.findall(done.stdout))[:SUMMARY]

@@ -3,8 +3,6 @@
 import contextlib
 import http.client
 import json
-import os
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from services.web.operators.dead_letters import LISTED
 from services.web.operators.guesses import FREE, PERIOD
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import HEAVY
+from tests.integration.processes import frozen
 from tests.integration.stack import Response, Web
 from tests.integration.steps import Inbox
 from tests.integration.waiting import wait_until
@@ -107,6 +106,7 @@ def test_a_letter_that_is_retried_is_gone_and_its_job_is_done(front: Front, page
     assert page.ids() == []
     assert page.retry(id).status == 404
     worker = front.worker("late")
+    front.wait_ready(worker)
     done = {"lane": "heavy", "verdict": "probably_prime"}
     wait_until(lambda: worker.metric("primes_worker_jobs_total", **done) == 1, "the job is done")
     assert f"an operator put the dead letter {id} back into the lane heavy" in page.web.tail()
@@ -201,13 +201,10 @@ def test_nothing_of_it_is_on_the_clients_port(page: Page) -> None:
 def test_a_redis_that_does_not_answer_is_told(front: Front, page: Page) -> None:
     id = page.set_aside(Job(1, HEAVY))
     assert front.redis.program
-    os.kill(front.redis.program.pid, signal.SIGSTOP)
-    try:
+    with frozen(front.redis.program.pid):
         for answer in (page.ask("GET", "/dead-letters"), page.retry(id)):
             assert (answer.status, answer.json["error"]["code"]) == (503, "unavailable")
             assert "Redis did not answer within 3 s" in answer.json["error"]["message"]
-    finally:
-        os.kill(front.redis.program.pid, signal.SIGCONT)
     wait_until(lambda: page.ask("GET", "/dead-letters").status == 200, "it is asked again")
     front.redis.admin.xtrim(names.stream(Lane.HEAVY), maxlen=0)  # whether the job is there depends on what Redis had read
 
@@ -278,7 +275,7 @@ def test_who_guesses_the_token_is_slowed_down_and_nobody_else_is(front: Front, t
         error = slowed[-1].json["error"]
         assert (error["code"], error["retryable"]) == ("too_many_guesses", True)
         assert error["message"].startswith("Too many wrong tokens came from 127.0.0.1: the next one is looked at in ")
-        wait_until(lambda: guess(site.operators_port, page.token).status == 404, "the operator of that address is let in", 10)
+        wait_until(lambda: guess(site.operators_port, page.token).status == 404, "the operator of that address is let in")
     assert page.ask("DELETE", "/dead-letters/1-1", "Bearer wrong").status == 401
     elsewhere = {"Authorization": f"Bearer {page.token}", "X-Real-IP": "192.0.2.1"}  # as nginx tells of somebody else
     assert ask(web.metrics_port, "DELETE", "/dead-letters/1-1", elsewhere).status == 404

@@ -111,6 +111,7 @@ def test_a_socket_has_no_more_messages_under_way_than_it_may(manned: Front) -> N
         with frozen(manned.worker0.pid):
             for message, _ in asked:
                 client.send(message)
+            wait_until(lambda: web.pending == 100, "it has as many as it may")
             wait_until(Still(lambda: web.metric("primes_web_messages_total")), "the server reads no more")
             assert web.pending == 100
             assert web.metric("primes_web_messages_total") == 100
@@ -144,9 +145,9 @@ def test_jobs_that_find_the_stream_full_wait_in_the_web_process(manned: Front) -
             for number in HEAVIES[:10]:
                 client.send(number)
             wait_until(lambda: web.pending == 10, "all jobs are accepted")
-            wait_until(lambda: manned.redis.length(Lane.HEAVY) == 2, "the stream is full", 5)
+            wait_until(lambda: manned.redis.length(Lane.HEAVY) == 2, "the stream is full")
 
-        wait_until(lambda: web.pending == 0, "all jobs are answered", 15)
+        wait_until(lambda: web.pending == 0, "all jobs are answered")
         assert list(client.messages(10)) == [question(int(number))[1] for number in HEAVIES[:10]]
 
 

@@ -18,7 +18,7 @@ from services.web.queue.writer import Writer
 from services.web.settings import WebSettings
 from tests.integration.redis_server import RedisServer
 
-BOUND = 10  # seconds that an outcome is waited for
+BOUND = 30  # seconds that an outcome is waited for
 
 
 class CountingLedger(Ledger):

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import gmpy2
 import pytest
 
+from services.jobs import names
 from services.jobs.names import Lane
 from tests.integration.conftest import Front, Whole
 from tests.integration.plain_clients import HEAVY
@@ -292,21 +293,28 @@ def test_an_unknown_upload_is_not_found(manned: Front, id: str) -> None:
         assert "it may have expired" in response.json["error"]["message"]
 
 
+def written(stack: Stack) -> int:
+    """Entries that ever were in the lanes: what is computed was one. Workers' counts are late, and one that stalls counts twice."""
+    streams = [stream for lane in Lane if stack.redis.admin.exists(stream := names.stream(lane))]
+    return sum(int(stack.redis.admin.xinfo_stream(stream)["entries-added"]) for stream in streams)
+
+
 class TestIdempotency:
     """One key, one upload."""
 
     def test_the_same_upload_is_answered_again_and_not_computed_again(self, whole: Whole) -> None:
         asked, key = numbers(2_000, 7), {"Idempotency-Key": "same"}
-        worked = whole.worked + len(asked)
+        before = written(whole)
         first = post(whole.webs[0].port, text(asked), key)
-        wait_until(lambda: whole.worked == worked, "the workers have counted what they answered")
+        once = written(whole)
+        assert once > before
 
         again = post(whole.webs[1].port, text(asked), key)
         packed = post(whole.webs[1].port, gzip.compress(text(asked)), {**key, "Content-Encoding": "gzip"})
 
         assert again.headers["Location"] == packed.headers["Location"] == first.headers["Location"]
         assert again.body == packed.body == first.body
-        assert whole.worked == worked
+        assert written(whole) == once
 
     def test_another_upload_is_refused(self, whole: Whole) -> None:
         key = {"Idempotency-Key": "other"}
@@ -364,6 +372,8 @@ def test_an_upload_has_no_more_than_its_window_queued_and_is_read_no_faster(mann
                 sent += MIB
         except TimeoutError:
             pass  # held back, as it should be
+        wait_until(lambda: manned.redis.length(Lane.QUICK) == 16, "the window is full")
+        wait_until(lambda: manned.web0.get("/healthz").status == 200, "the web process has had its turn")
         assert manned.redis.length(Lane.QUICK) == 16
         assert sent < len(body)
         assert memory(manned.web0.pid) - before < 8 * MIB
@@ -489,10 +499,11 @@ def test_a_body_that_trickles_is_ended(stack: Stack) -> None:
     stack.wait_ready()
 
     def ended() -> bool:
-        slow.send(b"2\r\n2\n\r\n")  # two bytes, as a chunk of HTTP
+        with contextlib.suppress(ConnectionError):  # its connection goes with it, maybe with a chunk that was not read
+            slow.send(b"2\r\n2\n\r\n")  # two bytes, as a chunk of HTTP
         return web.metric("primes_web_uploads_total", outcome="abandoned") == 1
 
-    with Sender(web.port, None) as slow, contextlib.suppress(ConnectionError):
+    with Sender(web.port, None) as slow:
         wait_until(ended, "it is ended")
     assert web.metric("primes_web_http_requests_total", route="/jobs", status="408") == 1
     assert web.metric("primes_web_uploads_active") == 0
@@ -513,7 +524,7 @@ def test_a_body_that_waits_for_workers_is_not_too_slow(stack: Stack) -> None:
 
 def test_an_upload_expires(stack: Stack) -> None:
     stack.redis.start()
-    web, _ = stack.web("web0", "--upload-ttl", "1"), stack.worker("worker0")
+    web, _ = stack.web("web0", "--upload-ttl", "5"), stack.worker("worker0")
     stack.wait_ready()
     response = post(web.port, b"2\n3\n", {"Idempotency-Key": "short"})
     check(response.body, ["2", "3"])
