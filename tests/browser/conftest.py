@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from tests.browser.asking import DESKTOP
 from tests.system.stack import Stack
 
-# A socket or request that breaks is what some tests are about, and the browser says so.
-BREAK = re.compile(r"WebSocket|net::ERR_(CONNECTION|EMPTY|INCOMPLETE)|status of 50[234]")
+# A socket or request that breaks is what some tests are about, and the browser says so. It breaks all itself when a container comes
+# or goes anywhere on the machine, since that brings or takes a network interface.
+BREAK = re.compile(r"WebSocket|net::ERR_(CONNECTION|EMPTY|INCOMPLETE|NETWORK_CHANGED)|status of 50[234]")
 expect.set_options(timeout=30_000)  # ms: a page whose machine runs two stacks takes a while to come up
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 

@@ -1,5 +1,6 @@
 """The compose stack under test: starts it, breaks it, looks at it."""
 
+import contextlib
 import json
 import os
 import resource
@@ -8,9 +9,11 @@ import subprocess
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.integration.processes import computing, frozen
 from tests.integration.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -118,10 +121,38 @@ class Stack:
 
     def kill_named(self, *names: str) -> set[int]:
         """Kill the main processes of these containers at once, as soon as all run; Docker notices later. Returns which."""
-        running = wait_until(lambda: set(pids) if all(pids := self.pids(*names)) else set(), f"{', '.join(names)} run")
+        running = self._running(*names)
         for pid in running:
             os.kill(pid, signal.SIGKILL)
         return running
+
+    @contextlib.contextmanager
+    def still(self, *names: str) -> Iterator[None]:
+        """The main processes of these containers stand still for the length of the block."""
+        with contextlib.ExitStack() as block:
+            for pid in self._running(*names):
+                block.enter_context(frozen(pid))
+            yield
+
+    @contextlib.contextmanager
+    def at_heavy_work(self) -> Iterator[None]:
+        """What workers give to child processes is under way, and has no answer before the end of the block: these stand still.
+
+        So what a test needs to be under way is so, however long its machine makes it wait in between.
+        """
+        with contextlib.ExitStack() as block:
+            for pid in wait_until(self._computing, "all workers have their child processes"):
+                block.enter_context(frozen(pid))
+            yield
+
+    def _running(self, *names: str) -> set[int]:
+        """The main processes of these containers, as soon as all run."""
+        return wait_until(lambda: set(pids) if all(pids := self.pids(*names)) else set(), f"{', '.join(names)} run")
+
+    def _computing(self) -> list[int]:
+        """The child processes that compute, if each worker has the one for long numbers and the one for short ones."""
+        found = [computing(worker) for worker in self.pids(*WORKERS)]
+        return [child for children in found for child in children] if all(len(children) >= 2 for children in found) else []
 
     def statuses(self) -> dict[str, str]:
         """Docker's word on every running container, by name without the project: {"web0-1": "Up 3 seconds (healthy)"}."""
