@@ -124,9 +124,9 @@ def test_slow_numbers_do_not_hold_up_other_clients(stack: Stack) -> None:
 
 def test_http_waits_for_the_answer_on_every_instance(stack: Stack) -> None:
     for _ in range(8):
-        status, headers, body = stack.get(f"/primes/{2**127 - 1}")
+        status, headers, body = stack.get(f"/primes/{2**61 - 1}")
         answer = json.loads(body)
-        assert (status, answer["number"], answer["verdict"]) == (200, str(2**127 - 1), "prime")
+        assert (status, answer["number"], answer["verdict"]) == (200, str(2**61 - 1), "prime")
         assert answer["proven"] is True and headers["Content-Type"].startswith("application/json")
 
 
