@@ -12,6 +12,7 @@ const dialog = get("delete-dialog"), what = get("delete-what");
 const items = new Map(); // id → its <li>: letters do not change, so what has the focus stays where it is
 const busy = new Set(); // ids under way: a second click on the same button is none
 let asked = ""; // the id that the dialog is about
+let begun = 0, shown = 0; // questions for the list, and which of them was the last one whose answer is shown
 
 async function send(method, path, headers = {}) {
   const response = await fetch(path, { method, headers, signal: AbortSignal.timeout(PATIENCE) });
@@ -66,8 +67,12 @@ function show({ count: all, letters }) {
 }
 
 export async function refresh() {
+  const mine = (begun += 1);
   try {
-    show(await send("GET", "/dead-letters"));
+    const told = await send("GET", "/dead-letters");
+    if (mine < shown) return; // it took longer than a later one, and may name what is gone
+    shown = mine;
+    show(told);
   } catch (error) {
     tell(count, error.status === 404 ? error.message : `Not listed anew: ${error.message}`, error.status !== 404);
   }
@@ -88,6 +93,7 @@ async function change(method, id) {
     const path = `/dead-letters/${id}${method === "POST" ? "/retry" : ""}`;
     const { lane } = await send(method, path, { Authorization: `Bearer ${token}` });
     tell(said, method === "POST" ? `${id} is back in the lane ${lane}.` : `${id} is deleted.`);
+    await refresh(); // until it is gone from the list
   } catch (error) {
     if (error.status !== 401) tell(said, error.message, true);
     else {
@@ -95,9 +101,10 @@ async function change(method, id) {
       showToken();
       wantToken("This is not the token. Type it again.");
     }
+    refresh();
+  } finally {
+    busy.delete(id); // what failed may be tried again at once, however long the list takes
   }
-  await refresh();
-  busy.delete(id);
 }
 
 function confirm(id, number) {
