@@ -147,4 +147,4 @@ def test_http_says_what_is_wrong_with_a_request(stack: Stack) -> None:
 
 def test_health_and_readiness_answer_through_nginx(stack: Stack) -> None:
     assert stack.get("/healthz")[0] == 200
-    assert json.loads(stack.get("/readyz")[2]) == {"status": "ready"}
+    wait_until(lambda: json.loads(stack.get("/readyz")[2]) == {"status": "ready"}, "a web process hears Redis")

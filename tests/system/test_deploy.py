@@ -125,7 +125,7 @@ def test_a_deploy_that_does_not_become_healthy_stops_and_the_next_one_goes_on(st
         """services:
   web0:
     environment: { PRIMES_REDIS_URL: "redis://nowhere:6379" }
-    healthcheck: { interval: 1s, start_period: 1s }
+    healthcheck: { interval: 1s, start_period: 15s } # time for what its log is to say
 """
     )
     status, said = finish(stack.deploy("--no-build", COMPOSE_FILE=f"docker-compose.yml:{broken}"))

@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "local"]
 
 def get(port: int, path: str) -> tuple[int, str]:
     """Status and body. Raises OSError while nobody answers."""
-    with closing(HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         connection.request("GET", path)
         response = connection.getresponse()
         return response.status, response.read().decode()
@@ -124,7 +124,7 @@ class TestRunning:
     def test_answers_the_plain_protocol(self, run: Run) -> None:
         with connect(f"ws://127.0.0.1:{run.http_port}/chatsocket", proxy=None) as client:
             client.send("4")
-            assert client.recv(timeout=10) == "is not a prime number"
+            assert client.recv(timeout=30) == "is not a prime number"
 
     def test_serves_the_page(self, run: Run) -> None:
         status, body = get(run.http_port, "/")
@@ -140,7 +140,7 @@ class TestRunning:
 
     def test_each_process_has_its_port_for_operators(self, run: Run) -> None:
         for port in ports.METRICS:
-            assert get(port, "/readyz")[0] == 200
+            wait_until(lambda: get(port, "/readyz")[0] == 200, f"port {port} tells that its process hears Redis")  # noqa: B023
         assert "in use" not in run.output()
 
     def test_names_the_process_on_each_line(self, run: Run) -> None:

@@ -15,6 +15,7 @@ from tests.integration.plain_clients import expect as known
 from tests.system.stack import OPERATORS_PORT, Stack
 from tests.system.test_dead_letters import DEAD
 
+expect.set_options(timeout=30_000)  # ms: whatever answers may stand still for a while on a machine that runs a stack and a browser
 PHONE, DESKTOP = ViewportSize(width=375, height=812), ViewportSize(width=1280, height=900)
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 CHARTS = 9
