@@ -44,7 +44,7 @@ class Backends:
         for server in list(self._running):
             self.stop(server)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(30)
         self._loop.close()
 
     def _start(self, starting: Coroutine[Any, Any, S]) -> S:
@@ -53,7 +53,7 @@ class Backends:
         return server
 
     def _run(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(10)
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result(30)
 
 
 class WebProcess:

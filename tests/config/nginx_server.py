@@ -147,7 +147,7 @@ class Nginx:
     def stop(self) -> None:
         if self._process:
             self._process.terminate()
-            self._process.wait(10)
+            self._process.wait(30)
 
     def reload(self) -> None:
         assert self._process
@@ -178,7 +178,7 @@ class Nginx:
         return (self.prefix / "error.log").read_text()
 
     def connect(self) -> HTTPConnection:
-        return HTTPConnection("127.0.0.1", self.port, timeout=10)
+        return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def ask(self, path: str, method: str = "GET", body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
         connection = self.connect()

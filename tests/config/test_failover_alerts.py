@@ -118,8 +118,14 @@ def total(samples: list[Sample], name: str) -> float:
     return sum(value for each, _, value in samples if each == name)
 
 
+def replicas_keep_up(samples: list[Sample], count: int) -> bool:
+    """Whether so many are connected, none of which lags at this moment: the rules see the moment for minutes."""
+    lags = [value for name, _, value in samples if name == "redis_connected_slave_lag_seconds"]
+    return total(samples, "redis_connected_slaves") == len(lags) == count and max(lags) <= 1
+
+
 def test_nothing_fires_while_all_is_well(watched: Watched, promtool: Promtool) -> None:
-    samples = watched.until(lambda samples: total(samples, "redis_connected_slaves") == 2, "both replicas are told of")
+    samples = watched.until(lambda samples: replicas_keep_up(samples, 2), "both replicas are told of")
     assert watched.firing(promtool, [*samples, *sentinels(watched)]) == set()
 
 
@@ -128,7 +134,7 @@ def test_a_replica_that_is_gone_leaves_no_failover(watched: Watched, promtool: P
     assert node.program
     node.program.kill()
     try:
-        samples = watched.until(lambda samples: total(samples, "redis_connected_slaves") == 1, "one replica is left")
+        samples = watched.until(lambda samples: replicas_keep_up(samples, 1), "one replica is left")
         assert watched.firing(promtool, samples) == {"PrimesRedisNoFailover"}
     finally:
         node.start()

@@ -274,17 +274,19 @@ class TestQueriesOfDeath:
         self, start: Callable[..., Nginx], refused: list[int], method: str, path: str
     ) -> None:
         nginx = start(refused)
-        started = time.monotonic()
+        seconds = []
         for _ in range(3):  # the first finds out that they are gone, the others know
+            asked = time.monotonic()
             expect_error(nginx.ask(path, method, b"7\n" if method == "POST" else None), 503, "unavailable", retryable=True)
-        assert time.monotonic() - started < 1
+            seconds.append(time.monotonic() - asked)
+        assert sorted(seconds)[1] < 1  # a machine that stands still for a moment holds up one of them
 
     def test_web_processes_that_return_are_used_within_seconds(self, start: Callable[..., Nginx], backends: Backends) -> None:
         ports = [free_port() for _ in range(4)]
         nginx = start(ports)
         assert nginx.ask("/primes/7").status == 503
         webs = [backends.web(port) for port in ports]
-        wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all four serve", 3)
+        wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all four serve", 8)
 
 
 class TestMany:
@@ -325,7 +327,7 @@ class TestMany:
 class TestVanished:
     """A web process that says nothing more and closes nothing, as when its machine is gone."""
 
-    SHORT: ClassVar = {"proxy_read_timeout 65s": "proxy_read_timeout 1s"}
+    SHORT: ClassVar = {"proxy_read_timeout 65s": "proxy_read_timeout 3s"}
 
     @pytest.fixture
     def silent(self) -> Iterator[tuple[int, Callable[[int], None]]]:
@@ -346,10 +348,10 @@ class TestVanished:
             assert server_of(client) == port
             # It lives, and is only silent: what it pings keeps the socket for longer than the time-out.
             with pytest.raises(TimeoutError):
-                client.recv(2)
+                client.recv(4)
             tell(signal.SIGSTOP)
             with pytest.raises(ConnectionClosed):
-                client.recv(10)
+                client.recv(30)
 
     def test_three_of_one_machine_cost_a_request_one_attempt_each(self, binary: Path, tmp_path: Path, backends: Backends) -> None:
         web = backends.web()
@@ -475,14 +477,16 @@ class TestPassing:
             for _ in range(9):
                 sockets.enter_context(socket_to(nginx))
             late = backends.web(port)
-            wait_until(lambda: nginx.ask("/primes/7").status == 200 and bool(late.requests), "the fourth has joined", 3)
+            wait_until(lambda: nginx.ask("/primes/7").status == 200 and bool(late.requests), "the fourth has joined")
             assert [server_of(sockets.enter_context(socket_to(nginx))) for _ in range(3)] == [port] * 3
 
     def test_requests_are_spread_over_all_web_processes(self, start: Callable[..., Nginx], backends: Backends) -> None:
         webs = [backends.web() for _ in range(4)]
-        nginx = start([web.port for web in webs])
+        nginx = start([web.port for web in webs], changes={"flush=1s": "flush=10ms"})
         for _ in range(20):
-            nginx.ask("/primes/7")
+            request = nginx.ask("/primes/7").headers["X-Request-ID"]
+            # Before a worker of nginx is through with it, the others take the web process for a busy one.
+            wait_until(lambda: request in nginx.access_log, "the line of the request is written")  # noqa: B023
         assert [len(web.requests) for web in webs] == [5, 5, 5, 5]
 
 
@@ -632,14 +636,18 @@ class TestLog:
             b"\xff\xfe\r\n\r\n",
         ):
             send_raw(nginx, request)
-        after = nginx.ask("/primes/after").headers["X-Request-ID"]
-        wait_until(lambda: after.encode() in (nginx.prefix / "access.log").read_bytes(), "the line of the last request is written")
-        written = (nginx.prefix / "access.log").read_bytes()[before:].decode("utf-8")
-        lines = [json.loads(line) for line in written.split("\n")[:-1]]
-        assert len(lines) >= 250
-        paths = [line["path"] for line in lines]
-        assert paths.count("/primes/...") >= 128 + 4  # raw bytes that no URL has
-        assert {"/primes/7", '/primes/\\"', "/primes/" + "7" * 71 + "...", "/primes/" + "7" * 72 + "...", "/primes/"} <= set(paths)
+
+        def are_written() -> bool:
+            """Each of nginx' workers writes its own lines when it comes to it."""
+            written = (nginx.prefix / "access.log").read_bytes()[before:]
+            paths = [json.loads(line.decode("utf-8"))["path"] for line in written.split(b"\n")[:-1]]
+            assert len(paths) >= 250
+            assert paths.count("/primes/...") >= 128 + 4  # raw bytes that no URL has
+            whole = {"/primes/7", '/primes/\\"', "/primes/" + "7" * 71 + "...", "/primes/" + "7" * 72 + "...", "/primes/"}
+            assert whole <= set(paths)
+            return True
+
+        wait_until(are_written, "the lines of all requests are written")
 
     def test_a_probe_that_went_well_has_no_line(self, site: tuple[Nginx, WebProcess]) -> None:
         nginx, _ = site
@@ -668,7 +676,7 @@ class TestNames:
         expect_error(nginx.ask("/primes/7"), 503, "unavailable", retryable=True)
         backends.web(web_port, "127.0.1.1")
         names.addresses["web2"] = "127.0.1.1"
-        wait_until(lambda: nginx.ask("/primes/7").status == 200, "the web process is found", 5)
+        wait_until(lambda: nginx.ask("/primes/7").status == 200, "the web process is found", 15)
 
     def test_a_container_that_came_back_is_found_at_its_new_address(
         self, stack: tuple[Nginx, Any, int], backends: Backends
@@ -676,11 +684,11 @@ class TestNames:
         nginx, names, web_port = stack
         old = backends.web(web_port, "127.0.1.1")
         names.addresses["web0"] = "127.0.1.1"
-        wait_until(lambda: nginx.ask("/primes/7").status == 200, "the web process is found", 5)
+        wait_until(lambda: nginx.ask("/primes/7").status == 200, "the web process is found", 15)
         backends.stop(old)
         names.addresses["web0"] = "127.0.1.2"
         new = backends.web(web_port, "127.0.1.2")
-        wait_until(lambda: nginx.ask("/primes/7").status == 200, "it is found at its new address", 5)
+        wait_until(lambda: nginx.ask("/primes/7").status == 200, "it is found at its new address", 15)
         assert new.requests
 
     def test_replicas_that_share_a_name_are_all_found_and_forgotten(self, binary: Path, tmp_path: Path, backends: Backends) -> None:
@@ -691,11 +699,11 @@ class TestNames:
         try:
             webs = [backends.web(web_port, f"127.0.1.{n}") for n in range(1, 13)]
             names.addresses["web"] = " ".join(web.address for web in webs)
-            wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all twelve serve", 10)
+            wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all twelve serve")
             for web in webs[2:]:
                 backends.stop(web)
             names.addresses["web"] = " ".join(web.address for web in webs[:2])
-            wait_until(lambda: Counter(nginx.ask("/primes/7").status for _ in range(20)) == {200: 20}, "ten are forgotten", 10)
+            wait_until(lambda: Counter(nginx.ask("/primes/7").status for _ in range(20)) == {200: 20}, "ten are forgotten")
         finally:
             nginx.stop()
 
@@ -703,7 +711,7 @@ class TestNames:
         nginx, names, web_port = stack
         stays, goes = backends.web(web_port, "127.0.1.1"), backends.web(web_port, "127.0.1.2")
         names.addresses |= {"web0": "127.0.1.1", "web1": "127.0.1.2"}
-        wait_until(lambda: nginx.ask("/primes/7").status == 200 and bool(stays.requests and goes.requests), "both are found", 5)
+        wait_until(lambda: nginx.ask("/primes/7").status == 200 and bool(stays.requests and goes.requests), "both are found", 15)
         del names.addresses["web1"]
         backends.stop(goes)
         assert Counter(nginx.ask("/primes/7").status for _ in range(50)) == {200: 50}

@@ -42,10 +42,10 @@ def began(file: Path) -> bool:
 
 def test_a_part_over_its_limit_is_ended_with_what_it_started(tmp_path: Path) -> None:
     ids = tmp_path / "ids"
-    result = asyncio.run(part.run(shell("slow", f"sleep 60 & echo $! > {ids}; wait", limit=1)))
+    result = asyncio.run(part.run(shell("slow", f"sleep 60 & echo $! > {ids}; wait", limit=3)))
     assert result.status == TIMED_OUT
-    assert 1 <= result.seconds < 10
-    wait_until(lambda: not state(int(ids.read_text())), "its process is gone", 5)
+    assert 3 <= result.seconds < 50
+    wait_until(lambda: not state(int(ids.read_text())), "its process is gone")
 
 
 def test_a_cancelled_part_has_ended_before_the_run_goes_on(tmp_path: Path) -> None:
@@ -53,7 +53,7 @@ def test_a_cancelled_part_has_ended_before_the_run_goes_on(tmp_path: Path) -> No
 
     async def cancel() -> None:
         running = asyncio.ensure_future(part.run(shell("slow", f"echo $$ > {ids}; exec sleep 60")))
-        await eventually(lambda: began(ids), "the part runs", 10)
+        await eventually(lambda: began(ids), "the part runs", 20)
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
 
@@ -63,7 +63,7 @@ def test_a_cancelled_part_has_ended_before_the_run_goes_on(tmp_path: Path) -> No
 
 def test_a_part_is_told_to_end_before_it_is_killed(tmp_path: Path) -> None:
     file = tmp_path / "tidied"
-    asyncio.run(part.run(shell("tidy", f"trap 'touch {file}; exit 1' TERM; sleep 60 & wait", limit=1)))
+    asyncio.run(part.run(shell("tidy", f"trap 'touch {file}; exit 1' TERM; sleep 60 & wait", limit=3)))
     assert file.exists()
 
 
