@@ -56,8 +56,8 @@ def response(message: str, number: int, **changes: Any) -> str:
     return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result | changes})
 
 
-def ask(port: int, asked: Path, protocol: Protocol = "plain") -> load.Run:
-    with Load(port, 3, asked, protocol=protocol) as clients:
+def ask(port: int, asked: Path, protocol: Protocol = "plain", patience: int = 60) -> load.Run:
+    with Load(port, 3, asked, protocol=protocol, patience=patience) as clients:
         return clients.closed(3, 4, 5, 300)
 
 
@@ -147,7 +147,7 @@ def test_an_answer_to_another_id_is_noticed(asked: Path) -> None:
         socket.send(response(json.dumps(request | {"id": request["id"] + 4096 * (count == 50)}), count))
 
     with serving(answer, v1=True) as port, pytest.raises(Failed, match="an answer that nobody waits for"):
-        ask(port, asked, "v1")
+        ask(port, asked, "v1", patience=2)  # seconds, which pass: the one that it was for is waited for
 
 
 def test_a_server_that_lacks_the_subprotocol_is_noticed(asked: Path) -> None:

@@ -107,9 +107,12 @@ def test_a_primary_that_fails_is_left(whole: Failover, fault: signal.Signals) ->
         redis = client(whole)
         broker = BrokerClient(redis)
         heard: list[bytes] = []
-        subscription = Subscription(redis, {names.pulse("me"): heard.append}, SILENCE)
+        listening = asyncio.Event()
+        subscription = Subscription(redis, {names.pulse("me"): heard.append}, SILENCE, listening.set)
         tasks = [asyncio.create_task(redis.follow()), asyncio.create_task(subscription.run())]
         await until_it_takes_writes(broker)
+        async with asyncio.timeout(BOUND):
+            await listening.wait()  # else it is not its connection that is ended: one that is being made waits for its greeting
         former = whole.primary()
         assert former.program
         former.program.send(fault)
