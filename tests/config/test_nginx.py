@@ -274,19 +274,17 @@ class TestQueriesOfDeath:
         self, start: Callable[..., Nginx], refused: list[int], method: str, path: str
     ) -> None:
         nginx = start(refused)
-        seconds = []
+        started = time.monotonic()
         for _ in range(3):  # the first finds out that they are gone, the others know
-            asked = time.monotonic()
             expect_error(nginx.ask(path, method, b"7\n" if method == "POST" else None), 503, "unavailable", retryable=True)
-            seconds.append(time.monotonic() - asked)
-        assert sorted(seconds)[1] < 1  # a machine that stands still for a moment holds up one of them
+        assert time.monotonic() - started < 1
 
     def test_web_processes_that_return_are_used_within_seconds(self, start: Callable[..., Nginx], backends: Backends) -> None:
         ports = [free_port() for _ in range(4)]
         nginx = start(ports)
         assert nginx.ask("/primes/7").status == 503
         webs = [backends.web(port) for port in ports]
-        wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all four serve", 8)
+        wait_until(lambda: nginx.ask("/primes/7").status == 200 and all(web.requests for web in webs), "all four serve", 3)
 
 
 class TestMany:

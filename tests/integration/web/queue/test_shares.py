@@ -5,7 +5,6 @@ import json
 import re
 import select
 import socket
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 import gmpy2
@@ -14,10 +13,10 @@ import pytest
 from services.jobs import names
 from services.jobs.messages import decode_jobs
 from services.jobs.names import Lane
-from services.web.shares import ALONE, BURST, HANDSHAKE, MOST_WAITING, REQUEST
+from services.web.shares import BURST, HANDSHAKE, MOST_WAITING, REQUEST
 from tests.integration.conftest import Front
 from tests.integration.plain_clients import NOT_PRIME, PRIME, SLOW, RawClient
-from tests.integration.processes import cpu, frozen
+from tests.integration.processes import frozen
 from tests.integration.redis_server import RedisServer
 from tests.integration.stack import Web
 from tests.integration.uploading import post, posting
@@ -55,30 +54,16 @@ class Polite(RawClient):
 
     def __init__(self, web: Web) -> None:
         super().__init__(web.url, address=POLITE)
-        self._pid = web.pid
-        self._asked = self._idle()
-        self._away = 0.0  # seconds at most that the process had nothing to do between two moments at which it served this one
-
-    def _idle(self) -> float:
-        """Seconds without those that the process computed: what keeps it busy is to keep nobody waiting."""
-        return time.monotonic() - cpu(self._pid)
 
     def ask(self) -> None:
-        before, self._asked = self._asked, self._idle()
         self.send("91")
         assert self.receive() == NOT_PRIME
-        self._away = max(self._away, self._idle() - before)
 
     def ask_on(self) -> None:
         """Be served for some seconds."""
         until = self.pings + 4
         while self.pings < until:
             self.ask()
-
-    @property
-    def stayed(self) -> bool:
-        """Whether the other was never alone: a standstill of this machine for a second makes it so, and then all is its."""
-        return max(self._away, self._idle() - self._asked) < ALONE
 
 
 def test_messages_that_are_costly_to_read_count_as_what_they_take(narrow: Web) -> None:
@@ -88,7 +73,7 @@ def test_messages_that_are_costly_to_read_count_as_what_they_take(narrow: Web) -
             polite.ask()
             greedy.send(json.dumps(LABORIOUS))
         polite.ask_on()
-        assert 0 < narrow.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS or not polite.stayed
+        assert 0 < narrow.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
         assert narrow.metric("primes_web_closes_total", code="1011") == 0
         for _ in range(LABOURS):  # once it is alone
             assert json.loads(greedy.receive())["error"]["data"]["code"] == "not_an_integer"
@@ -101,7 +86,7 @@ def test_batches_that_are_costly_to_read_count_as_what_they_take(narrow: Web) ->
         for _ in range(LABOURS // 100):
             greedy.send(json.dumps([LABORIOUS] * 100))
         polite.ask_on()
-        assert 0 < narrow.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS or not polite.stayed
+        assert 0 < narrow.metric("primes_web_rpc_errors_total", code="not_an_integer") < LABOURS
         assert narrow.metric("primes_web_closes_total", code="1011") == 0  # though its pongs were not read
         for _ in range(LABOURS // 100):  # once it is alone
             assert len(json.loads(greedy.receive())) == 100
@@ -113,7 +98,7 @@ def test_a_file_that_is_costly_to_read_counts_as_what_it_takes(narrow: Web) -> N
         polite.ask()
         with posting(narrow.port, body) as response:
             polite.ask_on()
-            assert not response.done() or not polite.stayed
+            assert not response.done()
             polite.socket.close()
             assert response.result().status == 200  # once it is alone
 
@@ -125,7 +110,7 @@ def test_answers_to_a_file_count_as_what_it_takes_to_tell_them(narrow: Web) -> N
         with ThreadPoolExecutor(1) as pool:
             listed = pool.submit(narrow.get, f"{location}?timeout=60")
             polite.ask_on()
-            assert not listed.done() or not polite.stayed
+            assert not listed.done()
             polite.socket.close()
             assert listed.result().body.endswith(b'"answers":200000}\n')  # once it is alone
 
@@ -210,7 +195,7 @@ def test_a_client_that_had_its_share_of_a_process_waits_while_another_is_served(
             for _ in range(min(100, count - sent)):
                 greedy.send("97")
                 sent += 1
-        assert narrow.metric("primes_web_messages_total", outcome="integer") < count + others or not polite.stayed
+        assert narrow.metric("primes_web_messages_total", outcome="integer") < count + others
         assert narrow.metric("primes_web_closes_total", code="1011") == 0
         assert list(greedy.messages(count)) == [PRIME] * count  # once it is alone
 
@@ -251,7 +236,7 @@ def test_a_socket_whose_client_leaves_while_its_handshake_waits_is_not_counted(m
                 sock = held.enter_context(socket.create_connection(("127.0.0.1", web.port), source_address=(GREEDY, 0)))
                 sock.sendall(head.encode())
             wait_until(lambda: web.metric("primes_web_connections") > BURST // HANDSHAKE, "some are open")
-            assert web.metric("primes_web_connections") < BURST // HANDSHAKE + 50 or not polite.stayed
+            assert web.metric("primes_web_connections") < BURST // HANDSHAKE + 50
         with RawClient(web.url, address=GREEDY) as last:  # its turn comes after theirs
             last.send("97")
             assert last.receive() == PRIME
